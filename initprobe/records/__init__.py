@@ -1,0 +1,97 @@
+"""What flows between the rooms: frozen, picklable, free of torch.
+
+One more record is one more module here; a record holds numbers, strings and other records, never a tensor.
+"""
+
+from initprobe.records.anatomy import ActivationUse, Anatomy, Role, Site, SiteKind, Stream, Weight
+from initprobe.records.evidence import Evidence
+from initprobe.records.finding import (
+    SEVERITIES,
+    Confidence,
+    Estimate,
+    Finding,
+    Gain,
+    Judgement,
+    NeedSeeds,
+    RuleCard,
+    Segment,
+    Severity,
+    Status,
+    Verdict,
+)
+from initprobe.records.location import Location
+from initprobe.records.outcome import Drawn, Outcome, Skipped
+from initprobe.records.report import (
+    Coverage,
+    Entry,
+    Environment,
+    Failure,
+    ParameterSummary,
+    Report,
+    SiteSummary,
+    StatisticSummary,
+)
+from initprobe.records.request import (
+    CheckRequest,
+    InitRequest,
+    Option,
+    Options,
+    Override,
+    ProbeRequest,
+    Request,
+    SchemeChoice,
+    TargetRequest,
+)
+from initprobe.records.spec import Spec
+from initprobe.records.trace import ParameterTrace, SiteTrace, Statistics, Trace, Unseen, Value
+
+__all__ = [
+    "SEVERITIES",
+    "ActivationUse",
+    "Anatomy",
+    "CheckRequest",
+    "Confidence",
+    "Coverage",
+    "Drawn",
+    "Entry",
+    "Environment",
+    "Estimate",
+    "Evidence",
+    "Failure",
+    "Finding",
+    "Gain",
+    "InitRequest",
+    "Judgement",
+    "Location",
+    "NeedSeeds",
+    "Option",
+    "Options",
+    "Outcome",
+    "Override",
+    "ParameterSummary",
+    "ParameterTrace",
+    "ProbeRequest",
+    "Report",
+    "Request",
+    "Role",
+    "RuleCard",
+    "SchemeChoice",
+    "Segment",
+    "Severity",
+    "Site",
+    "SiteKind",
+    "SiteSummary",
+    "SiteTrace",
+    "Skipped",
+    "Spec",
+    "StatisticSummary",
+    "Statistics",
+    "Status",
+    "Stream",
+    "TargetRequest",
+    "Trace",
+    "Unseen",
+    "Value",
+    "Verdict",
+    "Weight",
+]

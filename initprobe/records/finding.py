@@ -1,0 +1,140 @@
+"""What is wrong, where, and how sure that is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from initprobe.records.location import Location
+
+Severity = Literal["error", "warning", "info"]
+Confidence = Literal["certain", "high", "heuristic"]
+Status = Literal["pass", "warning", "error", "inconclusive", "unjudged"]
+Verdict = Literal["pass", "fail", "inconclusive"]
+
+SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class RuleCard:
+    """What a rule says of itself.
+
+    Attributes:
+        code: the immutable code, ``IP101``.
+        name: ``vanishing-forward``.
+        severity: its default severity.
+        summary: one line.
+    """
+
+    code: str
+    name: str
+    severity: Severity
+    confidence: Confidence
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A number over seeds.
+
+    Attributes:
+        mean: over the seeds (finite values only; nan when there is none).
+        low, high: the 95 % confidence interval of the mean; equal to it for a single draw without an interval.
+        per_seed: one value per seed, in seed order.
+    """
+
+    mean: float
+    low: float
+    high: float
+    per_seed: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """How a signal grows along a stream, fitted over log RMS against depth.
+
+    Attributes:
+        per_layer: the gain per layer, backward counted from the output to the input.
+        drift: ``exp(fitted slope x (length - 1))`` with the interval that the verdict used (widened for repeated looks).
+        status: where that interval lies.
+        basis: what the interval comes from: ``seeds`` or ``layers`` (one draw).
+        looks: confidence level of ``drift``'s interval, 0.95 for a single look.
+        more: seeds that would settle it, when it is inconclusive.
+        reason: why it is unjudged.
+    """
+
+    per_layer: Estimate
+    drift: Estimate
+    status: Status
+    basis: Literal["seeds", "layers"] = "seeds"
+    confidence: float = 0.95
+    more: int | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stream with its gains.
+
+    Attributes:
+        label: ``block.0.linear … block.49.linear``.
+        pair: gain per layer of the RMS distance between two inputs' signals; where it falls while ``forward`` does
+            not, what is left of the signal is bias.
+        cosine: mean cosine between the signals of two inputs at the last site.
+        bias_only: the forward RMS looks kept, but the distance between inputs vanishes.
+    """
+
+    kind: Literal["pre-activation", "residual"]
+    label: str
+    sites: tuple[str, ...]
+    forward: Gain
+    backward: Gain | None = None
+    pair: Estimate | None = None
+    cosine: Estimate | None = None
+    bias_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One root cause.
+
+    Attributes:
+        rule: the rule's card.
+        severity: after overrides.
+        message: one sentence with the numbers.
+        sites: keys of the sites it explains, the first one first.
+        label: those sites as a person reads them.
+        location: where the cause stands in YAML or Python; None only where no file is known.
+        measured: the numbers with interval, seeds and threshold.
+        notes: further lines.
+        downstream: how many later sites it explains without a finding of their own.
+        suppressed: why it does not count, None when it does.
+    """
+
+    rule: RuleCard
+    severity: Severity
+    message: str
+    sites: tuple[str, ...] = ()
+    label: str = ""
+    location: Location | None = None
+    measured: str = ""
+    notes: tuple[str, ...] = ()
+    downstream: int = 0
+    suppressed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NeedSeeds:
+    """The judge's other answer: not decided yet, ``count`` seeds in all would help."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The judge's answer."""
+
+    verdict: Verdict
+    findings: tuple[Finding, ...] = ()
+    segments: tuple[Segment, ...] = ()
+    notes: tuple[str, ...] = ()

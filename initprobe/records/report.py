@@ -1,0 +1,140 @@
+"""The result of a command: what every format renders and what the result file holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from initprobe.records.anatomy import Site, Weight
+from initprobe.records.finding import Estimate, Finding, Segment, Verdict
+from initprobe.records.outcome import Outcome
+from initprobe.records.request import Request
+from initprobe.records.trace import Unseen
+
+StatisticSummary = Estimate | tuple[float, ...]
+"""An estimate over seeds; for vector statistics the sum over seeds."""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteSummary:
+    """One call site over all seeds. ``backward`` is None where no gradient came, with the reason beside it."""
+
+    site: Site
+    shape: tuple[int, ...]
+    dtype: str
+    forward: Mapping[str, StatisticSummary]
+    backward: Mapping[str, StatisticSummary] | None = None
+    no_backward: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterSummary:
+    """One parameter over all seeds."""
+
+    weight: Weight
+    value: Mapping[str, StatisticSummary]
+    gradient: Mapping[str, StatisticSummary] | None = None
+    declared_std: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What the probe saw of the network.
+
+    Attributes:
+        modules: distinct modules in the network.
+        called: those that ran.
+        sites: call sites measured, aliases not counted.
+        uncalled: leaf modules that never ran.
+        unseen: what could not be measured, with reasons.
+    """
+
+    modules: int = 0
+    called: int = 0
+    sites: int = 0
+    uncalled: tuple[str, ...] = ()
+    unseen: tuple[Unseen, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A target that could not be probed.
+
+    Attributes:
+        exit_code: 2, 3 or 4.
+        message: the whole message, as a person sees it.
+    """
+
+    exit_code: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One target under one init, over all its seeds.
+
+    Attributes:
+        name: short name for tables (the spec's name, or the target's).
+        scheme: the init, as text (``kaiming_normal``, ``own init``).
+        request: what was asked.
+        seeds: the seeds that were used.
+        one_draw: True when the weights are a single draw (an instance, a checkpoint), however many seeds were asked for.
+        batch: samples per pass.
+        dtype: floating-point type of the parameters.
+        device: where it ran.
+        loss: what the gradient is of.
+        parameters: number of scalar parameters.
+        sites: in execution order.
+        weights: every parameter.
+        segments: streams with their gains.
+        findings: most severe first.
+        verdict: None when nothing was judged.
+        notes: things a reader must know (a lowered batch, a single draw).
+        failure: why there is nothing else here.
+    """
+
+    name: str
+    scheme: str
+    request: Request
+    seeds: tuple[int, ...] = ()
+    one_draw: bool = False
+    batch: int = 0
+    dtype: str = "float32"
+    device: str = "cpu"
+    loss: str = "gaussian"
+    parameters: int = 0
+    sites: tuple[SiteSummary, ...] = ()
+    weights: tuple[ParameterSummary, ...] = ()
+    segments: tuple[Segment, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    verdict: Verdict | None = None
+    coverage: Coverage = field(default_factory=Coverage)
+    outcome: Outcome | None = None
+    notes: tuple[str, ...] = ()
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What the numbers depend on besides the request."""
+
+    initprobe: str
+    python: str
+    torch: str
+    platform: str
+    threads: int
+    cpu_capability: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One command's result: an entry per target and scheme.
+
+    Attributes:
+        command: ``run``, ``check`` or ``compare``.
+        environment: None when no target could be loaded.
+    """
+
+    command: str
+    entries: tuple[Entry, ...]
+    environment: Environment | None = None

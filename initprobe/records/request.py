@@ -1,0 +1,140 @@
+"""What was asked for: everything that decides a probe, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from initprobe.records.finding import Severity
+
+Option = float | int | bool | str | None
+Options = tuple[tuple[str, Option], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SchemeChoice:
+    """A scheme by name with the options that were given: ``normal(std=0.02)``."""
+
+    name: str
+    options: Options = ()
+
+    def __str__(self) -> str:
+        inner = ", ".join(
+            f"{key}={value!r}" if isinstance(value, str) else f"{key}={value}" for key, value in self.options
+        )
+        return f"{self.name}({inner})" if inner else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """Another scheme for some weights; the last override that matches wins.
+
+    Attributes:
+        scheme: what draws the matching weights.
+        glob: shell pattern over module paths and parameter names, or None.
+        layer_type: block type (``linear``), role (``embedding``, ``norm``) or class name (``Linear``), or None.
+    """
+
+    scheme: SchemeChoice
+    glob: str | None = None
+    layer_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InitRequest:
+    """Which scheme draws which weight. ``default`` None keeps what the target drew itself."""
+
+    default: SchemeChoice | None = None
+    overrides: tuple[Override, ...] = ()
+
+    @property
+    def draws(self) -> bool:
+        """Whether anything is drawn at all."""
+        return self.default is not None or bool(self.overrides)
+
+    def __str__(self) -> str:
+        if not self.draws:
+            return "own init"
+        name = str(self.default) if self.default is not None else "own init"
+        return f"{name} + {len(self.overrides)} override{'s' * (len(self.overrides) > 1)}" if self.overrides else name
+
+
+@dataclass(frozen=True, slots=True)
+class TargetRequest:
+    """What is probed and how its input is made.
+
+    Attributes:
+        text: the target as typed (``net.yaml``, ``pkg.mod:build(depth=50)``).
+        sets: ``--set`` assignments, dotted key and the text of a YAML value.
+        inputs: ``--input`` texts.
+        batch_from: ``pkg:fn`` that makes a batch, or None.
+        paths: directories to import from (``--path``).
+        allow_code: whether a file may name code that then runs; only a command line can say so.
+    """
+
+    text: str
+    sets: tuple[tuple[str, str], ...] = ()
+    inputs: tuple[str, ...] = ()
+    batch_from: str | None = None
+    paths: tuple[str, ...] = ()
+    allow_code: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeRequest:
+    """How it is measured.
+
+    Attributes:
+        seeds: the seeds to begin with.
+        max_seeds: how many seeds an undecided verdict may use in all.
+        batch: samples per pass; None lets the memory decide (256 or the next lower power of two that fits).
+        dtype: ``float32``, ``float64``, ``float16`` or ``bfloat16``; None keeps the target's own.
+        device: a torch device, as text.
+        mode: ``train``, ``eval`` or ``as-is``.
+        loss: ``gaussian`` (a random cotangent on every output) or ``own`` (the target's loss function).
+        backward: whether gradients are measured.
+        statistics: names to measure beyond the core ones; empty for the default set.
+    """
+
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    max_seeds: int = 32
+    batch: int | None = None
+    dtype: str | None = None
+    device: str = "cpu"
+    mode: Literal["train", "eval", "as-is"] = "train"
+    loss: str = "gaussian"
+    backward: bool = True
+    statistics: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRequest:
+    """How it is judged.
+
+    Attributes:
+        select: rule names, codes or family prefixes to run; empty for all.
+        ignore: those to leave out; wins over ``select``.
+        fail_on: the least severity that fails a check.
+        strict: whether inconclusive and every coverage (IP0) finding count as errors.
+        severities: rule (name or code) and the severity to give it.
+        thresholds: threshold key (``forward_drift.error``) and value.
+        layer_ignores: glob over site paths and the rules ignored there.
+    """
+
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    fail_on: Severity | Literal["never"] = "error"
+    strict: bool = False
+    severities: tuple[tuple[str, Severity], ...] = ()
+    thresholds: tuple[tuple[str, float], ...] = ()
+    layer_ignores: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One target, one init, one way to measure, one way to judge."""
+
+    target: TargetRequest
+    init: InitRequest = field(default_factory=InitRequest)
+    probe: ProbeRequest = field(default_factory=ProbeRequest)
+    check: CheckRequest = field(default_factory=CheckRequest)

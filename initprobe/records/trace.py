@@ -1,0 +1,72 @@
+"""What one probe with one seed measured: numbers and strings only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+Value = float | tuple[float, ...]
+Statistics = Mapping[str, Value]
+"""Statistic name to value; a tuple for those that are vectors (the exponent histogram)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteTrace:
+    """The value that passed one call site.
+
+    Attributes:
+        key: the site's key in the Anatomy.
+        shape: shape of the tensor, batch axis included.
+        dtype: its dtype (``float32``).
+        forward: statistics of the value.
+        backward: statistics of the gradient that came back to it; None where none came, with the reason beside it.
+        no_backward: why there is no gradient.
+    """
+
+    key: str
+    shape: tuple[int, ...]
+    dtype: str
+    forward: Statistics
+    backward: Statistics | None = None
+    no_backward: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterTrace:
+    """One parameter: statistics of its values, and of its gradient when that was measured.
+
+    Attributes:
+        reached: whether the loss depends on it (read off the autograd graph); None when there was no backward pass.
+    """
+
+    name: str
+    value: Statistics
+    gradient: Statistics | None = None
+    reached: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """Something that could not be measured, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One seed.
+
+    Attributes:
+        seed: the seed of this draw.
+        sites: in execution order; aliases are not repeated.
+        parameters: in registration order.
+        inputs: statistics of each float input, by name.
+        unseen: what could not be measured.
+    """
+
+    seed: int
+    sites: tuple[SiteTrace, ...]
+    parameters: tuple[ParameterTrace, ...] = ()
+    inputs: Mapping[str, Statistics] = field(default_factory=dict)
+    unseen: tuple[Unseen, ...] = ()

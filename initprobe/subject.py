@@ -31,7 +31,9 @@ class Inputs(Protocol):
     """
 
     @property
-    def fixed(self) -> int | None: ...
+    def fixed(self) -> int | None:
+        """See the class."""
+        ...
 
     def make(self, batch: int, seed: int, dtype: torch.dtype) -> Call:
         """A batch of that size for that seed, on the CPU.

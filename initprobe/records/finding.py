@@ -55,10 +55,11 @@ class Gain:
 
     Attributes:
         per_layer: the gain per layer, backward counted from the output to the input.
-        drift: ``exp(fitted slope x (length - 1))`` with the interval that the verdict used (widened for repeated looks).
+        drift: ``exp(fitted slope x (length - 1))`` with the interval that the verdict used
+            (widened for repeated looks).
         status: where that interval lies.
         basis: what the interval comes from: ``seeds`` or ``layers`` (one draw).
-        looks: confidence level of ``drift``'s interval, 0.95 for a single look.
+        confidence: level of ``drift``'s interval, 0.95 for a single look.
         more: seeds that would settle it, when it is inconclusive.
         reason: why it is unjudged.
     """

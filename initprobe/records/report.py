@@ -78,7 +78,7 @@ class Entry:
         scheme: the init, as text (``kaiming_normal``, ``own init``).
         request: what was asked.
         seeds: the seeds that were used.
-        one_draw: True when the weights are a single draw (an instance, a checkpoint), however many seeds were asked for.
+        one_draw: True when the weights are a single draw (an instance, a checkpoint), whatever seeds were asked for.
         batch: samples per pass.
         dtype: floating-point type of the parameters.
         device: where it ran.

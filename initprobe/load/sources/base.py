@@ -1,0 +1,108 @@
+"""What a source is: it opens one kind of reference, and what it opens can be built once per seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+
+from initprobe.errors import TargetError, UsageError
+from initprobe.load.inputs import FLOATS
+from initprobe.records import ProbeRequest, TargetRequest
+from initprobe.registry import Registry
+from initprobe.subject import Subject
+
+
+class Target(Protocol):
+    """A network that was found and can be built."""
+
+    @property
+    def name(self) -> str:
+        """Short name for tables (``net.py:build(depth=50)``, or the spec's name)."""
+        ...
+
+    @property
+    def one_draw(self) -> bool:
+        """Whether its weights are a single draw (an instance, a checkpoint), whatever seed is asked for."""
+        ...
+
+    @property
+    def sections(self) -> Any:
+        """What a spec says besides its model (``load.schema.Sections``); None for targets that are no specs."""
+        ...
+
+    def build(self, seed: int, probe: ProbeRequest) -> Subject:
+        """One draw, in ``probe.dtype`` (None keeps its own) on ``probe.device``, its inputs resolved.
+
+        The global generators are as before afterwards; a model that existed before is not touched.
+
+        Raises:
+            TargetError: user code raised, or did not return a model.
+            UsageError: nothing says what the input is, or the device is not there.
+        """
+        ...
+
+
+Opener = Callable[[TargetRequest], Target]
+"""``load.target.open_target``, handed to sources whose references lead to other targets (``model.target``)."""
+
+
+def nothing(reference: str) -> bool:  # noqa: ARG001
+    """Accepts no reference without a prefix."""
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One kind of reference.
+
+    Attributes:
+        name: its prefix (``timm:resnet50``) and its name in lists.
+        form: how a reference is written, for messages (``FILE.yaml``).
+        open: ``open(reference, request, opener)`` with the reference as typed, less the prefix. ``request.text`` is the
+            whole text.
+        accepts: whether a text without prefix belongs to this source (``net.yaml``).
+
+    ``open`` raises ``UsageError`` for a reference that is badly written, ``TargetError`` for one that leads nowhere.
+    """
+
+    name: str
+    form: str
+    open: Callable[[str, TargetRequest, Opener], Target]
+    accepts: Callable[[str], bool] = nothing
+
+
+SOURCES: Registry[Source] = Registry("source", "initprobe.load.sources", "initprobe.sources")
+
+
+def source(leaf: Source) -> Source:
+    """Register a source; a leaf calls this once at module level."""
+    SOURCES.add(leaf.name, leaf)
+    return leaf
+
+
+def placed(model: nn.Module, probe: ProbeRequest) -> nn.Module:
+    """The model itself, moved to the dtype and the device of the probe; integer tensors keep their dtype.
+
+    Raises:
+        UsageError: there is no such device or dtype.
+        TargetError: the model has parameters without data (meta device).
+    """
+    if probe.dtype is not None and probe.dtype not in FLOATS:
+        raise UsageError(f"unknown dtype {probe.dtype!r}", hint=f"one of {', '.join(FLOATS)}")
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        if tensor.is_meta:
+            raise TargetError(
+                f"{name!r} is on the meta device: it has a shape and no numbers",
+                hint="build the model without torch.device('meta')",
+            )
+    try:
+        device = torch.device(probe.device)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(f"cannot use the device {probe.device!r}: {reason}") from error
+    return model.to(device, FLOATS[probe.dtype] if probe.dtype else None)

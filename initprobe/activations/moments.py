@@ -1,0 +1,161 @@
+"""Gaussian expectations of activations, and the gains that follow from them.
+
+With z ~ N(0, 1) and a weight variance of gain² / fan, a layer keeps the second moment q = 1 of its pre-activations when
+gain² = 1 / E f(z)², and the second moment of their gradients when gain² = 1 / E f'(z)² (Poole et al. 2016,
+arXiv 1606.05340; Schoenholz et al. 2017, arXiv 1611.01232). Every number is integrated, none is tabled.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from difflib import get_close_matches
+from functools import lru_cache
+
+import numpy as np
+
+from initprobe.activations.base import ACTIVATIONS, Activation, Array
+from initprobe.errors import UsageError
+from initprobe.records import ActivationUse
+
+REACH = 16.0
+"""Standard deviations that are integrated; what lies beyond weighs less than 1e-56."""
+
+TOLERANCE = 1e-15
+"""Relative to the whole integral, per panel."""
+
+MAX_PANELS = 1 << 15
+"""Where a function oscillates faster than this many panels can follow (sine at q above 1e9), the panels sample it."""
+
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(16)
+
+
+class NotElementwiseError(UsageError):
+    """The activation is no function of one number, so it has no moments and no gain."""
+
+
+def mean(use: ActivationUse, q: float = 1.0) -> float:
+    """E f(√q z) for z ~ N(0, 1).
+
+    Raises:
+        NotElementwiseError: the activation does not act on one number at a time.
+        UsageError: it is unknown, or an option is.
+    """
+    return _moment(use, q, "mean")
+
+
+def second_moment(use: ActivationUse, q: float = 1.0) -> float:
+    """E f(√q z)² for z ~ N(0, 1); raises like ``mean``."""
+    return _moment(use, q, "square")
+
+
+def derivative_second_moment(use: ActivationUse, q: float = 1.0) -> float:
+    """E f'(√q z)² for z ~ N(0, 1); raises like ``mean``."""
+    return _moment(use, q, "derivative_square")
+
+
+def forward_gain(use: ActivationUse) -> float:
+    """1 / √(E f(z)²): what a weight behind this activation needs to keep a signal of second moment 1.
+
+    Raises:
+        NotElementwiseError: the activation does not act on one number at a time.
+        UsageError: it is unknown, an option is, or it passes no signal at all.
+    """
+    return _gain(use, second_moment(use))
+
+
+def backward_gain(use: ActivationUse) -> float:
+    """1 / √(E f'(z)²): what a weight before it needs to keep a gradient of second moment 1; raises like the other."""
+    return _gain(use, derivative_second_moment(use))
+
+
+def resolved_options(use: ActivationUse) -> dict[str, float | str]:
+    """Every option of the activation: those of this use, torch's defaults for the others.
+
+    Raises:
+        UsageError: the activation has no such option, or the option no such choice.
+    """
+    activation = ACTIVATIONS.find(use.name)
+    for key, option in use.options:
+        if key not in activation.options:
+            near = get_close_matches(key, activation.options, n=1) or list(activation.options)
+            hint = f"did you mean {near[0]!r}?" if near else f"{use.name} has no options"
+            raise UsageError(f"activation {use.name!r} has no option {key!r}", hint=hint)
+        choices = activation.choices.get(key)
+        if choices and option not in choices:
+            raise UsageError(f"{use.name}: {key} is {option!r}", hint=f"it is one of {', '.join(choices)}")
+    return {**activation.options, **dict(use.options)}
+
+
+def _gain(use: ActivationUse, moment: float) -> float:
+    if not 0.0 < moment < math.inf:
+        raise UsageError(f"{use} has no gain: the second moment behind it is {moment:g}")
+    return 1.0 / math.sqrt(moment)
+
+
+@lru_cache(maxsize=4096)
+def _moment(use: ActivationUse, q: float, which: str) -> float:
+    activation = ACTIVATIONS.find(use.name)
+    options = resolved_options(use)
+    function = _integrand(activation, which)
+    if function is None:
+        raise NotElementwiseError(
+            f"{use.name} does not act on one number at a time: it has no Gaussian moments and no gain",
+            hint="give the gain as a number",
+        )
+    if not 0.0 <= q < math.inf:
+        raise ValueError(f"q is a second moment, not {q}")
+    scale = math.sqrt(q)
+    if scale == 0.0:
+        return float(function(np.zeros(1), **options)[0])
+    bends = [*activation.kinks(**options), *_octaves(scale)]
+    return _expectation(lambda z: function(scale * z, **options), [bend / scale for bend in bends])
+
+
+def _integrand(activation: Activation, which: str) -> Callable[..., Array] | None:
+    if which == "mean" or activation.value is None or activation.derivative is None:
+        return activation.value
+    if which == "square":
+        return activation.value_square or _squared(activation.value)
+    return activation.derivative_square or _squared(activation.derivative)
+
+
+def _squared(function: Callable[..., Array]) -> Callable[..., Array]:
+    return lambda z, **options: function(z, **options) ** 2
+
+
+def _octaves(scale: float) -> list[float]:
+    """±1, ±2, ±4 ... up to ``scale``: activations bend near zero, and a wide Gaussian must not step over it."""
+    return [sign * 2.0**power for power in range(math.ceil(math.log2(max(scale, 1.0)))) for sign in (-1.0, 1.0)]
+
+
+def _expectation(function: Callable[[Array], Array], bends: list[float]) -> float:
+    """E function(z) for z ~ N(0, 1), by Gauss-Legendre on panels that are halved until halving changes nothing.
+
+    ``bends`` are points that no panel may have inside.
+    """
+    edges = np.unique([*np.linspace(-REACH, REACH, 33), *(bend for bend in bends if abs(bend) < REACH)])
+    left, right = edges[:-1], edges[1:]
+    whole = _panels(function, left, right)
+    total, size = 0.0, float(np.abs(whole).sum())
+    while left.size:
+        middle = 0.5 * (left + right)
+        lower, upper = _panels(function, left, middle), _panels(function, middle, right)
+        halves = lower + upper
+        open_ = np.abs(halves - whole) > TOLERANCE * size
+        if 2 * int(open_.sum()) > MAX_PANELS:
+            open_[:] = False
+        total += float(halves[~open_].sum())
+        size = max(size, abs(total))
+        left, right = np.r_[left[open_], middle[open_]], np.r_[middle[open_], right[open_]]
+        whole = np.r_[lower[open_], upper[open_]]
+    return total
+
+
+def _panels(function: Callable[[Array], Array], left: Array, right: Array) -> Array:
+    """The Gaussian-weighted integral over each panel, shape of ``left``."""
+    half = 0.5 * (right - left)
+    z = (0.5 * (left + right))[:, None] + half[:, None] * NODES
+    density = np.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
+    weighted: Array = (function(z) * density) @ WEIGHTS
+    return weighted * half

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 import sys
+import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
+from functools import cache
 from pathlib import Path
-from traceback import TracebackException
+from traceback import TracebackException, walk_tb
 
 import numpy as np
 import torch
@@ -19,6 +21,7 @@ FRAMES_SHOWN = 20
 """The innermost frames of a traceback that reach a person: a runaway recursion has a thousand."""
 
 _OURS = str(Path(initprobe.__file__).parent)
+_LIBRARIES = (_OURS, str(Path(torch.__file__).parent), sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))
 
 
 @contextmanager
@@ -81,10 +84,32 @@ def user_trace(error: BaseException) -> str:
     return visible("".join(told.format()).rstrip("\n"))
 
 
+def raised_by_the_call(error: BaseException) -> bool:
+    """Whether no code of the user had begun to run: every frame is one of ours."""
+    return all(is_ours(frame.f_code.co_filename) for frame, _ in walk_tb(error.__traceback__))
+
+
 def visible(text: str) -> str:
     """The text with control characters other than line breaks and tabs written as escapes."""
     return "".join(char if char.isprintable() or char in "\n\t" else repr(char)[1:-1] for char in text)
 
 
+@cache
+def is_ours(filename: str) -> bool:
+    """Whether a source file belongs to initprobe."""
+    return Path(filename).is_relative_to(_OURS)
+
+
 def _hidden(filename: str) -> bool:
-    return filename.startswith((_OURS, "<frozen importlib")) or Path(filename).parent.name == "importlib"
+    return is_ours(filename) or filename.startswith("<frozen importlib") or Path(filename).parent.name == "importlib"
+
+
+@cache
+def in_project(filename: str) -> bool:
+    """Whether a source file is the user's own: not torch, not initprobe, not installed, not Python's."""
+    if filename.startswith("<"):
+        return False
+    path = Path(filename)
+    if {"site-packages", "dist-packages"} & set(path.parts):
+        return False
+    return not any(path.is_relative_to(library) for library in _LIBRARIES)

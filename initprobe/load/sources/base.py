@@ -10,10 +10,13 @@ import torch
 from torch import nn
 
 from initprobe.errors import TargetError, UsageError
-from initprobe.load.inputs import FLOATS
+from initprobe.load.importing import find_object
+from initprobe.load.inputs import FLOATS, DrawnInputs, FunctionInputs, GivenInputs, as_call, parse_input
+from initprobe.load.reference import parse_reference
+from initprobe.load.usercode import running
 from initprobe.records import ProbeRequest, TargetRequest
 from initprobe.registry import Registry
-from initprobe.subject import Subject
+from initprobe.subject import Inputs, Subject
 
 
 class Target(Protocol):
@@ -106,3 +109,56 @@ def placed(model: nn.Module, probe: ProbeRequest) -> nn.Module:
         reason = str(error).splitlines()[0]
         raise UsageError(f"cannot use the device {probe.device!r}: {reason}") from error
     return model.to(device, FLOATS[probe.dtype] if probe.dtype else None)
+
+
+def requested_inputs(request: TargetRequest) -> Inputs | None:
+    """What the command line says about inputs: ``--input``, then ``--batch-from``; None where it says nothing.
+
+    Raises:
+        UsageError: one of them is badly written.
+        TargetError: the batch function cannot be imported.
+    """
+    if request.inputs:
+        return DrawnInputs(tuple(parse_input(text) for text in request.inputs))
+    if request.batch_from is None:
+        return None
+    reference = parse_reference(request.batch_from)
+    if reference.called:
+        raise UsageError(f"--batch-from names a function, without a call: {reference}")
+    function = find_object(reference, request.paths)
+    if not callable(function):
+        raise TargetError(f"--batch-from {reference} is no function but {type(function).__name__}")
+    return FunctionInputs(function, str(reference))
+
+
+def resolved_inputs(model: nn.Module, known: Inputs | None) -> Inputs:
+    """The inputs known so far, else the model's own ``example_input_array``.
+
+    Raises:
+        UsageError: nothing says what the input is; the message lists the ways.
+        TargetError: ``example_input_array`` holds no tensor.
+    """
+    if known is not None:
+        return known
+    name = f"{type(model).__name__}.example_input_array"
+    with running(name):
+        example = getattr(model, "example_input_array", None)
+    if example is not None:
+        return GivenInputs(as_call(example, name))
+    raise UsageError(
+        f"nothing says what the input of {type(model).__name__} is",
+        hint=f"--input {_likely_input(model)}, or --batch-from pkg:fn, or let the factory return (model, inputs), "
+        "or give the model an example_input_array",
+    )
+
+
+def _likely_input(model: nn.Module) -> str:
+    """An ``--input`` that would suit the first layer with weights."""
+    for module in model.modules():
+        if isinstance(module, nn.Embedding):
+            return f"'int64[128]<{module.num_embeddings}'"
+        if isinstance(module, nn.Linear):
+            return str(module.in_features)
+        if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d):
+            return ",".join(map(str, [module.in_channels, *[32] * len(module.kernel_size)]))
+    return "3,224,224"

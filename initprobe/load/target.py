@@ -1,0 +1,69 @@
+"""From the text of a target to the target: which source opens it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from initprobe.errors import NothingToProbeError, UsageError
+from initprobe.load.sources.base import SOURCES, Source, Target
+from initprobe.records import TargetRequest
+
+RESERVED = ("hf", "preset", "timm", "torchvision")
+"""Prefixes that belong to sources, here or to come; a module of that name is reached as ``python:timm:attr``."""
+
+
+def open_target(request: TargetRequest) -> Target:
+    """Open ``FILE.yaml``, ``-``, ``SOURCE:ID[CALL]``, ``MODULE:ATTR[CALL]`` or ``FILE.py:ATTR[CALL]``.
+
+    Raises:
+        UsageError: the text is no target, or its source does not exist.
+        TargetError: it leads nowhere, or user code raised.
+        SpecError: a spec is wrong.
+    """
+    found, reference = _choose(request.text)
+    return found.open(reference, request, open_target)
+
+
+def expand_targets(texts: Iterable[str]) -> tuple[str, ...]:
+    """The targets with every directory replaced by the ``*.yaml`` and ``*.yml`` files in it, sorted by name.
+
+    Raises:
+        NothingToProbeError: a directory holds none.
+    """
+    expanded: list[str] = []
+    for text in texts:
+        if not Path(text).is_dir():
+            expanded.append(text)
+            continue
+        specs = sorted(path for path in Path(text).iterdir() if path.suffix in (".yaml", ".yml") and path.is_file())
+        if not specs:
+            raise NothingToProbeError(f"no *.yaml file in {text!r}")
+        expanded += map(str, specs)
+    return tuple(expanded)
+
+
+def _choose(text: str) -> tuple[Source, str]:
+    """The source of a text, and what it is to open."""
+    for candidate in SOURCES.values():
+        if candidate.accepts(text):
+            return candidate, text
+    prefix, colon, rest = text.partition(":")
+    if colon and len(prefix) > 1 and prefix in SOURCES:  # one letter is a drive
+        return SOURCES[prefix], rest
+    if colon and prefix in RESERVED:
+        raise UsageError(
+            f"there is no source {prefix!r} in this version (there are: {', '.join(SOURCES)})",
+            hint="write a function that builds the model and name it: FILE.py:build",
+        )
+    if text.endswith(".json"):
+        raise UsageError(f"{text!r} is a saved result, not a network")
+    if Path(text).is_dir():
+        raise UsageError(f"{text!r} is a directory", hint="name one of the files in it")
+    if not colon and not text.endswith(".py") and Path(text).suffix:
+        raise UsageError(f"{text!r} is no target", hint=f"a target is {_forms()}")
+    return SOURCES["python"], text
+
+
+def _forms() -> str:
+    return "; or ".join(candidate.form for candidate in SOURCES.values())

@@ -6,8 +6,10 @@ else is a bug of ours and ends with exit code 5.
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass
 from enum import IntEnum
+from pathlib import Path
 from typing import Literal, Protocol
 
 KeyPath = tuple[str | int, ...]
@@ -143,3 +145,32 @@ class NothingToProbeError(InitprobeError):
 
     exit_code = ExitCode.NOTHING
     kind = "nothing"
+
+
+def user_trace(error: BaseException) -> str:
+    """The frames of a traceback that are the user's own: not ours, not the import machinery's, not torch's inside."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not _hidden(frame.filename)]
+    # A failure deep inside a library is best explained by the user's line that called it.
+    own = [frame for frame in frames if not _LIBRARY.intersection(Path(frame.filename).parts)]
+    text = "".join(traceback.format_list(own or frames[-1:]))
+    return text + "".join(traceback.format_exception_only(error))
+
+
+def first_line(error: BaseException) -> str:
+    """Type and first line of an exception."""
+    text = str(error).strip()
+    return f"{type(error).__name__}: {text.splitlines()[0]}" if text else type(error).__name__
+
+
+def raised_here(error: BaseException) -> bool:
+    """Whether the innermost frame of the traceback is initprobe's own code: a bug of ours, not the user's."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and Path(frames[-1].filename).is_relative_to(_HERE)
+
+
+_HERE = Path(__file__).parent
+_LIBRARY = {"site-packages", "dist-packages"}
+
+
+def _hidden(file: str) -> bool:
+    return file.startswith("<frozen") or Path(file).is_relative_to(_HERE)

@@ -9,10 +9,11 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
+from initprobe.errors import TargetError, first_line, raised_here, user_trace
 from initprobe.records import Location
 
-Loss = Callable[[Any], torch.Tensor]
-"""Takes the model's output, answers with a scalar."""
+Loss = Callable[[Any], Any]
+"""Takes the model's output, should answer with a scalar tensor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +62,41 @@ class Subject:
     loss: Loss | None = None
     locations: Mapping[str, Location] = field(default_factory=dict)
     layer_types: Mapping[str, str] = field(default_factory=dict)
+
+    def call(self, batch: int, seed: int) -> Call:
+        """A batch on the model's device; floating-point inputs come in the parameters' dtype."""
+        reference = next((p for p in self.model.parameters() if p.is_floating_point()), torch.empty(0))
+        made = self.inputs.make(batch, seed, reference.dtype)
+
+        def move(value: Any) -> Any:
+            return value.to(reference.device) if isinstance(value, torch.Tensor) else value
+
+        return Call(tuple(map(move, made.args)), {name: move(value) for name, value in made.kwargs.items()})
+
+
+def run_model(model: nn.Module, call: Call) -> Any:
+    """The model's output.
+
+    Raises:
+        TargetError: the forward failed, with the user's own frames.
+    """
+    try:
+        return model(*call.args, **call.kwargs)
+    except Exception as error:
+        if raised_here(error):
+            raise
+        raise TargetError(
+            f"the model's forward failed: {first_line(error)}",
+            hint=_forward_hint(str(error)),
+            trace=user_trace(error),
+        ) from error
+
+
+def _forward_hint(message: str) -> str | None:
+    if "indices" in message and ("Long" in message or "long" in message or "integer" in message):
+        return "token inputs are whole numbers: --input 'ids=int64[128]<50257'"
+    if "Expected more than 1 value per channel" in message:
+        return "batch normalization needs more than one sample: raise --batch"
+    if "can't allocate memory" in message or "out of memory" in message:
+        return "lower --batch"
+    return None

@@ -91,7 +91,8 @@ class ProbeRequest:
         dtype: ``float32``, ``float64``, ``float16`` or ``bfloat16``; None keeps the target's own.
         device: a torch device, as text.
         mode: ``train``, ``eval`` or ``as-is``.
-        loss: ``gaussian`` (a random cotangent on every output) or ``own`` (the target's loss function).
+        loss: ``gaussian`` (a random cotangent on every output), ``own`` (the target's loss function) or ``auto``: own
+            where the target has one, else gaussian.
         backward: whether gradients are measured.
         statistics: names to measure beyond the core ones; empty for the default set.
     """
@@ -102,7 +103,7 @@ class ProbeRequest:
     dtype: str | None = None
     device: str = "cpu"
     mode: Literal["train", "eval", "as-is"] = "train"
-    loss: str = "gaussian"
+    loss: Literal["auto", "gaussian", "own"] = "auto"
     backward: bool = True
     statistics: tuple[str, ...] = ()
 

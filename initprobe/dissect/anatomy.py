@@ -1,0 +1,149 @@
+"""One traced pass over a small batch becomes the Anatomy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import torch
+
+from initprobe.dissect.streams import find_streams, skip_of
+from initprobe.dissect.tape import Node, Tape
+from initprobe.dissect.weights import Use, describe_weights, nearest, settle_products
+from initprobe.hooks import Mode, Visit, Watch, tensors_in, undisturbed, watching
+from initprobe.records import Anatomy, Location, Site, SiteKind
+from initprobe.subject import Subject, run_model
+
+SAMPLES = 2
+"""Batch of the traced pass: batch normalization in train mode needs two."""
+
+
+_KINDS: Mapping[str, SiteKind] = {
+    "weighted": "weighted",
+    "embedding": "embedding",
+    "norm": "norm",
+    "activation": "activation",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """What the traced pass told.
+
+    Attributes:
+        anatomy: the network's structure.
+        bytes_per_sample: size of all values that one sample makes on its way, in bytes.
+    """
+
+    anatomy: Anatomy
+    bytes_per_sample: float
+
+
+def trace_anatomy(subject: Subject, *, mode: Mode = "train", seed: int = 0) -> Traced:
+    """Trace one pass and read the structure off it; the model comes back as it was.
+
+    Raises:
+        TargetError: the model's forward failed.
+    """
+    model = subject.model
+    samples = subject.inputs.fixed or SAMPLES
+    call = subject.call(samples, seed)
+    tape = Tape(model)
+    visits: list[tuple[Visit, Node]] = []
+    with undisturbed(model, mode=mode, seed=seed), torch.no_grad():
+        for _, tensor in [*tensors_in(call.args), *tensors_in(call.kwargs)]:
+            tape.add_input(tensor)
+        with watching(model, lambda visit: visits.append((visit, tape.node_of(visit.tensor)))) as watch, tape:
+            run_model(model, call)
+    uses = settle_products(tape)
+    _settle_norms(visits)
+    return Traced(_anatomy(subject, tape, visits, uses, watch), tape.bytes / samples)
+
+
+def _settle_norms(visits: list[tuple[Visit, Node]]) -> None:
+    """A module that calls itself a norm is one, however it computes it."""
+    for visit, node in visits:
+        leaf = next(visit.module.children(), None) is None
+        if leaf and "Norm" in type(visit.module).__name__ and not node.operand and node.effect in {"other", "scale"}:
+            node.effect = "norm"
+
+
+def _anatomy(
+    subject: Subject, tape: Tape, visits: list[tuple[Visit, Node]], uses: Mapping[Node, list[Use]], watch: Watch
+) -> Anatomy:
+    shown: dict[Node, str] = {}
+    sites = [
+        _site(order, visit, node, shown, uses, nearest(subject.locations, visit.path))
+        for order, (visit, node) in enumerate(visits)
+    ]
+    joined = _show_joins(tape, shown)
+    sites = [replace(site, kind="join") if site.key in joined else site for site in sites]
+    weighted = [node for node in tape.nodes if node.effect == "weighted"]
+    return Anatomy(
+        weights=describe_weights(subject.model, uses, subject.locations),
+        sites=tuple(sites),
+        streams=find_streams(tape.nodes, weighted, shown),
+        modules=sum(1 for _ in subject.model.modules()),
+        uncalled=watch.uncalled(subject.model),
+    )
+
+
+def _site(
+    order: int,
+    visit: Visit,
+    node: Node,
+    shown: dict[Node, str],
+    uses: Mapping[Node, list[Use]],
+    location: Location | None,
+) -> Site:
+    """The first module that puts a value out shows it; views of it further on are sites of no kind."""
+    maker = node.back("view")
+    first = visit.alias_of is None and maker not in shown
+    kind: SiteKind = "other"
+    if first:
+        shown[maker] = visit.key
+        kind = _KINDS.get(maker.effect, "other")
+    axis = _unit_axis(node, uses)
+    weight = next((use.parameter for use in uses.get(maker, []) if use.role not in {"bias", "norm"}), None)
+    return Site(
+        key=visit.key,
+        path=visit.path,
+        order=order,
+        module_type=type(visit.module).__name__,
+        kind=kind,
+        units=visit.tensor.shape[axis] if axis is not None and visit.tensor.dim() >= -axis else None,
+        unit_axis=axis if axis is not None and visit.tensor.dim() >= -axis else None,
+        weight=weight if kind in {"weighted", "embedding"} else None,
+        activation=maker.activation if first else None,
+        alias_of=visit.alias_of,
+        location=location,
+    )
+
+
+def _unit_axis(node: Node, uses: Mapping[Node, list[Use]]) -> int | None:
+    """The axis of a value that counts units, carried along from the operation that made them."""
+    current: Node | None = node
+    while current is not None and node.shape and current.shape[-1:] == node.shape[-1:]:
+        axis = next((use.output_axis for use in uses.get(current, []) if use.output_axis is not None), None)
+        if axis is None and current.name.endswith("batch_norm"):
+            axis = 1 - len(current.shape)
+        if axis is not None:
+            # Views may add or fold leading axes; only the last one keeps its place.
+            return axis if axis == -1 or len(current.shape) == len(node.shape) else None
+        current = current.signal
+    return -1 if len(node.shape) == 2 else None
+
+
+def _show_joins(tape: Tape, shown: dict[Node, str]) -> set[str]:
+    """Let a join be shown by the site that puts it out, or by the activation right behind it."""
+    keys = set()
+    for node in tape.nodes:
+        if node.effect != "sum" or skip_of(node) is None:
+            continue
+        if node not in shown:
+            behind = next((one for one in node.consumers if one.activation is not None and one in shown), None)
+            if behind is None:
+                continue
+            shown[node] = shown[behind]
+        keys.add(shown[node])
+    return keys

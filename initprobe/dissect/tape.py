@@ -1,0 +1,236 @@
+"""One traced pass: every torch function that touched a tensor, with what it was made from.
+
+A function mode sees what modules hide (``F.relu``, ``x + y``, ``x @ W``), also where no gradient flows and where
+parameters are frozen.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from initprobe.activations.base import ACTIVATIONS
+from initprobe.dissect.operations import Effect, activation_functions, bind, effect_of, name_of
+from initprobe.records import ActivationUse
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """A parameter as one operation uses it.
+
+    Attributes:
+        parameter: its name.
+        axes: which axis of the parameter each axis of the operand is.
+        shape: shape of the operand.
+    """
+
+    parameter: str
+    axes: tuple[int, ...]
+    shape: tuple[int, ...]
+
+
+@dataclass(eq=False, slots=True)
+class Node:
+    """One value of the pass and the call that made it.
+
+    Attributes:
+        order: position among all nodes, from 0; what a node is made from comes before it.
+        name: qualified name of the function, ``input``, ``parameter`` or ``constant``.
+        effect: what the function does to a signal.
+        inputs: the tensors it was made from, in argument order.
+        shape: of the value.
+        args, kwargs: the call's arguments, tensors replaced by their nodes.
+        operand: the parameter behind this value, None where a signal had a part in it.
+        activation: the activation with its options, for effect ``activation``.
+        consumers: the nodes made from it.
+    """
+
+    order: int
+    name: str
+    effect: Effect = "other"
+    inputs: tuple[Node, ...] = ()
+    shape: tuple[int, ...] = ()
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    operand: Operand | None = None
+    activation: ActivationUse | None = None
+    consumers: list[Node] = field(default_factory=list)
+
+    @property
+    def signal(self) -> Node | None:
+        """The first input that no parameter alone made: where the signal came from."""
+        return next((node for node in self.inputs if node.operand is None), None)
+
+    def back(self, *effects: Effect) -> Node:
+        """The nearest value behind this one that was not made by one of ``effects``."""
+        node = self
+        while node.effect in effects and node.signal is not None:
+            node = node.signal
+        return node
+
+
+_TRANSPOSING = {"t", "T.__get__", "mT.__get__", "transpose", "permute", "swapaxes", "movedim"}
+
+
+class Tape(TorchFunctionMode):
+    """Records while it is active. Tensors are held, so that their identities stay theirs: trace a small batch.
+
+    Attributes:
+        nodes: everything recorded, in order.
+        bytes: size of all values that functions made, views not counted.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.nodes: list[Node] = []
+        self.bytes = 0
+        self._of: dict[int, Node] = {}
+        self._held: list[torch.Tensor] = []
+        for name, parameter in model.named_parameters():
+            shape = _shape(parameter)
+            self._bind(
+                parameter, self._new("parameter", shape=shape, operand=Operand(name, tuple(range(len(shape))), shape))
+            )
+
+    def add_input(self, tensor: torch.Tensor) -> None:
+        """Declare a tensor as the model's input."""
+        self._bind(tensor, self._new("input", shape=_shape(tensor)))
+
+    def node_of(self, tensor: torch.Tensor) -> Node:
+        """The node of a tensor; one that no recorded function made is a constant."""
+        node = self._of.get(id(tensor))
+        if node is None:
+            node = self._new("constant", shape=_shape(tensor))
+            self._bind(tensor, node)
+        return node
+
+    def __torch_function__(
+        self,
+        function: Callable[..., Any],
+        types: object,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """Run the function, then write down what it made and from what."""
+        kwargs = kwargs or {}
+        output = function(*args, **kwargs)
+        made = list(_tensors(output))
+        name = name_of(function)
+        if not made and name != "torch.Tensor.__setitem__":
+            return output
+        # In-place assignment answers None; what it changed is its first argument.
+        for tensor in made or [args[0]]:
+            self._record(name, args, kwargs, tensor)
+        return output
+
+    def _record(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], made: torch.Tensor) -> None:
+        known = self._of.get(id(made))
+        inputs = tuple(self.node_of(tensor) for tensor in _tensors((args, kwargs)))
+        if known is not None and known not in inputs:
+            return  # an attribute such as ``.data`` or ``.grad`` that hands out a tensor known already
+        effect = effect_of(name)
+        if effect == "scale" and sum(node.operand is None for node in inputs) != 1:
+            effect = "other"
+        if effect == "sum" and len(inputs) < 2:
+            effect = "pass"
+        node = self._new(name, effect=effect, inputs=inputs, shape=_shape(made))
+        node.args, node.kwargs = self._nodes_in(args), self._nodes_in(kwargs)
+        node.operand = operand(node)
+        if effect == "activation":
+            node.activation = _activation(name, args, kwargs)
+        for source in dict.fromkeys(inputs):
+            source.consumers.append(node)
+        if effect != "view" and not made.is_nested and made.layout is torch.strided:
+            self.bytes += made.numel() * made.element_size()
+        self._bind(made, node)
+
+    def _nodes_in(self, value: Any) -> Any:
+        if isinstance(value, torch.Tensor):
+            return self.node_of(value)
+        if isinstance(value, (tuple, list)):
+            return tuple(self._nodes_in(item) for item in value)
+        if isinstance(value, dict):
+            return {key: self._nodes_in(item) for key, item in value.items()}
+        return value
+
+    def _new(self, name: str, **attributes: Any) -> Node:
+        node = Node(len(self.nodes), name, **attributes)
+        self.nodes.append(node)
+        return node
+
+    def _bind(self, tensor: torch.Tensor, node: Node) -> None:
+        self._of[id(tensor)] = node
+        self._held.append(tensor)
+
+
+def operand(node: Node) -> Operand | None:
+    """The parameter behind a value, followed through views and through functions of parameters alone."""
+    if not node.inputs:
+        return None
+    if node.effect == "view":
+        source = node.inputs[0].operand
+        if source is None:
+            return None
+        axes = _permuted(node, source)
+        return None if axes is None else Operand(source.parameter, axes, node.shape)
+    behind = [source.operand for source in node.inputs if source.name != "constant"]
+    made_of_parameters = [found for found in behind if found is not None]
+    if not behind or len(made_of_parameters) != len(behind):
+        return None
+    # A reparametrized weight (weight norm, spectral norm) stands for the parameter of its own shape.
+    alike = [found for found in made_of_parameters if len(found.shape) == len(node.shape)]
+    best = max(alike, key=lambda found: math.prod(found.shape), default=None)
+    return None if best is None else Operand(best.parameter, best.axes, node.shape)
+
+
+def _permuted(node: Node, source: Operand) -> tuple[int, ...] | None:
+    short = node.name.removeprefix("torch.Tensor.").removeprefix("torch.")
+    rank = len(source.shape)
+    if short not in _TRANSPOSING:
+        return source.axes if node.shape == source.shape else None
+    if short in {"t", "T.__get__", "mT.__get__"}:
+        return (*source.axes[:-2], source.axes[-1], source.axes[-2]) if rank >= 2 else source.axes
+    numbers = [value for value in (*node.args[1:], *node.kwargs.values()) if not isinstance(value, Node)]
+    flat = [n for value in numbers for n in (value if isinstance(value, tuple) else (value,))]
+    if short == "permute" and len(flat) == rank:
+        return tuple(source.axes[int(n)] for n in flat)
+    if short in {"transpose", "swapaxes"} and len(flat) == 2:
+        axes = list(source.axes)
+        first, second = int(flat[0]), int(flat[1])
+        axes[first], axes[second] = axes[second], axes[first]
+        return tuple(axes)
+    return None
+
+
+def _shape(tensor: torch.Tensor) -> tuple[int, ...]:
+    return () if tensor.is_nested else tuple(tensor.shape)
+
+
+def _tensors(value: object, depth: int = 4) -> Iterator[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif depth and isinstance(value, (tuple, list)):
+        for item in value:
+            yield from _tensors(item, depth - 1)
+    elif depth and isinstance(value, dict):
+        for item in value.values():
+            yield from _tensors(item, depth - 1)
+
+
+def _activation(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> ActivationUse:
+    """The activation with those options that differ from its defaults."""
+    leaf_name, parameters = activation_functions()[name]
+    given = bind(parameters, args, kwargs)
+    options = []
+    for option, default in ACTIVATIONS.find(leaf_name).options.items():
+        value = given.get(option, default)
+        if isinstance(value, bool) or not isinstance(value, (int, float, str)) or value == default:
+            continue
+        options.append((option, value if isinstance(value, str) else float(value)))
+    return ActivationUse(leaf_name, tuple(options))

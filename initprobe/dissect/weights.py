@@ -1,0 +1,210 @@
+"""Who every parameter is: its role, its fans as the arithmetic has them, the activations around it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from initprobe.dissect.operations import EMBEDDINGS, NORMS, PRODUCTS, RECURRENT, bind
+from initprobe.dissect.tape import Node, Operand, Tape
+from initprobe.records import ActivationUse, Location, Role, Weight
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One use of a weight (or of a bias, a norm's scale ...) by one operation.
+
+    Attributes:
+        unit_axis: axis of the *parameter* that counts outputs.
+        output_axis: axis of the operation's *output* that counts units, from the end.
+    """
+
+    node: Node
+    parameter: str
+    role: Role
+    fan_in: float | None = None
+    fan_out: float | None = None
+    unit_axis: int | None = None
+    output_axis: int | None = None
+
+
+def settle_products(tape: Tape) -> dict[Node, list[Use]]:
+    """Every node that uses parameters, with the uses; products of two signals lose their effect ``weighted``."""
+    found: dict[Node, list[Use]] = {}
+    for node in tape.nodes:
+        uses = list(_uses(node))
+        if uses:
+            found[node] = uses
+        if node.effect in {"weighted", "embedding"} and not any(use.role not in {"bias", "norm"} for use in uses):
+            node.effect = "other"
+    return found
+
+
+def _uses(node: Node) -> Iterator[Use]:
+    recurrent = RECURRENT.get(node.name.rpartition(".")[2])
+    if node.name in PRODUCTS:
+        yield from _product(node)
+    elif node.name in EMBEDDINGS:
+        weight = operand_of(bind(EMBEDDINGS[node.name], node.args, node.kwargs).get("weight"))
+        if weight is not None and len(weight.shape) == 2:
+            # A lookup is a product with a one-hot input: one value is summed over.
+            yield Use(node, weight.parameter, "embedding", 1.0, float(weight.shape[1]), weight.axes[1], -1)
+    elif node.name in NORMS:
+        given = bind(NORMS[node.name], node.args, node.kwargs)
+        roles: tuple[tuple[str, Role], ...] = (("weight", "norm"), ("bias", "bias"))
+        yield from (Use(node, found.parameter, role) for name, role in roles if (found := operand_of(given.get(name))))
+    elif recurrent is not None:
+        yield from _recurrent(node, recurrent)
+    elif node.effect == "sum" and node.signal is not None:
+        yield from (Use(node, source.operand.parameter, "bias") for source in node.inputs if source.operand)
+
+
+def _product(node: Node) -> Iterator[Use]:
+    product = PRODUCTS[node.name]
+    use: Use | None = None
+    given = bind(product.operands, node.args, node.kwargs)
+    weight, left = operand_of(given.get("weight")), operand_of(given.get("input"))
+    if product.layout == "in,out":
+        if weight is not None and len(weight.shape) >= 2:
+            use = _matrix(node, weight, into=-2, out=-1)
+        elif left is not None and len(left.shape) >= 2:
+            use = _matrix(node, left, into=-1, out=-2)
+    elif weight is not None:
+        use = _filter(node, weight, product.layout, given)
+    if use is None:
+        return
+    yield use
+    bias = operand_of(given.get("bias"))
+    if bias is not None:
+        yield Use(node, bias.parameter, "bias", use.fan_in, use.fan_out)
+
+
+def _matrix(node: Node, weight: Operand, *, into: int, out: int) -> Use:
+    fan_in, fan_out = float(weight.shape[into]), float(weight.shape[out])
+    return Use(node, weight.parameter, "linear", fan_in, fan_out, weight.axes[out], out)
+
+
+def _filter(node: Node, weight: Operand, layout: str, given: Mapping[str, Any]) -> Use | None:
+    shape = weight.shape
+    if layout == "out,in":
+        axis, fans = (0, (shape[1], shape[0])) if len(shape) == 2 else (None, (shape[-1], 1))
+        return Use(node, weight.parameter, "linear", float(fans[0]), float(fans[1]), axis, -1)
+    kernel, groups = math.prod(shape[2:]), int(given.get("groups", 1) or 1)
+    stride = given.get("stride", 1)
+    steps = math.prod(stride) if isinstance(stride, tuple) else int(stride) ** (len(shape) - 2)
+    axis = 1 - len(shape)
+    if layout == "conv":  # weight: (out, in / groups, kernel ...)
+        fan_out = shape[0] / groups * kernel / steps
+        return Use(node, weight.parameter, "conv", float(shape[1] * kernel), fan_out, 0, axis)
+    # A transposed convolution: weight (in, out / groups, kernel ...); each output sees every stride-th tap.
+    fan_in = shape[0] / groups * kernel / steps
+    return Use(node, weight.parameter, "transposed", fan_in, float(shape[1] * kernel), 1, axis)
+
+
+def _recurrent(node: Node, gates: int) -> Iterator[Use]:
+    for source in node.inputs:
+        found = source.operand
+        if found is None:
+            continue
+        if len(found.shape) == 2:
+            rows, columns = found.shape
+            yield Use(node, found.parameter, "recurrent", float(columns), rows / gates, 0)
+        else:
+            yield Use(node, found.parameter, "bias")
+
+
+def operand_of(value: object) -> Operand | None:
+    """The parameter behind an argument, None where it is a signal or no tensor at all."""
+    return value.operand if isinstance(value, Node) else None
+
+
+def describe_weights(
+    model: nn.Module, uses: Mapping[Node, list[Use]], locations: Mapping[str, Location]
+) -> tuple[Weight, ...]:
+    """Every parameter once, described by its first use in the pass, or by its shape where there was none."""
+    first: dict[str, Use] = {}
+    for found in uses.values():
+        for use in found:
+            if use.parameter not in first or (first[use.parameter].role == "bias" and use.role != "bias"):
+                first[use.parameter] = use
+    names: dict[int, list[str]] = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        names.setdefault(id(parameter), []).append(name)
+    weights = []
+    for name, parameter in model.named_parameters():
+        module_path = name.rpartition(".")[0]
+        module = model.get_submodule(module_path)
+        use = first.get(name)
+        known = {
+            "name": name,
+            "module": module_path,
+            "module_type": type(module).__name__,
+            "shape": tuple(parameter.shape),
+            "trainable": parameter.requires_grad,
+            "aliases": tuple(other for other in names[id(parameter)] if other != name),
+            "location": nearest(locations, module_path),
+        }
+        weights.append(_from_shape(known, module) if use is None else _from_use(known, use))
+    return tuple(weights)
+
+
+def nearest(locations: Mapping[str, Location], path: str) -> Location | None:
+    """The location of a module, or of the nearest one around it."""
+    while path not in locations and path:
+        path = path.rpartition(".")[0]
+    return locations.get(path)
+
+
+def _from_use(known: dict[str, Any], use: Use) -> Weight:
+    before = behind = None
+    if use.role not in {"bias", "norm"}:
+        before, behind = activation_before(use.node), activation_behind(use.node)
+    return Weight(
+        role=use.role,
+        fan_in=use.fan_in,
+        fan_out=use.fan_out,
+        unit_axis=use.unit_axis,
+        input_activation=before,
+        output_activation=behind,
+        **known,
+    )
+
+
+def activation_before(node: Node) -> ActivationUse | None:
+    """The activation that made the signal a weight multiplies; a normalization in between hides it."""
+    if node.signal is None:
+        return None
+    return node.signal.back("view", "pass").activation
+
+
+def activation_behind(node: Node) -> ActivationUse | None:
+    """The first activation that a weight's output meets, through views, pooling, a bias and a normalization."""
+    queue, seen = list(node.consumers), {node}
+    while queue:
+        consumer = queue.pop(0)
+        if consumer in seen:
+            continue
+        seen.add(consumer)
+        if consumer.activation is not None:
+            return consumer.activation
+        shifted = consumer.effect == "sum" and sum(source.operand is None for source in consumer.inputs) == 1
+        if shifted or consumer.effect in {"view", "pass", "norm"}:
+            queue.extend(consumer.consumers)
+    return None
+
+
+def _from_shape(known: dict[str, Any], module: nn.Module) -> Weight:
+    """What a parameter's shape tells when the pass did not use it, in torch's conventions."""
+    shape, last = known["shape"], known["name"].rpartition(".")[2]
+    if len(shape) < 2:
+        kind: Role = "bias" if "bias" in last else "norm" if "Norm" in type(module).__name__ else "other"
+        return Weight(role=kind, traced=False, **known)
+    kernel = math.prod(shape[2:])
+    role: Role = "embedding" if isinstance(module, nn.Embedding) else "conv" if len(shape) > 2 else "linear"
+    return Weight(
+        role=role, fan_in=float(shape[1] * kernel), fan_out=float(shape[0] * kernel), unit_axis=0, traced=False, **known
+    )

@@ -1,0 +1,212 @@
+"""The only place that attaches to a model: it names call sites, and it always detaches.
+
+Forward hooks on module instances see the outputs; gradients are taken from hooks on the output *tensors*, because
+module backward hooks break in-place operations (pytorch#61519) and change what some modules compute (pytorch#139191).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import nn
+
+Mode = Literal["train", "eval", "as-is"]
+
+ROOT = "(model)"
+"""The key of the model's own output."""
+
+_DEPTH = 8
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Visit:
+    """One float tensor that left one call of one module.
+
+    Attributes:
+        key: unique among the visits of a pass: path, ``#2`` for the second call, ``[1]`` for the second tensor.
+        path: the module's first name; empty for the model itself.
+        module: the module.
+        tensor: its output, as it is now: later in-place operations may overwrite it.
+        alias_of: key of the visit that saw the very same tensor before, or None.
+    """
+
+    key: str
+    path: str
+    module: nn.Module
+    tensor: torch.Tensor
+    alias_of: str | None = None
+
+
+def tensors_in(value: object, *, depth: int = _DEPTH) -> Iterator[tuple[str, torch.Tensor]]:
+    """The tensors inside an output, each with its place in it (``""``, ``[1]``, ``[last_hidden_state]``).
+
+    Looks into tuples, lists, mappings (a transformers ``ModelOutput`` is one) and dataclasses, ``depth`` levels down.
+    """
+    if isinstance(value, torch.Tensor):
+        yield "", value
+    elif depth > 0:
+        for place, item in _items(value):
+            for suffix, tensor in tensors_in(item, depth=depth - 1):
+                yield f"[{place}]{suffix}", tensor
+
+
+def _items(value: object) -> Iterator[tuple[object, object]]:
+    if isinstance(value, Mapping):
+        yield from value.items()
+    elif isinstance(value, (tuple, list)):
+        yield from enumerate(value)
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        for field in dataclasses.fields(value):
+            yield field.name, getattr(value, field.name, None)
+
+
+def unmeasurable(tensor: torch.Tensor) -> str | None:
+    """Why statistics of a tensor make no sense or cannot be taken, None when they can."""
+    if tensor.is_nested:
+        return "nested tensor"
+    if tensor.layout is not torch.strided:
+        return f"{str(tensor.layout).removeprefix('torch.')} layout"
+    if tensor.is_quantized:
+        return "quantized tensor"
+    if tensor.is_meta:
+        return "meta tensor, it has no values"
+    if not (tensor.is_floating_point() or tensor.is_complex()):
+        return f"{str(tensor.dtype).removeprefix('torch.')} values"
+    return "empty tensor" if tensor.numel() == 0 else None
+
+
+class Watch:
+    """What the hooks of one pass have seen so far.
+
+    Attributes:
+        called: paths of the modules that ran.
+        unseen: keys of outputs that hold no measurable tensor, with the reason.
+    """
+
+    def __init__(self, model: nn.Module, on_visit: Callable[[Visit], None]) -> None:
+        self.paths = {id(module): path for path, module in model.named_modules()}
+        self.called: dict[str, int] = {}
+        self.unseen: dict[str, str] = {}
+        self._on_visit = on_visit
+        self._holder: dict[int, tuple[weakref.ref[torch.Tensor], int, str]] = {}
+
+    def leave(self, module: nn.Module, _args: object, output: object) -> None:
+        """The forward hook. It answers None: anything else would replace the output."""
+        # Activation checkpointing runs the forward a second time inside the backward pass (pytorch#81296).
+        if torch._C._current_graph_task_id() != -1:
+            return
+        path = self.paths[id(module)]
+        calls = self.called[path] = self.called.get(path, 0) + 1
+        stem = (path or ROOT) + (f"#{calls}" if calls > 1 else "")
+        found = list(tensors_in(output))
+        if not found:
+            self.unseen[stem] = f"no tensor in an output of type {type(output).__name__}"
+        for place, tensor in found:
+            key = stem if len(found) == 1 else stem + place
+            reason = unmeasurable(tensor)
+            if reason is not None:
+                self.unseen[key] = reason
+                continue
+            self._on_visit(Visit(key, path, module, tensor, self._same_as(key, tensor)))
+
+    def _same_as(self, key: str, tensor: torch.Tensor) -> str | None:
+        """A container hands out its last child's tensor: the same object in the same version is one value."""
+        known = self._holder.get(id(tensor))
+        version = 0 if tensor.is_inference() else tensor._version
+        if known is not None and known[0]() is tensor and known[1] == version:
+            return known[2]
+        self._holder[id(tensor)] = (weakref.ref(tensor), version, key)
+        return None
+
+    def uncalled(self, model: nn.Module) -> tuple[str, ...]:
+        """Paths of the leaf modules that never ran."""
+        leaves = (path for path, module in model.named_modules() if path and next(module.children(), None) is None)
+        return tuple(path for path in leaves if path not in self.called)
+
+
+@contextmanager
+def watching(model: nn.Module, on_visit: Callable[[Visit], None]) -> Iterator[Watch]:
+    """Call ``on_visit`` for every float tensor that leaves a module, in the order in which the calls return."""
+    watch = Watch(model, on_visit)
+    with ExitStack() as stack:
+        for module in model.modules():
+            stack.callback(module.register_forward_hook(watch.leave).remove)
+        yield watch
+
+
+@contextmanager
+def undisturbed(model: nn.Module, *, mode: Mode, seed: int) -> Iterator[None]:
+    """Run passes in ``mode`` under ``seed``, and leave no trace of them.
+
+    Restores training flags, buffers (values and identity: a forward may replace them), and the random states of
+    torch, numpy and Python, also after an exception or Ctrl-C.
+    """
+    with ExitStack() as stack:
+        for module in model.modules():
+            stack.callback(setattr, module, "training", module.training)
+            stack.callback(_restore_buffers, module, _snapshot_buffers(module))
+        fastpath = torch.backends.mha.get_fastpath_enabled()
+        stack.callback(torch.backends.mha.set_fastpath_enabled, fastpath)
+        stack.enter_context(_random_states(model))
+        # The fused path of TransformerEncoder skips the sub-modules that are to be seen (pytorch#132700).
+        torch.backends.mha.set_fastpath_enabled(False)
+        if mode != "as-is":
+            model.train(mode == "train")
+        _seed_all(seed)
+        yield
+
+
+@contextmanager
+def parameters_restored(model: nn.Module) -> Iterator[None]:
+    """Whatever is written into the parameters inside is undone at the end."""
+    saved = [(parameter, parameter.detach().clone()) for parameter in model.parameters()]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for parameter, values in saved:
+                parameter.copy_(values)
+
+
+Buffers = dict[str, tuple[torch.Tensor | None, torch.Tensor | None]]
+
+
+def _snapshot_buffers(module: nn.Module) -> Buffers:
+    return {
+        name: (buffer, None if buffer is None else buffer.detach().clone()) for name, buffer in module._buffers.items()
+    }
+
+
+def _restore_buffers(module: nn.Module, saved: Buffers) -> None:
+    for name in set(module._buffers) - set(saved):
+        del module._buffers[name]
+    with torch.no_grad():
+        for name, (buffer, values) in saved.items():
+            if buffer is not None and values is not None:
+                buffer.copy_(values)
+            module._buffers[name] = buffer
+
+
+@contextmanager
+def _random_states(model: nn.Module) -> Iterator[None]:
+    devices = {parameter.device for parameter in model.parameters() if parameter.device.type == "cuda"}
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 the legacy state is the global one
+    try:
+        with torch.random.fork_rng(devices=[device.index or 0 for device in devices], enabled=True):
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002
+
+
+def _seed_all(seed: int) -> None:
+    torch.manual_seed(seed)
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002

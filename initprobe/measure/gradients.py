@@ -1,0 +1,69 @@
+"""Reads the autograd graph: what the loss reaches, and where a backward pass has to go to pass every site."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch.autograd.graph import GradientEdge, Node
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What lies between the outputs and the leaves.
+
+    Attributes:
+        nodes: every node the outputs depend on, inputs before what is made of them.
+        leaves: ids of the leaf tensors (parameters, inputs) that a gradient would reach.
+    """
+
+    nodes: tuple[Node, ...]
+    leaves: frozenset[int]
+
+
+def reach_of(outputs: Iterable[torch.Tensor]) -> Reach:
+    """Walk the graph of ``outputs`` once, without recursion: a thousand layers are a thousand nodes deep."""
+    order: list[Node] = []
+    leaves: set[int] = set()
+    seen: set[Node] = set()
+    for output in outputs:
+        root = output.grad_fn
+        if root is None:
+            leaves.add(id(output))
+            continue
+        stack: list[tuple[Node, bool]] = [(root, False)]
+        while stack:
+            node, done = stack.pop()
+            if done:
+                order.append(node)
+                continue
+            if node in seen:
+                continue
+            seen.add(node)
+            stack.append((node, True))
+            variable = getattr(node, "variable", None)
+            if variable is not None:
+                leaves.add(id(variable))
+            stack.extend((child, False) for child, _ in node.next_functions if child is not None)
+    return Reach(tuple(order), frozenset(leaves))
+
+
+def first_edges(reach: Reach, edges: Mapping[str, GradientEdge]) -> list[GradientEdge]:
+    """The fewest of ``edges`` such that a backward pass towards them goes through all the others.
+
+    These are the first sites of every path: the output of the first layer, of every embedding, of every branch that
+    starts at a parameter. Going no further computes no gradient of weights or of the model's input.
+    """
+    sites: dict[Node, GradientEdge] = {}
+    for edge in edges.values():
+        sites.setdefault(edge.node, edge)
+    covered: dict[Node, bool] = {}
+    chosen: list[GradientEdge] = []
+    for node in reach.nodes:
+        below = any(covered.get(child, False) for child, _ in node.next_functions if child is not None)
+        site = sites.get(node)
+        if site is not None and not below:
+            chosen.append(site)
+        covered[node] = below or site is not None
+    return chosen

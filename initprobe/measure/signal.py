@@ -1,0 +1,252 @@
+"""One forward and one backward pass, watched: Subject becomes a Trace.
+
+The gradients of the activations come from one ``torch.autograd.grad`` towards the first float tensors of every path,
+so weight gradients are computed only when a statistic in use needs them, no ``requires_grad`` is ever toggled and no
+``.grad`` is written. Memory beyond that of the passes is a few numbers per site.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+from torch.autograd.graph import GradientEdge, get_gradient_edge
+
+from initprobe.activations.base import ACTIVATIONS
+from initprobe.errors import TargetError, first_line, raised_here, user_trace
+from initprobe.hooks import Visit, Watch, tensors_in, undisturbed, unmeasurable, watching
+from initprobe.measure.gradients import Reach, first_edges, reach_of
+from initprobe.measure.reductions import MOMENTS, Reduction, Result, View, Workspace, to_host
+from initprobe.measure.statistics.base import STATISTICS, Statistic
+from initprobe.measure.statistics.base import Subject as Described
+from initprobe.records import Anatomy, ParameterTrace, ProbeRequest, Site, SiteTrace, Statistics, Trace, Unseen, Value
+from initprobe.subject import Call, Subject, run_model
+from initprobe.variates import Variates
+
+WEIGHT_GRADIENTS = "weight_gradients"
+"""Asked for among the statistics, it makes the backward pass compute the gradients of the weights as well."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which statistics are taken of what, and which reductions that takes.
+
+    Attributes:
+        statistics: for each thing that is described, every reduction that is run and the statistics that read it.
+        weight_gradients: whether the backward pass computes them.
+    """
+
+    statistics: Mapping[Described, Mapping[Reduction, tuple[Statistic, ...]]]
+    weight_gradients: bool
+
+    @classmethod
+    def of(cls, names: Sequence[str]) -> Plan:
+        """The core statistics and those asked for.
+
+        Raises:
+            UsageError: no statistic has that name.
+        """
+        asked = {STATISTICS.canonical(name) for name in names if name != WEIGHT_GRADIENTS}
+        chosen = [leaf for name, leaf in STATISTICS.items() if leaf.core or name in asked]
+        kinds: tuple[Described, ...] = ("forward", "backward", "parameter", "gradient", "input")
+        return cls(
+            {kind: _by_reduction([leaf for leaf in chosen if kind in leaf.of]) for kind in kinds},
+            WEIGHT_GRADIENTS in names,
+        )
+
+
+def _by_reduction(leaves: Sequence[Statistic]) -> dict[Reduction, tuple[Statistic, ...]]:
+    # The moments come first: others look at them to choose their way.
+    reductions = dict.fromkeys([MOMENTS, *(leaf.reduction for leaf in leaves)])
+    return {reduction: tuple(leaf for leaf in leaves if leaf.reduction is reduction) for reduction in reductions}
+
+
+@dataclass
+class Ledger:
+    """Reduced numbers that wait for the end of the pass, to come home together."""
+
+    plan: Plan
+    workspace: Workspace = field(default_factory=Workspace)
+    entries: list[tuple[Described, str, Reduction, Result]] = field(default_factory=list)
+
+    def take(self, kind: Described, name: str, view: View) -> None:
+        """Reduce a tensor now: later operations may overwrite it."""
+        for reduction in self.plan.statistics[kind]:
+            if reduction.applies is None or reduction.applies(view):
+                self.entries.append((kind, name, reduction, reduction.run(view)))
+
+    def statistics(self) -> dict[tuple[Described, str], dict[str, Value]]:
+        """All values by what they describe; one transfer brings home what lies on a device."""
+        homes = to_host([result for *_, result in self.entries])
+        values: dict[tuple[Described, str], dict[str, Value]] = {}
+        for (kind, name, reduction, _), numbers in zip(self.entries, homes, strict=True):
+            row = values.setdefault((kind, name), {})
+            for leaf in self.plan.statistics[kind][reduction]:
+                row[leaf.name] = leaf.value(numbers)
+        return values
+
+
+class Recorder:
+    """Takes the statistics of every site of one pass, and of the gradient that comes back to it."""
+
+    def __init__(self, ledger: Ledger, anatomy: Anatomy, *, batch: int, backward: bool) -> None:
+        self.ledger = ledger
+        self.batch = batch
+        self.backward = backward
+        self.sites = {site.key: site for site in anatomy.sites}
+        self.visits: dict[str, tuple[tuple[int, ...], str, str | None]] = {}
+        self.edges: dict[str, GradientEdge] = {}
+
+    def visit(self, visit: Visit) -> None:
+        """Called by the hooks for every float tensor that leaves a module."""
+        if visit.alias_of is not None:
+            return
+        tensor, site = visit.tensor, self.sites.get(visit.key)
+        self.ledger.take("forward", visit.key, self._view(tensor.detach(), site))
+        why = None if self.backward else "no backward pass was asked for"
+        if self.backward and not tensor.requires_grad:
+            why = "no gradient path: computed without gradient, or detached"
+        self.visits[visit.key] = (tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."), why)
+        if why is None:
+            self.edges[visit.key] = get_gradient_edge(tensor)
+            tensor.register_hook(self._gradient_hook(visit.key))  # type: ignore[no-untyped-call]
+
+    def _gradient_hook(self, key: str) -> Callable[[torch.Tensor], None]:
+        def take(gradient: torch.Tensor) -> None:
+            if unmeasurable(gradient) is None:
+                self.ledger.take("backward", key, View(gradient.detach(), self.ledger.workspace))
+
+        return take
+
+    def _view(self, tensor: torch.Tensor, site: Site | None) -> View:
+        view = View(tensor, self.ledger.workspace, batch=self.batch)
+        if site is not None:
+            view.unit_axis = site.unit_axis
+            view.weighted = site.kind == "weighted"
+            view.can_die = site.activation is not None and ACTIVATIONS.find(site.activation.name).dead
+        return view
+
+
+def measure_signal(subject: Subject, anatomy: Anatomy, probe: ProbeRequest, *, seed: int, batch: int) -> Trace:
+    """Measure one draw: every site forward and backward, every parameter, every input.
+
+    Args:
+        subject: the network; it comes back exactly as it was.
+        anatomy: its structure, for unit axes and activations.
+        probe: what to measure and how.
+        seed: seed of the batch, of the cotangent and of what the forward draws (dropout).
+        batch: samples per pass.
+
+    Raises:
+        TargetError: the model's own forward, loss or backward failed.
+    """
+    model = subject.model
+    ledger = Ledger(Plan.of(probe.statistics))
+    recorder = Recorder(ledger, anatomy, batch=batch, backward=probe.backward)
+    call = _inputs(subject, batch, seed, ledger, gradients=probe.backward)
+    for name, parameter in model.named_parameters():
+        if unmeasurable(parameter) is None:
+            ledger.take("parameter", name, View(parameter.detach(), ledger.workspace, extremes=False))
+    with undisturbed(model, mode=probe.mode, seed=seed):
+        with watching(model, recorder.visit) as watch, torch.set_grad_enabled(probe.backward):
+            output = run_model(model, call)
+        reach = _backward(subject, output, recorder, probe, seed) if probe.backward else None
+    return _trace(seed, model, recorder, watch, reach)
+
+
+def _inputs(subject: Subject, batch: int, seed: int, ledger: Ledger, *, gradients: bool) -> Call:
+    """A batch, its float tensors measured and ready to carry gradients."""
+
+    def ready(name: str, value: Any) -> Any:
+        if not isinstance(value, torch.Tensor) or unmeasurable(value) is not None:
+            return value
+        ledger.take("input", name, View(value, ledger.workspace))
+        # A copy, because a leaf that requires gradients could not be changed in place by the model.
+        return value.detach().requires_grad_().clone() if gradients else value
+
+    call = subject.call(batch, seed)
+    args = tuple(ready(str(place), value) for place, value in enumerate(call.args))
+    return Call(args, {name: ready(name, value) for name, value in call.kwargs.items()})
+
+
+def _backward(subject: Subject, output: Any, recorder: Recorder, probe: ProbeRequest, seed: int) -> Reach:
+    """Send the gradient of the objective back through every site."""
+    outputs, cotangents = _objective(subject, output, probe, seed)
+    reach = reach_of(outputs)
+    targets: list[Any] = list(first_edges(reach, recorder.edges))
+    parameters = []
+    if recorder.ledger.plan.weight_gradients:
+        parameters = [(name, p) for name, p in subject.model.named_parameters() if id(p) in reach.leaves]
+        targets += [parameter for _, parameter in parameters]
+    if not targets:
+        return reach
+    gradients = _differentiate(outputs, targets, cotangents)
+    for (name, _), gradient in zip(parameters, gradients[len(gradients) - len(parameters) :], strict=True):
+        if gradient is not None and unmeasurable(gradient) is None:
+            view = View(gradient.detach(), recorder.ledger.workspace, extremes=False)
+            recorder.ledger.take("gradient", name, view)
+    return reach
+
+
+def _differentiate(
+    outputs: list[torch.Tensor], targets: list[Any], cotangents: list[torch.Tensor]
+) -> tuple[torch.Tensor | None, ...]:
+    try:
+        return torch.autograd.grad(outputs, targets, grad_outputs=cotangents, allow_unused=True)
+    except Exception as error:
+        if raised_here(error):
+            raise
+        raise TargetError(
+            f"the backward pass failed: {first_line(error)}",
+            hint="--no-backward measures the forward pass alone",
+            trace=user_trace(error),
+        ) from error
+
+
+def _objective(
+    subject: Subject, output: Any, probe: ProbeRequest, seed: int
+) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+    """What is differentiated, and the cotangent that comes with it."""
+    if probe.loss == "own" or (probe.loss == "auto" and subject.loss is not None):
+        loss = _own_loss(subject, output)
+        return [loss], [torch.ones_like(loss)]
+    outputs = [tensor for _, tensor in tensors_in(output) if tensor.requires_grad and tensor.numel()]
+    return outputs, [
+        Variates(seed, f"@cotangent.{place}").normal(tuple(tensor.shape)).to(tensor)
+        for place, tensor in enumerate(outputs)
+    ]
+
+
+def _own_loss(subject: Subject, output: Any) -> torch.Tensor:
+    if subject.loss is None:
+        raise TargetError("the target has no loss function of its own", hint="--loss gaussian")
+    try:
+        loss = subject.loss(output)
+    except Exception as error:
+        if raised_here(error):
+            raise
+        raise TargetError(f"the loss function failed: {first_line(error)}", trace=user_trace(error)) from error
+    if not isinstance(loss, torch.Tensor) or loss.numel() != 1 or not loss.requires_grad:
+        raise TargetError("the loss function must return one number that depends on the model's output")
+    return loss
+
+
+def _trace(seed: int, model: nn.Module, recorder: Recorder, watch: Watch, reach: Reach | None) -> Trace:
+    values = recorder.ledger.statistics()
+    sites = []
+    for key, (shape, dtype, why) in recorder.visits.items():
+        backward: Statistics | None = values.get(("backward", key))
+        missing = why if backward is not None else why or "the loss does not depend on it"
+        sites.append(SiteTrace(key, shape, dtype, values[("forward", key)], backward, missing))
+    parameters = []
+    for name, parameter in model.named_parameters():
+        reached = None if reach is None else id(parameter) in reach.leaves
+        parameters.append(
+            ParameterTrace(name, values.get(("parameter", name), {}), values.get(("gradient", name)), reached)
+        )
+    inputs = {name: row for (kind, name), row in values.items() if kind == "input"}
+    unseen = tuple(Unseen(key, reason) for key, reason in watch.unseen.items())
+    return Trace(seed, tuple(sites), tuple(parameters), inputs, unseen)

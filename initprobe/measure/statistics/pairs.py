@@ -1,0 +1,95 @@
+"""How alike the signals of two different inputs are: their cosine and their distance.
+
+Where the distance falls and the RMS does not, what is left of the signal no longer depends on the input: it is bias.
+"""
+
+import math
+
+import torch
+
+from initprobe.measure.reductions import SAFE, Numbers, Reduction, Result, View
+from initprobe.measure.statistics.base import Statistic, Subject, statistic
+
+PAIRS = 16
+"""Pairs per batch: sample i of the first PAIRS with sample i of the next ones."""
+
+ELEMENTS = 1 << 21
+"""Elements in all pairs together, so that large feature maps of large batches cost no more than small ones."""
+
+LONG = 1 << 14
+"""Elements from which on a pair is worth a call of its own, which allocates less."""
+
+TINY = 1e-25
+"""A sum of float32 squares below this may have lost some of them to underflow."""
+
+LARGE = 1e15
+"""Values below this can be squared and summed in float32."""
+
+FORWARD: frozenset[Subject] = frozenset(["forward"])
+
+
+def has_pairs(view: View) -> bool:
+    """Whether axis 0 counts the samples of a batch of two or more."""
+    return view.tensor.dim() > 0 and view.batch is not None and view.batch >= 2 and view.tensor.shape[0] == view.batch
+
+
+def pair_geometry(view: View) -> Result:
+    """``[mean cosine, mean square of x_a - x_b]`` over pairs of samples."""
+    values = torch.view_as_real(view.tensor) if view.tensor.is_complex() else view.tensor
+    size = values[0].numel()
+    number = min(values.shape[0] // 2, PAIRS, max(4, ELEMENTS // (2 * size)))
+    left, right = values[:number].reshape(number, size), values[number : 2 * number].reshape(number, size)
+    moments = view.host_moments
+    if moments is not None and values.dtype is torch.float32 and _safe(moments):
+        numbers = _fast_geometry(left, right)
+        if numbers is not None:
+            return numbers
+    return _exact_geometry(left.double(), right.double())
+
+
+def _safe(moments: Numbers) -> bool:
+    count, finite, mean, m2 = moments[:4]
+    return count == finite and SAFE[0] < mean * mean + m2 / count and max(-moments[4], moments[5]) < LARGE
+
+
+def _fast_geometry(left: torch.Tensor, right: torch.Tensor) -> list[float] | None:
+    if left.shape[1] < LONG:
+        together = torch.cat((left, right, left - right))
+        squares = (together * together).sum(1).tolist()
+        rows = list(zip(squares[: len(left)], squares[len(left) : -len(left)], squares[-len(left) :], strict=True))
+    else:
+        rows = [(_square(a), _square(b), _square(a - b)) for a, b in zip(left, right, strict=True)]
+    if min(map(min, rows)) < TINY:
+        return None
+    cosine = sum((aa + bb - gg) / (2 * math.sqrt(aa * bb)) for aa, bb, gg in rows) / len(rows)
+    return [max(-1.0, min(1.0, cosine)), sum(gg for *_, gg in rows) / left.numel()]
+
+
+def _square(values: torch.Tensor) -> float:
+    return torch.dot(values, values).item()
+
+
+def _exact_geometry(left: torch.Tensor, right: torch.Tensor) -> Result:
+    # Scaled by the largest value, so that squares of 1e-200 or 1e200 stay in range; NaN and inf pass through.
+    scale = torch.maximum(left.abs().amax(), right.abs().amax())
+    scale = torch.where(scale > 0, scale, torch.ones_like(scale))
+    left, right = left / scale, right / scale
+    gap = (left - right).square().sum(1)
+    norms = left.square().sum(1).sqrt() * right.square().sum(1).sqrt()
+    cosine = (left * right).sum(1) / norms
+    numbers = torch.stack([cosine.clamp(-1.0, 1.0).mean(), gap.mean() / left.shape[1] * scale * scale])
+    return numbers.tolist() if numbers.device.type == "cpu" else numbers
+
+
+GEOMETRY = Reduction("pair_geometry", pair_geometry, has_pairs)
+
+statistic(Statistic("cosine", "mean cosine between the values of two inputs", GEOMETRY, lambda pair: pair[0], FORWARD))
+statistic(
+    Statistic(
+        "pair_distance",
+        "RMS over elements of the difference between the values of two inputs",
+        GEOMETRY,
+        lambda pair: math.sqrt(pair[1]),
+        FORWARD,
+    )
+)

@@ -80,7 +80,25 @@ def roots_of(reference: Reference, paths: tuple[str, ...]) -> tuple[Path, ...]:
     for typed, path in zip(paths, extra, strict=True):
         if not path.is_dir():
             raise TargetError(f"there is no directory {typed!r} to import from (--path)")
-    return (_package_root(Path(reference.place).resolve()) if reference.is_file else Path.cwd(), *extra)
+    return (_package_root(_source_file(reference.place)) if reference.is_file else Path.cwd(), *extra)
+
+
+def _source_file(typed: str) -> Path:
+    """The file itself.
+
+    Raises:
+        TargetError: it is not there; the message has close matches.
+    """
+    try:
+        path = Path(typed).resolve()
+        if path.is_file():
+            return path
+        siblings = [found.name for found in path.parent.glob("*.py")]
+    except (OSError, ValueError) as error:  # a name that no file system takes
+        raise TargetError(f"there is no file {typed!r}") from error
+    near = [str(Path(typed).with_name(match)) for match in get_close_matches(path.name, siblings, n=3)]
+    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"looked in {path.parent}"
+    raise TargetError(f"there is no file {typed!r}", hint=hint)
 
 
 def find_object(reference: Reference, paths: tuple[str, ...]) -> Any:
@@ -131,20 +149,18 @@ def _no_module(name: str, missing: str, roots: tuple[Path, ...]) -> TargetError:
     places = getattr(sys.modules.get(parent), "__path__", []) if parent else [str(root) for root in roots]
     names = [found.name for found in pkgutil.iter_modules(places)]
     near = get_close_matches(leaf, names, n=3)
-    if not near and not parent:
-        near = get_close_matches(leaf, [found.name for found in pkgutil.iter_modules()], n=3)
-    hint = _path_hint(missing) or f"looked in {', '.join(map(str, roots))} and among the installed packages"
+    beside_the_path = None if near or parent else _path_hint(missing)
+    if not near and not parent and beside_the_path is None:
+        near = get_close_matches(leaf, [found.name for found in pkgutil.iter_modules()], n=3, cutoff=0.8)
     if near:
-        full = [".".join(filter(None, (parent, match, *_below(name, missing)))) for match in near]
+        rest = name[len(missing) :]
+        full = [f"{parent}.{match}{rest}" if parent else f"{match}{rest}" for match in near]
         hint = f"did you mean {' or '.join(map(repr, full))}?"
     elif parent and names:
         hint = f"{parent} has: {_listed(names)}"
+    else:
+        hint = beside_the_path or f"looked in {', '.join(map(str, roots))} and among the installed packages"
     return TargetError(f"there is no module {missing!r}", hint=hint)
-
-
-def _below(name: str, missing: str) -> list[str]:
-    """The parts of a module's name behind the one that is missing."""
-    return name[len(missing) + 1 :].split(".") if len(name) > len(missing) else []
 
 
 def _path_hint(missing: str) -> str | None:
@@ -165,13 +181,7 @@ def _package_root(file: Path) -> Path:
 
 
 def _import_file(reference: Reference, root: Path) -> ModuleType:
-    path = Path(reference.place).resolve()
-    if not path.is_file():
-        siblings = [str(found.relative_to(path.parent)) for found in path.parent.glob("*.py")]
-        near = get_close_matches(path.name, siblings, n=3)
-        typed = [str(Path(reference.place).with_name(match)) for match in near]
-        hint = f"did you mean {' or '.join(map(repr, typed))}?" if typed else f"looked in {path.parent}"
-        raise TargetError(f"there is no file {reference.place!r}", hint=hint)
+    path = _source_file(reference.place)
     parts = path.relative_to(root).with_suffix("").parts
     name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
     with _importing(reference.place):

@@ -15,6 +15,7 @@ import torch
 
 from initprobe.errors import TargetError, UsageError
 from initprobe.load.datafile import read_array
+from initprobe.load.importing import importable
 from initprobe.load.usercode import running, seeded
 from initprobe.subject import Call
 from initprobe.variates import Variates, generator
@@ -246,10 +247,12 @@ class FunctionInputs:
     Attributes:
         function: returns a tensor, a tuple or a dict of keyword arguments.
         name: what it is called in messages.
+        roots: directories that are importable while it runs.
     """
 
     function: Callable[..., Any]
     name: str
+    roots: tuple[Path, ...] = ()
 
     @cached_property
     def fixed(self) -> int | None:
@@ -266,14 +269,17 @@ class FunctionInputs:
 
     @cached_property
     def _takes(self) -> int:
-        parameters = inspect.signature(self.function).parameters.values()
+        try:
+            parameters = inspect.signature(self.function).parameters.values()
+        except ValueError:  # a built-in without a signature
+            return 2
         if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
             return 2
         positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         return min(2, sum(parameter.kind in positional for parameter in parameters))
 
     def _call(self, batch: int, seed: int) -> Call:
-        with running(self.name), seeded(seed):
+        with importable(self.roots), running(self.name), seeded(seed):
             value = self.function(*(batch, seed)[: self._takes])
         return as_call(value, self.name)
 

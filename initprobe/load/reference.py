@@ -75,6 +75,8 @@ def parse_call(text: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
     for keyword in tree.keywords:
         if keyword.arg is None:
             raise UsageError(f"** is not allowed in {text}", hint="name each argument: (depth=50, act='relu')")
+        if keyword.arg in kwargs:
+            raise UsageError(f"{keyword.arg!r} is given twice in {text}")
         kwargs[keyword.arg] = _literal(keyword.value, text)
     return args, kwargs
 

@@ -33,7 +33,7 @@ def expand_targets(texts: Iterable[str]) -> tuple[str, ...]:
     """
     expanded: list[str] = []
     for text in texts:
-        if not Path(text).is_dir():
+        if not _is_directory(text):
             expanded.append(text)
             continue
         specs = sorted(path for path in Path(text).iterdir() if path.suffix in (".yaml", ".yml") and path.is_file())
@@ -58,11 +58,18 @@ def _choose(text: str) -> tuple[Source, str]:
         )
     if text.endswith(".json"):
         raise UsageError(f"{text!r} is a saved result, not a network")
-    if Path(text).is_dir():
+    if _is_directory(text):
         raise UsageError(f"{text!r} is a directory", hint="name one of the files in it")
     if not colon and not text.endswith(".py") and Path(text).suffix:
         raise UsageError(f"{text!r} is no target", hint=f"a target is {_forms()}")
     return SOURCES["python"], text
+
+
+def _is_directory(text: str) -> bool:
+    try:
+        return bool(text) and Path(text).is_dir()
+    except OSError:  # a name that no file system takes
+        return False
 
 
 def _forms() -> str:

@@ -56,7 +56,7 @@ def seeded(seed: int) -> Iterator[None]:
     try:
         random.seed(seed)
         np.random.seed(seed % 2**32)  # noqa: NPY002
-        torch.manual_seed(seed)
+        torch.manual_seed(seed % 2**63)
         yield
     finally:
         random.setstate(python)

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from initprobe.errors import TargetError, UsageError
-from initprobe.load.importing import find_object
+from initprobe.load.importing import find_object, roots_of
 from initprobe.load.inputs import FLOATS, DrawnInputs, FunctionInputs, GivenInputs, as_call, parse_input
 from initprobe.load.reference import parse_reference
 from initprobe.load.usercode import running
@@ -128,7 +128,7 @@ def requested_inputs(request: TargetRequest) -> Inputs | None:
     function = find_object(reference, request.paths)
     if not callable(function):
         raise TargetError(f"--batch-from {reference} is no function but {type(function).__name__}")
-    return FunctionInputs(function, str(reference))
+    return FunctionInputs(function, str(reference), roots_of(reference, request.paths))
 
 
 def resolved_inputs(model: nn.Module, known: Inputs | None) -> Inputs:

@@ -1,0 +1,3 @@
+from .conv import ConvNet
+
+__all__ = ["ConvNet"]

@@ -1,0 +1,158 @@
+"""What a rule may look at, and how it says what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from initprobe.check import wording
+from initprobe.check.policy import Policy
+from initprobe.check.signals import Signals
+from initprobe.check.undecided import Undecided
+from initprobe.records import Anatomy, Evidence, Finding, Location, RuleCard, Segment, Severity, Site, Weight
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything that is known about one network, the same for every rule.
+
+    Attributes:
+        evidences: one per seed.
+        anatomy: the network's structure.
+        signals: the evidences' numbers as arrays.
+        segments: the streams with their gains.
+        undecided: the drifts that stay open now that the seeds are used up.
+        thresholds: the limits in force.
+        policy: severities and suppressions.
+        one_draw: whether the weights are a single draw.
+    """
+
+    evidences: tuple[Evidence, ...]
+    anatomy: Anatomy
+    signals: Signals
+    segments: tuple[Segment, ...] = ()
+    undecided: tuple[Undecided, ...] = ()
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    policy: Policy = field(default_factory=Policy)
+    one_draw: bool = False
+
+
+@dataclass(frozen=True)
+class Case:
+    """The facts, before one rule."""
+
+    facts: Facts
+    card: RuleCard
+
+    @property
+    def seeds(self) -> int:
+        """How many draws were measured."""
+        return len(self.facts.evidences)
+
+    def sites(self, *kinds: str) -> tuple[Site, ...]:
+        """The measured sites of those kinds (of all, when none is named), in execution order, no aliases."""
+        return tuple(
+            site
+            for site in self.facts.anatomy.sites
+            if site.alias_of is None
+            and (not kinds or site.kind in kinds)
+            and any(site.key in measured for measured in self.facts.signals.sites)
+        )
+
+    def site(self, key: str) -> Site:
+        """The site of that key."""
+        return next(site for site in self.facts.anatomy.sites if site.key == key)
+
+    def weight(self, name: str) -> Weight | None:
+        """The parameter of that name, None when the structure does not know it."""
+        return next((weight for weight in self.facts.anatomy.weights if name in (weight.name, *weight.aliases)), None)
+
+    def suppression(self, paths: Sequence[str]) -> str | None:
+        """Why this rule's findings about those module paths do not count, None when they do."""
+        return self.facts.policy.suppression(self.card, paths)
+
+    def runs(self, sites: Sequence[Site], flagged: Callable[[Site], bool]) -> Iterator[tuple[Site, ...]]:
+        """Neighbours among ``sites`` that are flagged, so that one cause is one finding.
+
+        A run ends where the rule begins or ceases to be ignored.
+        """
+        run: list[Site] = []
+        for site in sites:
+            joins = flagged(site)
+            if run and (not joins or self.suppression([site.path]) != self.suppression([run[-1].path])):
+                yield tuple(run)
+                run = []
+            if joins:
+                run.append(site)
+        if run:
+            yield tuple(run)
+
+    def families(self, paths: Sequence[str]) -> Iterator[tuple[str, ...]]:
+        """Module paths or parameter names grouped over their numbers: ``block.0.gate`` and ``block.7.gate`` are one.
+
+        What is suppressed stays apart from what is not.
+        """
+        groups: dict[tuple[str, str | None], list[str]] = {}
+        for path in paths:
+            pattern = ".".join("*" if part.isdigit() else part for part in path.split("."))
+            groups.setdefault((pattern, self.suppression([path])), []).append(path)
+        for members in groups.values():
+            yield tuple(members)
+
+    def finding(
+        self,
+        message: str,
+        *,
+        severity: Severity | None = None,
+        sites: Sequence[str] = (),
+        label: str | None = None,
+        measured: str = "",
+        notes: Sequence[str] = (),
+    ) -> Finding:
+        """A finding about call sites.
+
+        Args:
+            message: one sentence with the numbers.
+            severity: where it differs from the rule's own.
+            sites: keys of the sites, that of the cause first; its location is the finding's.
+            label: the sites as a person reads them; made from ``sites`` where it is not given.
+            measured: the numbers with seeds and limits.
+            notes: further lines.
+        """
+        known = [self.site(key) for key in sites]
+        if label is None:
+            label = wording.span(sites) if sites else ""
+            label += f" ({wording.count(len(sites), 'layer')})" if len(sites) > 1 else ""
+        return Finding(
+            rule=self.card,
+            severity=self.facts.policy.severity(self.card, severity or self.card.severity),
+            message=message,
+            sites=tuple(sites),
+            label=label,
+            location=known[0].location if known else None,
+            measured=measured,
+            notes=tuple(notes),
+            suppressed=self.suppression([site.path for site in known]),
+        )
+
+    def finding_about(
+        self, message: str, *, paths: Sequence[str], label: str, location: Location | None, measured: str = ""
+    ) -> Finding:
+        """A finding about modules or parameters that no call site stands for.
+
+        Args:
+            message: one sentence with the numbers.
+            paths: the modules' paths, for suppression.
+            label: what it is about, as a person reads it.
+            location: where the first of them was built.
+            measured: the numbers.
+        """
+        return Finding(
+            rule=self.card,
+            severity=self.facts.policy.severity(self.card, self.card.severity),
+            message=message,
+            label=label,
+            location=location,
+            measured=measured,
+            suppressed=self.suppression(paths),
+        )

@@ -1,0 +1,111 @@
+"""A drift beyond its limits, put into words: what the four vanishing and exploding rules have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from initprobe.check import wording
+from initprobe.check.bands import Band, Side, log_interval
+from initprobe.check.case import Case
+from initprobe.check.segments import first_zero, held
+from initprobe.check.signals import Array, Direction
+from initprobe.check.undecided import gains_of
+from initprobe.records import Finding, Gain, Segment, Severity
+
+NOUNS: dict[Direction, str] = {"forward": "forward RMS", "backward": "gradient RMS"}
+
+
+def drifts(case: Case, direction: Direction, side: Side) -> Iterator[Finding]:
+    """A finding for every segment whose drift lies beyond its limits on that side, or whose signal dies."""
+    for segment in case.facts.segments:
+        gain = dict(gains_of(segment)).get(direction)
+        if gain is None or gain.status not in {"warning", "error"}:
+            continue
+        keys = _travelled(case, segment, direction)
+        rms = case.facts.signals.rms(keys, direction)
+        levels = Band.of(case.facts.thresholds, direction).levels(*log_interval(gain), side)
+        if gain.per_layer.mean > 0 and levels and "pass" not in levels:
+            yield _gradual(case, gain, direction, side, keys, rms)
+        elif side == "shrinks" and (death := first_zero(rms)) is not None:
+            yield _abrupt(case, gain, direction, keys[death[0] :], death[1])
+
+
+def describe(gain: Gain, seeds: int) -> str:
+    """The gain per layer with the origin of its interval."""
+    layer = gain.per_layer
+    bounds = f"[{wording.gain(layer.low)}, {wording.gain(layer.high)}]"
+    text = f"{wording.gain(layer.mean)} per layer, 95 % CI {bounds}, "
+    return text + (
+        wording.count(seeds, "seed") if gain.basis == "seeds" else "one draw: interval from the spread over layers"
+    )
+
+
+def drift_of(gain: Gain, layers: int) -> str:
+    """The drift over a run."""
+    return f"drift ×{wording.gain(gain.drift.mean)} over {wording.count(layers, 'layer')}"
+
+
+def _gradual(case: Case, gain: Gain, direction: Direction, side: Side, keys: Sequence[str], rms: Array) -> Finding:
+    """The finding of a fitted gain."""
+    severity: Severity = "error" if gain.status == "error" else "warning"
+    factor = case.facts.thresholds[f"{direction}_drift.{severity}"]
+    layers = len(keys) if gain.drift.mean == 0 else _fitted_layers(rms)
+    route = ", output to input" if direction == "backward" else ""
+    return case.finding(
+        f"{NOUNS[direction]} {side} ×{wording.gain(gain.per_layer.mean)} per layer over {layers} layers{route} "
+        f"({_ends(rms)})",
+        severity=severity,
+        sites=keys,
+        label=f"{wording.span(keys)} ({len(keys)} layers{_crossing(keys, rms, factor, side)})",
+        measured=f"{describe(gain, case.seeds)}; {drift_of(gain, layers)}, {severity} beyond "
+        f"×{wording.limit(factor)} ({wording.allowed(factor, layers - 1)} per layer)",
+    )
+
+
+def _abrupt(case: Case, gain: Gain, direction: Direction, keys: Sequence[str], seeds: int) -> Finding:
+    """The finding of a signal that is there at one site and exactly 0 at the next."""
+    noun = "the forward signal" if direction == "forward" else "the gradient"
+    return case.finding(
+        f"{noun} is exactly 0 from {keys[0]} on",
+        severity="error" if gain.status == "error" else "warning",
+        sites=keys,
+        measured=f"RMS 0 in {seeds} of {wording.count(case.seeds, 'seed')}; not 0 at the site before",
+    )
+
+
+def _travelled(case: Case, segment: Segment, direction: Direction) -> tuple[str, ...]:
+    """The sites of a segment in the order in which the signal passes them."""
+    if direction == "forward":
+        return segment.sites
+    return tuple(key for key in reversed(segment.sites) if case.facts.signals.has_gradient(key))
+
+
+def _fitted_layers(rms: Array) -> int:
+    """From the first to the last site that the fit could use, both counted."""
+    usable = np.flatnonzero(held(rms))
+    return int(usable[-1] - usable[0]) + 1
+
+
+def _ends(rms: Array) -> str:
+    """The RMS at the first and at the last site that has a finite one, and what became of it after that."""
+    finite = np.isfinite(rms).all(axis=0)
+    held = np.flatnonzero(finite)
+    means = rms[:, held].mean(axis=0)
+    lost = ", then not finite" if np.isinf(rms[:, held[-1] + 1 :]).any() else ""
+    return f"{wording.size(float(means[0]))} → {wording.size(float(means[-1]))}{lost}"
+
+
+def _crossing(keys: Sequence[str], rms: Array, factor: float, side: Side) -> str:
+    """The first site at which the mean RMS has left its first value by that factor."""
+    finite = np.flatnonzero(np.isfinite(rms).all(axis=0))
+    means = rms[:, finite].mean(axis=0)
+    if means[0] == 0:
+        return ""
+    ratio = means / means[0]
+    passed = np.flatnonzero(ratio < 1 / factor if side == "shrinks" else ratio > factor)
+    if len(passed) == 0:
+        return ""
+    word, bound = ("below", 1 / factor) if side == "shrinks" else ("above", factor)
+    return f", first {word} {wording.limit(bound)}: {keys[finite[passed[0]]]}"

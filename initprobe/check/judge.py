@@ -1,0 +1,155 @@
+"""Evidence becomes a verdict, or the wish for more seeds. A pure function."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from initprobe.check.case import Case, Facts
+from initprobe.check.causes import attribute
+from initprobe.check.interval import CONFIDENCE
+from initprobe.check.looks import LookPlan
+from initprobe.check.segments import Judging, fit_segments
+from initprobe.check.selection import Selection, select
+from initprobe.check.signals import Signals
+from initprobe.check.thresholds import resolve
+from initprobe.check.undecided import Undecided, find_undecided, gains_of
+from initprobe.check.wording import gain as factor
+from initprobe.errors import NothingToProbeError
+from initprobe.records import (
+    SEVERITIES,
+    CheckRequest,
+    Evidence,
+    Finding,
+    Judgement,
+    NeedSeeds,
+    Segment,
+    Severity,
+    Verdict,
+)
+
+
+def validate(request: CheckRequest) -> None:
+    """Reject a request that names what is not there, before anything is measured.
+
+    Raises:
+        UsageError: an unknown rule or threshold, or a limit that makes no sense.
+    """
+    select(request)
+    resolve(request.thresholds)
+
+
+def judge(
+    evidences: Sequence[Evidence], request: CheckRequest, *, one_draw: bool, planned: LookPlan
+) -> Judgement | NeedSeeds:
+    """Judge a network over its seeds.
+
+    Args:
+        evidences: one per seed, of one network under one init.
+        request: which rules count, and their limits.
+        one_draw: whether the weights are a single draw; then intervals come from the spread over layers and no seed
+            would help.
+        planned: the looks that were planned; an interval is as wide as all of them together need.
+
+    Returns:
+        The verdict, or ``NeedSeeds`` while a selected rule is undecided and seeds are left.
+
+    Raises:
+        NothingToProbeError: no float value was measured anywhere.
+        UsageError: the request names what is not there.
+    """
+    selection, thresholds = select(request), resolve(request.thresholds)
+    _require_sites(evidences)
+    anatomy, signals = evidences[0].anatomy, Signals.of(evidences)
+    # A single seed has no spread over seeds; it is read like a single draw until there are more.
+    over_layers = one_draw or len(evidences) == 1
+    confidence = CONFIDENCE if one_draw else planned.confidence
+    judging = Judging(thresholds, "layers" if over_layers else "seeds", confidence)
+    segments = fit_segments(anatomy, signals, judging)
+    undecided = find_undecided(
+        segments,
+        [rule.card for rule in selection.rules],
+        selection.policy,
+        thresholds,
+        {site.key: site.path for site in anatomy.sites},
+    )
+    more = None if one_draw else planned.after(len(evidences))
+    if undecided and more is not None:
+        return NeedSeeds(more)
+    facts = Facts(tuple(evidences), anatomy, signals, segments, undecided, thresholds, selection.policy, one_draw)
+    findings = _find(facts, selection)
+    return Judgement(
+        verdict=decide(findings, undecided, request.fail_on, strict=request.strict),
+        findings=findings,
+        segments=segments,
+        notes=(*_notes(segments), *_untold(undecided, findings)),
+    )
+
+
+def decide(
+    findings: Sequence[Finding],
+    undecided: Sequence[Undecided],
+    fail_on: Severity | Literal["never"],
+    *,
+    strict: bool = False,
+) -> Verdict:
+    """The verdict of a check.
+
+    ``fail`` when a finding that counts is at or above ``fail_on``; ``inconclusive`` when none is, but an undecided
+    drift could be (a drift that is either fine or a warning leaves a check that fails on errors alone a ``pass``: it is
+    told as IP006, and cannot turn the check red); else ``pass``. ``strict`` counts inconclusive as fail.
+    """
+    if fail_on == "never":
+        return "pass"
+    bar = SEVERITIES.index(fail_on)
+    if any(finding.suppressed is None and SEVERITIES.index(finding.severity) >= bar for finding in findings):
+        return "fail"
+    worst = (outcome for drift in undecided for outcome in drift.outcomes if outcome is not None)
+    if any(SEVERITIES.index(outcome) >= bar for outcome in worst):
+        return "fail" if strict else "inconclusive"
+    return "pass"
+
+
+def _require_sites(evidences: Sequence[Evidence]) -> None:
+    if not any(evidence.trace.sites for evidence in evidences):
+        raise NothingToProbeError(
+            "no layer was measured: nothing in this network produced a floating-point value",
+            hint="check that the forward pass calls its modules, and `--only`",
+        )
+
+
+def _find(facts: Facts, selection: Selection) -> tuple[Finding, ...]:
+    """Every finding, root causes only, the most severe first and what is suppressed last."""
+    found = [finding for rule in selection.rules for finding in rule.find(Case(facts, rule.card))]
+    follows = {rule.card.name: rule.follows for rule in selection.rules}
+    roots = attribute(found, follows, facts.anatomy)
+    return tuple(
+        sorted(roots, key=lambda finding: (finding.suppressed is not None, -SEVERITIES.index(finding.severity)))
+    )
+
+
+def _notes(segments: Sequence[Segment]) -> tuple[str, ...]:
+    """What a reader of the verdict must know beside the findings."""
+    notes = []
+    for segment in segments:
+        if segment.bias_only and segment.pair is not None:
+            notes.append(
+                f"the forward signal of {segment.label} is only the biases: RMS keeps "
+                f"({factor(segment.forward.per_layer.mean)} per layer) while the distance between two inputs falls "
+                f"×{factor(segment.pair.mean)} per layer"
+            )
+        for direction, gain in gains_of(segment):
+            if gain.status == "unjudged":
+                notes.append(f"the {direction} gain of {segment.label} is not judged: {gain.reason}")
+    return tuple(notes)
+
+
+def _untold(undecided: Sequence[Undecided], findings: Sequence[Finding]) -> tuple[str, ...]:
+    """Undecided drifts, where rule IP006 is not there to tell them."""
+    if not undecided or any(finding.rule.code == "IP006" for finding in findings):
+        return ()
+    return tuple(
+        f"{drift.card.name} stays undecided for {drift.segment.label}: drift ×{factor(drift.gain.drift.mean)} "
+        f"[{factor(drift.gain.drift.low)}, {factor(drift.gain.drift.high)}]"
+        for drift in undecided
+    )

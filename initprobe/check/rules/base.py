@@ -1,0 +1,131 @@
+"""What a rule is: a card, a function from a case to findings, documentation, and examples that prove it."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from initprobe.check import wording
+from initprobe.check.case import Case
+from initprobe.check.drift import describe, drift_of, drifts
+from initprobe.check.nonfinite import lost_values
+from initprobe.records import Confidence, Finding, Option, RuleCard, Severity
+from initprobe.registry import Registry
+
+__all__ = [
+    "FAMILIES",
+    "RULES",
+    "Case",
+    "Example",
+    "Find",
+    "Finding",
+    "Rule",
+    "cards",
+    "describe",
+    "drift_of",
+    "drifts",
+    "lost_values",
+    "rule",
+    "wording",
+]
+
+Find = Callable[[Case], Iterator[Finding]]
+
+FAMILIES: Mapping[str, str] = {
+    "IP0": "coverage",
+    "IP1": "forward",
+    "IP2": "backward",
+    "IP3": "units",
+    "IP4": "geometry",
+    "IP5": "parameters",
+    "IP6": "residual",
+    "IP7": "output",
+    "IP8": "precision",
+    "IP9": "first-steps",
+}
+"""Code prefix to family name; either selects the family."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A complete network that a rule does or does not fire on; tests probe it as a user would.
+
+    Attributes:
+        text: a spec, or a Python file with ``def build(): return model, inputs``.
+        language: which of the two.
+        scheme: the init to draw it with; None keeps the spec's, or what the code drew.
+        options: further options of the probe (``seeds``, ``max_seeds``).
+    """
+
+    text: str
+    language: Literal["yaml", "python"] = "yaml"
+    scheme: str | None = None
+    options: tuple[tuple[str, Option], ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", inspect.cleandoc(self.text) + "\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule.
+
+    Attributes:
+        card: code, name, severity, confidence and summary.
+        family: its family's name.
+        find: looks at a case and yields findings.
+        doc: the documentation for users: What it does, Why is this bad, Not a problem when, Options, References.
+        good: networks that it must be silent about.
+        bad: networks that it must find something in.
+        follows: names of the rules whose findings explain this one's further down the signal's way.
+    """
+
+    card: RuleCard
+    family: str
+    find: Find
+    doc: str
+    good: tuple[Example, ...]
+    bad: tuple[Example, ...]
+    follows: tuple[str, ...] = ()
+
+
+RULES: Registry[Rule] = Registry("rule", "initprobe.check.rules", "initprobe.rules")
+
+
+def rule(  # noqa: PLR0913 - a rule's card is read where the rule stands
+    code: str,
+    name: str,
+    family: str,
+    severity: Severity,
+    confidence: Confidence,
+    *,
+    good: tuple[Example, ...],
+    bad: tuple[Example, ...],
+    follows: tuple[str, ...] = (),
+) -> Callable[[Find], Rule]:
+    """Register a function as a rule; see ``Rule`` for the arguments. The docstring's first line is its summary.
+
+    Raises:
+        ValueError: the code is not ``IP`` and three digits of that family, or there is no docstring.
+    """
+    if not re.fullmatch(r"IP\d{3}", code) or FAMILIES[code[:3]] != family:
+        raise ValueError(f"rule {name!r}: the code {code!r} is not one of family {family!r}")
+
+    def register(find: Find) -> Rule:
+        doc = inspect.getdoc(find)
+        if not doc:
+            raise ValueError(f"rule {name!r} has no docstring")
+        card = RuleCard(code, name, severity, confidence, doc.splitlines()[0])
+        leaf = Rule(card, family, find, doc, good, bad, follows)
+        RULES.add(name, leaf, aliases=(code,))
+        return leaf
+
+    return register
+
+
+def cards() -> tuple[RuleCard, ...]:
+    """The card of every rule, in the order of their codes."""
+    return tuple(sorted((leaf.card for leaf in RULES.values()), key=lambda card: card.code))

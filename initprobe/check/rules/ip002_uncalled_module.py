@@ -1,0 +1,96 @@
+"""IP002: a layer with parameters that never ran."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initprobe.check.rules.base import Case, Example, Finding, rule, wording
+from initprobe.records import Weight
+
+USED = Example(
+    """
+    import torch
+    from torch import nn
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first = nn.Linear(8, 8)
+            self.second = nn.Linear(8, 2)
+            self.unused_shape = nn.Flatten()
+
+        def forward(self, x):
+            return self.second(self.first(x).relu())
+
+    def build():
+        return Net(), torch.randn(16, 8)
+    """,
+    language="python",
+)
+FORGOTTEN = Example(
+    """
+    import torch
+    from torch import nn
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first = nn.Linear(8, 8)
+            self.forgotten = nn.Linear(8, 8)
+            self.second = nn.Linear(8, 2)
+
+        def forward(self, x):
+            return self.second(self.first(x).relu())
+
+    def build():
+        return Net(), torch.randn(16, 8)
+    """,
+    language="python",
+)
+
+
+@rule("IP002", "uncalled-module", "coverage", "warning", "high", good=(USED,), bad=(FORGOTTEN,))
+def uncalled_module(case: Case) -> Iterator[Finding]:
+    """A layer that owns parameters never ran, and the loss does not depend on them.
+
+    What it does:
+        Names leaf modules that own parameters, were never called in the pass, and whose parameters the loss does not
+        reach. Modules without parameters are only counted in the coverage. Layers of one kind in many blocks are one
+        finding.
+
+    Why is this bad:
+        Their init was not judged, they will not learn, and often the forward pass was meant to use them.
+
+    Not a problem when:
+        Another task, mode or input uses them (a pooler, an auxiliary head): ignore the rule for those layers.
+        A module whose parameters are read without calling it (``F.linear(x, layer.weight)``) is recognized.
+
+    Options:
+        check.layer_ignores.
+
+    References:
+        PyTorch, ``torch.nn.parallel.DistributedDataParallel``: ``find_unused_parameters``.
+    """
+    owned: dict[str, list[Weight]] = {path: [] for path in case.facts.anatomy.uncalled}
+    for weight in case.facts.anatomy.weights:
+        if weight.module in owned:
+            owned[weight.module].append(weight)
+    forgotten = [
+        path for path, weights in owned.items() if weights and not any(_in_use(case, each) for each in weights)
+    ]
+    for modules in case.families(forgotten):
+        first = owned[modules[0]][0]
+        yield case.finding_about(
+            f"{wording.count(len(modules), first.module_type + ' module')} never ran",
+            paths=modules,
+            label=wording.listing(modules),
+            location=first.location,
+            measured=f"{wording.count(sum(len(owned[path]) for path in modules), 'parameter tensor')} that the loss "
+            "does not reach",
+        )
+
+
+def _in_use(case: Case, weight: Weight) -> bool:
+    """Whether anything depends on a parameter; without a backward pass the traced one must do."""
+    reached = case.facts.signals.reached(weight.name)
+    return weight.traced if reached is None else reached

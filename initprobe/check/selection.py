@@ -1,0 +1,63 @@
+"""Which rules run, what severity their findings get and where they are ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from initprobe.check.policy import Policy
+from initprobe.check.rules.base import FAMILIES, RULES, Rule
+from initprobe.errors import UsageError
+from initprobe.records import CheckRequest, Severity
+
+EVERYTHING = "ALL"
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The rules that run, in the order of their codes, and the policy on their findings."""
+
+    rules: tuple[Rule, ...]
+    policy: Policy
+
+
+def select(request: CheckRequest) -> Selection:
+    """What a request selects; ``ignore`` wins over ``select``, a later severity over an earlier one.
+
+    Raises:
+        UsageError: something names no rule and no family (the message names the nearest), or no rule is left.
+    """
+    chosen = _codes(request.select) if request.select else _codes((EVERYTHING,))
+    chosen -= _codes(request.ignore)
+    if not chosen:
+        raise UsageError("no rule is left to judge with", hint="select fewer rules away, or use `initprobe run`")
+    severities: dict[str, Severity] = {}
+    for name, severity in request.severities:
+        severities.update(dict.fromkeys(_codes((name,)), severity))
+    ignores = tuple((glob, frozenset(_codes(names))) for glob, names in request.layer_ignores)
+    rules = sorted((leaf for leaf in RULES.values() if leaf.card.code in chosen), key=lambda leaf: leaf.card.code)
+    return Selection(tuple(rules), Policy(severities, strict=request.strict, layer_ignores=ignores))
+
+
+def _codes(names: Sequence[str]) -> set[str]:
+    """The codes that names stand for: ``vanishing-forward``, ``IP101``, ``IP1``, ``forward``, ``ALL``."""
+    codes: set[str] = set()
+    for name in names:
+        codes |= _codes_of(name)
+    return codes
+
+
+def _codes_of(name: str) -> set[str]:
+    codes = {leaf.card.code for leaf in RULES.values()}
+    if name.upper() == EVERYTHING:
+        return codes
+    if name in RULES:
+        return {RULES[name].card.code}
+    prefix = next((prefix for prefix, family in FAMILIES.items() if name == family), name.upper())
+    matching = {code for code in codes if code.startswith(prefix)}
+    if prefix in FAMILIES or (matching and len(prefix) > len("IP")):
+        return matching
+    near = get_close_matches(name, [*RULES, *codes, *FAMILIES, *FAMILIES.values(), EVERYTHING], n=1)
+    hint = f"did you mean {near[0]!r}?" if near else "`initprobe ls rules` lists them"
+    raise UsageError(f"unknown rule {name!r}", hint=hint)

@@ -1,0 +1,80 @@
+"""The measured numbers as arrays: seeds by sites."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from initprobe.records import Evidence, ParameterTrace, SiteTrace
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+Direction = Literal["forward", "backward"]
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What was measured, by name, one mapping per seed."""
+
+    sites: tuple[Mapping[str, SiteTrace], ...]
+    parameters: tuple[Mapping[str, ParameterTrace], ...]
+
+    @classmethod
+    def of(cls, evidences: Sequence[Evidence]) -> Self:
+        """The numbers of every evidence."""
+        return cls(
+            tuple({site.key: site for site in evidence.trace.sites} for evidence in evidences),
+            tuple({each.name: each for each in evidence.trace.parameters} for evidence in evidences),
+        )
+
+    def at(self, keys: Sequence[str], statistic: str, direction: Direction = "forward") -> Array:
+        """A statistic of some sites, shape (seeds, sites); nan where it was not measured."""
+        return np.array(
+            [[_number(_statistics(sites.get(key), direction), statistic) for key in keys] for sites in self.sites],
+            dtype=np.float64,
+        ).reshape(len(self.sites), len(keys))
+
+    def rms(self, keys: Sequence[str], direction: Direction) -> Array:
+        """The RMS of some sites, shape (seeds, sites); nan where it was not measured, inf where values were not finite.
+
+        Statistics are over the finite elements, so a value that overflowed in part has no RMS that could be compared.
+        """
+        rms = self.at(keys, "rms", direction)
+        rms[self.at(keys, "nonfinite", direction) > 0] = np.inf
+        return rms
+
+    def gradient(self, parameter: str, statistic: str) -> Array:
+        """A statistic of one parameter's gradient, shape (seeds,); nan where it was not measured."""
+        traces = [each.get(parameter) for each in self.parameters]
+        return np.array([_number(trace.gradient if trace else None, statistic) for trace in traces], dtype=np.float64)
+
+    def reached(self, parameter: str) -> bool | None:
+        """Whether the loss depends on a parameter in any seed, None where no backward pass could tell."""
+        answers = {each[parameter].reached for each in self.parameters if parameter in each}
+        return True if True in answers else False if False in answers else None
+
+    def has_gradient(self, key: str) -> bool:
+        """Whether a gradient came back to a site in every seed."""
+        return all(key in sites and sites[key].backward is not None for sites in self.sites)
+
+    def is_zero(self, parameter: str | None) -> bool:
+        """Whether a parameter is exactly zero in every seed; False where that was not measured."""
+        if parameter is None:
+            return False
+        peaks = [_number(each[parameter].value, "absmax") if parameter in each else np.nan for each in self.parameters]
+        return bool(peaks) and all(peak == 0 for peak in peaks)
+
+
+def _statistics(site: SiteTrace | None, direction: Direction) -> Mapping[str, object] | None:
+    if site is None:
+        return None
+    return site.forward if direction == "forward" else site.backward
+
+
+def _number(statistics: Mapping[str, object] | None, name: str) -> float:
+    value = None if statistics is None else statistics.get(name)
+    return float(value) if isinstance(value, (int, float)) else np.nan

@@ -1,0 +1,91 @@
+import pytest
+
+from initprobe.check.policy import Policy
+from initprobe.check.rules.base import RULES, cards
+from initprobe.check.selection import select
+from initprobe.errors import UsageError
+from initprobe.records import CheckRequest
+
+
+def codes(**request):
+    return [rule.card.code for rule in select(CheckRequest(**request)).rules]
+
+
+def test_everything_is_selected_by_default_in_the_order_of_codes():
+    everything = codes()
+    assert everything == sorted(everything)
+    assert everything == [card.code for card in cards()]
+    assert codes(select=("ALL",)) == everything
+
+
+@pytest.mark.parametrize(
+    "name", ["vanishing-forward", "IP101", "ip101"], ids=["by name", "by code", "by code in small letters"]
+)
+def test_a_rule_answers_to_its_name_and_its_code(name):
+    assert codes(select=(name,)) == ["IP101"]
+
+
+@pytest.mark.parametrize("name", ["forward", "IP1", "IP10", "ip1"])
+def test_a_family_answers_to_its_name_and_its_prefix(name):
+    assert codes(select=(name,)) == ["IP101", "IP102", "IP103"]
+
+
+def test_ignore_wins_over_select():
+    assert codes(select=("forward", "backward"), ignore=("IP2", "exploding-forward")) == ["IP101", "IP103"]
+    assert "IP101" not in codes(ignore=("IP101",))
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("vanishing-foward", "vanishing-forward"),
+        ("IP109", "IP10"),
+        ("fordward", "forward"),
+    ],
+)
+@pytest.mark.parametrize("field", ["select", "ignore", "severities", "layer_ignores"])
+def test_a_typo_is_told_with_the_nearest_name_wherever_it_stands(name, hint, field):
+    value = {
+        "select": (name,),
+        "ignore": (name,),
+        "severities": ((name, "info"),),
+        "layer_ignores": (("stem*", (name,)),),
+    }[field]
+    with pytest.raises(UsageError) as caught:
+        select(CheckRequest(**{field: value}))
+    assert name in str(caught.value)
+    assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["", "I", "IP", "nothing like it at all"])
+def test_a_prefix_that_says_nothing_selects_nothing(name):
+    with pytest.raises(UsageError, match="unknown rule"):
+        select(CheckRequest(select=(name,)))
+
+
+def test_to_judge_with_no_rule_is_an_error_not_a_pass():
+    with pytest.raises(UsageError, match="no rule is left"):
+        select(CheckRequest(select=("IP101",), ignore=("forward",)))
+
+
+def test_a_later_severity_wins_and_a_family_can_have_one():
+    policy = select(CheckRequest(severities=(("forward", "info"), ("IP102", "warning")))).policy
+    assert policy.severity(RULES["IP101"].card, "error") == "info"
+    assert policy.severity(RULES["IP102"].card, "error") == "warning"
+    assert policy.severity(RULES["IP201"].card, "warning") == "warning"
+
+
+def test_strict_makes_every_coverage_finding_an_error():
+    policy = Policy({"IP002": "info"}, strict=True)
+    assert policy.severity(RULES["IP002"].card, "warning") == "error"
+    assert policy.severity(RULES["IP006"].card, "info") == "error"
+    assert policy.severity(RULES["IP101"].card, "warning") == "warning"
+
+
+def test_a_layer_ignore_needs_every_layer_of_a_finding():
+    policy = select(CheckRequest(layer_ignores=(("stem*", ("IP101",)), ("block.?.*", ("forward",))))).policy
+    card = RULES["IP101"].card
+    assert policy.suppression(card, ["stem", "block.1.linear"]) == "layer_ignores: stem*, block.?.*"
+    assert policy.suppression(card, ["stem", "head"]) is None
+    assert policy.suppression(card, []) is None
+    assert policy.suppression(RULES["IP201"].card, ["stem"]) is None

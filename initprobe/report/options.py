@@ -1,0 +1,29 @@
+"""What a reader may ask of a format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Layers = Literal["grouped", "flagged", "all"]
+
+
+@dataclass(frozen=True, slots=True)
+class RenderOptions:
+    """How a person wants to read it; machine formats do not look at it.
+
+    Attributes:
+        color: whether escape codes may colour the text.
+        unicode: whether the sink can show more than ASCII.
+        width: columns of the terminal; None for a pipe or a file, where nothing is wrapped.
+        layers: which rows the layer table has.
+        anatomy: whether to add the table of the weights.
+        quiet: 1 for findings only, 2 for nothing.
+    """
+
+    color: bool = False
+    unicode: bool = True
+    width: int | None = None
+    layers: Layers = "grouped"
+    anatomy: bool = False
+    quiet: int = 0

@@ -1,0 +1,221 @@
+"""The tables of a report as plain cells: the terminal lays them out, Markdown and others encode them their own way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from initprobe.records import Entry, Estimate, Gain, Segment, SiteSummary, StatisticSummary
+from initprobe.report.layers import LayerRow, WeightRow, layer_rows, weight_rows
+from initprobe.report.numbers import number, plus_minus
+from initprobe.report.options import RenderOptions
+from initprobe.report.phrases import Tone, row_names, verdict_phrase
+from initprobe.report.sparkline import ASCII_BARS, BARS, NON_FINITE, ZERO, Scale, sparkline
+from initprobe.report.visible import visible
+
+Cell = tuple[str, Tone]
+Side = Literal["forward", "backward"]
+Run = list[float | None]
+BOTH: tuple[Side, ...] = ("forward", "backward")
+NOTHING = "-"
+
+_GAIN_TONES: dict[str, Tone] = {"error": "error", "warning": "warning", "pass": "pass", "inconclusive": "info"}
+_ARROWS: dict[Side, str] = {"forward": "→", "backward": "←"}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column's head, the word above it (may be empty), and on which side its cells stand."""
+
+    head: str
+    over: str = ""
+    right: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table: every row has a cell per column; texts are visible, not yet encoded for a sink."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    legend: str = ""
+
+
+def layer_table(entry: Entry, options: RenderOptions, sides: tuple[Side, ...] = BOTH) -> Grid:
+    """One row per group of layers: RMS from its first to its last, and the gain where a stream runs through it."""
+    rows = layer_rows(entry, options.layers)
+    runs = {side: [_rms_along(row.sites, side) for row in rows] for side in BOTH}
+    values = [value for side in BOTH for run in runs[side] for value in run if value is not None]
+    scale = Scale.over(values)
+    columns: list[tuple[Column, Sequence[Cell]]] = [
+        (Column("layers"), [(_layer_label(row), "plain") for row in rows]),
+        (Column("n", right=True), [(str(len(row.sites)), "dim") for row in rows]),
+    ]
+    for side in sides:
+        if any(value is not None for run in runs[side] for value in run):
+            texts = _rms_cells(runs[side], scale, unicode=options.unicode)
+            columns.append((Column(f"RMS first {_ARROWS[side]} last", side), [(text, "plain") for text in texts]))
+            if entry.segments:
+                columns.append((Column("gain/layer", side), _gain_cells(rows, entry.segments, side)))
+    cosines = [_mean(row.sites[-1].forward.get("cosine")) for row in rows]
+    if "forward" in sides and any(value is not None for value in cosines):
+        columns.append((Column("cos", right=True), [(_cosine(value), "plain") for value in cosines]))
+    drawn = any(len(row.sites) > 1 for row in rows)
+    legend = _legend(scale, values, unicode=options.unicode) if drawn else ""
+    return Grid(
+        tuple(column for column, _ in columns), tuple(zip(*(cells for _, cells in columns), strict=True)), legend
+    )
+
+
+def compare_table(entries: Sequence[Entry], sides: tuple[Side, ...] = BOTH) -> Grid:
+    """One row per entry: how the signal and the gradient end, the gain of its longest stream, the verdict."""
+    head, names = row_names(entries)
+    columns = [Column(head)]
+    for side in sides:
+        columns += [Column(f"RMS first {_ARROWS[side]} last", side), Column("gain/layer", side)]
+        columns += [Column("cos", right=True)] if side == "forward" else [Column("verdict")]
+    rows = tuple(_compared(entry, name, sides) for entry, name in zip(entries, names, strict=True))
+    return Grid(tuple(columns), rows)
+
+
+def weight_table(entry: Entry, options: RenderOptions) -> Grid:
+    """One row per group of parameters: who they are, and the standard deviation they should have and do have."""
+    columns = (
+        Column("parameters"),
+        Column("n", right=True),
+        Column("role"),
+        Column("shape"),
+        Column("fan in", right=True),
+        Column("fan out", right=True),
+        Column("before", "activation"),
+        Column("behind", "activation"),
+        Column("declared", "std", right=True),
+        Column("measured", "std"),
+    )
+    return Grid(columns, tuple(_weight_cells(row) for row in weight_rows(entry, options.layers)))
+
+
+def longest_segment(entry: Entry) -> Segment | None:
+    """The stream that says most about an entry."""
+    return max(entry.segments, key=lambda segment: len(segment.sites), default=None)
+
+
+def _compared(entry: Entry, name: str, sides: tuple[Side, ...]) -> tuple[Cell, ...]:
+    segment = longest_segment(entry)
+    sites = _stream_sites(entry, segment)
+    cosine = segment.cosine.mean if segment and segment.cosine else None
+    cells: list[Cell] = [(name, "plain")]
+    for side in sides:
+        run = _rms_along(sites, side)
+        cells.append((f"{_number(run[0])} {_ARROWS[side]} {_number(run[-1])}" if run else NOTHING, "plain"))
+        cells.append(_gain_cell([segment] if segment else [], side))
+        cells.append((_cosine(cosine), "plain") if side == "forward" else verdict_phrase(entry))
+    return tuple(cells)
+
+
+def _stream_sites(entry: Entry, segment: Segment | None) -> list[SiteSummary]:
+    """A stream's sites in order; without a stream, every weight's output, or every site where there is no weight."""
+    if segment is not None:
+        known = {summary.site.key: summary for summary in entry.sites}
+        return [known[key] for key in segment.sites if key in known]
+    distinct = [summary for summary in entry.sites if summary.site.alias_of is None]
+    return [summary for summary in distinct if summary.site.kind == "weighted"] or distinct
+
+
+def _rms_along(sites: Sequence[SiteSummary], side: Side) -> Run:
+    statistics = [summary.forward if side == "forward" else summary.backward for summary in sites]
+    return [None if found is None else _mean(found.get("rms")) for found in statistics]
+
+
+def _rms_cells(runs: Sequence[Run], scale: Scale, *, unicode: bool) -> list[str]:
+    """First value, sparkline and last value, each in a column of its own."""
+    parts = []
+    for run in runs:
+        folded = len(run) > 1
+        bars = sparkline(run, scale, unicode=unicode) if folded else ""
+        parts.append((_number(run[0]), bars, _number(run[-1]) if folded else ""))
+    first, middle, last = (max(len(part[place]) for part in parts) for place in range(3))
+    return [f"{a:<{first}} {b:<{middle}} {c:<{last}}".rstrip() for a, b, c in parts]
+
+
+def _gain_cells(rows: Sequence[LayerRow], segments: Sequence[Segment], side: Side) -> list[Cell]:
+    """Each stream's gain stands in the rows that it runs through: the folded ones, or else the first one."""
+    through: list[list[Segment]] = [[] for _ in rows]
+    for segment in segments:
+        keys = set(segment.sites)
+        touched = [place for place, row in enumerate(rows) if any(summary.site.key in keys for summary in row.sites)]
+        folded = [place for place in touched if len(rows[place].sites) > 1]
+        for place in folded or touched[:1]:
+            through[place].append(segment)
+    return [_gain_cell(found, side) for found in through]
+
+
+def _gain_cell(segments: Sequence[Segment], side: Side) -> Cell:
+    found = [segment.forward if side == "forward" else segment.backward for segment in segments]
+    gains = [gain for gain in found if gain is not None]
+    if not gains:
+        return ("", "plain")
+    gain = max(gains, key=_distance)
+    many = f" (worst of {len(gains)})" if len(gains) > 1 else ""
+    return (plus_minus(gain.per_layer) + many, _GAIN_TONES.get(gain.status, "plain"))
+
+
+def _distance(gain: Gain) -> float:
+    """How far from keeping the signal a stream is, in natural logarithms."""
+    drift = gain.drift.mean
+    return abs(math.log(drift)) if 0 < drift < math.inf else math.inf
+
+
+def _weight_cells(row: WeightRow) -> tuple[Cell, ...]:
+    weight = row.weights[0].weight
+    texts = (
+        row.label,
+        str(len(row.weights)),
+        weight.role,
+        "×".join(map(str, weight.shape)) or "1",
+        _fan(weight.fan_in),
+        _fan(weight.fan_out),
+        visible(str(weight.input_activation or NOTHING)),
+        visible(str(weight.output_activation or NOTHING)),
+        _number(row.weights[0].declared_std),
+        _spread([_mean(summary.value.get("std")) for summary in row.weights]),
+    )
+    return tuple((text, "plain") for text in texts)
+
+
+def _fan(fan: float | None) -> str:
+    return NOTHING if fan is None else f"{fan:g}"
+
+
+def _spread(values: Sequence[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    if not known:
+        return NOTHING
+    low, high = number(min(known)), number(max(known))
+    return low if low == high else f"{low}–{high}"
+
+
+def _layer_label(row: LayerRow) -> str:
+    return f"{row.label} (join)" if row.sites[0].site.kind == "join" else row.label
+
+
+def _legend(scale: Scale, values: Sequence[float], *, unicode: bool) -> str:
+    bars = BARS if unicode else ASCII_BARS
+    parts = [f"bars: RMS on one log scale, {bars[0]} 1e{scale.low} … {bars[-1]} 1e{scale.high}"]
+    parts += [f"{ZERO} zero"] * (0 in values)
+    parts += [f"{NON_FINITE} not finite"] * (not all(map(math.isfinite, values)))
+    return "; ".join(parts)
+
+
+def _mean(statistic: StatisticSummary | None) -> float | None:
+    return statistic.mean if isinstance(statistic, Estimate) else None
+
+
+def _number(value: float | None) -> str:
+    return NOTHING if value is None else number(value)
+
+
+def _cosine(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"

@@ -1,0 +1,59 @@
+"""One line per finding, as compilers print them: editors and grep know what to do with it."""
+
+from __future__ import annotations
+
+from initprobe.records import Entry, Finding, Report, Segment
+from initprobe.report.diagnostic import location_text
+from initprobe.report.formats.base import RenderOptions, report_format
+from initprobe.report.layers import fold
+from initprobe.report.numbers import interval
+from initprobe.report.phrases import active, summary_line
+from initprobe.report.visible import ascii_text, visible, visible_lines
+
+
+@report_format("concise", extension=".txt")
+def concise(report: Report, options: RenderOptions) -> str:
+    """One line per finding: file:line:column: code name: what."""
+    if options.quiet > 1:
+        return ""
+    lines = []
+    for entry in report.entries:
+        if entry.failure is not None:
+            lines.append(f"{_target(entry)}: {visible_lines(entry.failure.message)[0]}")
+        lines += [_line(entry, finding) for finding in active([entry])]
+    if not options.quiet:
+        lines.append(summary_line(report.entries))
+    text = "".join(f"{line}\n" for line in lines)
+    return text if options.unicode else ascii_text(text)
+
+
+def _line(entry: Entry, finding: Finding) -> str:
+    place = location_text(finding.location) if finding.location else _target(entry)
+    return f"{place}: {visible(finding.rule.code)} {visible(finding.rule.name)}: {_what(entry, finding)}"
+
+
+def _what(entry: Entry, finding: Finding) -> str:
+    """The gain with its interval where the finding is about one, else the message."""
+    side = finding.rule.name.rpartition("-")[2]
+    segment = _segment(entry, finding)
+    gain = {"forward": segment.forward, "backward": segment.backward}.get(side) if segment else None
+    label = _label(finding)
+    if gain is None:
+        return visible(finding.message, 1000) + (f" ({label})" if label else "")
+    return f"gain {interval(gain.per_layer)} over {label}"
+
+
+def _label(finding: Finding) -> str:
+    """The layers, folded where that is short (``block.0–49.linear``)."""
+    folds = fold(finding.sites, [None] * len(finding.sites))
+    return ", ".join(found.label for found in folds) if 0 < len(folds) <= 3 else visible(finding.label)
+
+
+def _segment(entry: Entry, finding: Finding) -> Segment | None:
+    """The stream whose gain the finding judges."""
+    named = set(finding.sites)
+    return next((segment for segment in entry.segments if named and named <= set(segment.sites)), None)
+
+
+def _target(entry: Entry) -> str:
+    return visible(entry.name) or "(target)"

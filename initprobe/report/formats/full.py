@@ -1,0 +1,135 @@
+"""What a person reads in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from initprobe.records import Entry, Report
+from initprobe.report.diagnostic import diagnostic
+from initprobe.report.formats.base import RenderOptions, report_format
+from initprobe.report.layers import layer_rows
+from initprobe.report.phrases import (
+    active,
+    check_command,
+    counts,
+    coverage_lines,
+    explain_command,
+    header,
+    notes,
+    row_names,
+    shared_header,
+    summary_line,
+    verdict_phrase,
+)
+from initprobe.report.tables import BOTH, Grid, Side, compare_table, layer_table, weight_table
+from initprobe.report.terminal import Page
+from initprobe.report.visible import visible_lines
+
+
+@report_format("full", extension=".txt")
+def full(report: Report, options: RenderOptions) -> str:
+    """Tables and findings for a terminal; the default."""
+    page = Page(options)
+    if options.quiet < 2:
+        if options.quiet == 1 or report.command == "check" or not report.entries:
+            _check(page, report)
+        elif report.command == "compare":
+            _compare(page, report, options)
+        else:
+            _run(page, report, options)
+    return page.text()
+
+
+def _run(page: Page, report: Report, options: RenderOptions) -> None:
+    for place, entry in enumerate(report.entries):
+        if place:
+            page.line()
+        page.line((header(entry), "title"))
+        page.line()
+        if _failure(page, entry):
+            continue
+        _layers(page, entry, options)
+        if options.anatomy:
+            _table(page, weight_table(entry, options))
+        _findings(page, entry)
+        _notes(page, notes(entry))
+        for line in coverage_lines(entry):
+            page.line((line, "plain"))
+        _, tone = verdict_phrase(entry)
+        page.line((f"verdict: {entry.verdict or 'not judged'}", tone), (f" ({counts(entry)})", "plain"))
+        _next(page, [*check_command(entry), *explain_command([entry])])
+    if len(report.entries) > 1:
+        page.line()
+        page.line((summary_line(report.entries), "plain"))
+
+
+def _check(page: Page, report: Report) -> None:
+    for entry in report.entries:
+        if len(report.entries) > 1 and (active([entry]) or entry.failure is not None):
+            page.line((header(entry), "title"))
+            page.line()
+        if not _failure(page, entry):
+            _findings(page, entry)
+        _notes(page, notes(entry))
+    page.line((summary_line(report.entries), "plain"))
+
+
+def _compare(page: Page, report: Report, options: RenderOptions) -> None:
+    page.line((shared_header(report.entries), "title"))
+    page.line()
+    _halves(page, lambda sides: compare_table(report.entries, sides))
+    _, names = row_names(report.entries)
+    for entry, name in zip(report.entries, names, strict=True):
+        _failure(page, entry)
+        _notes(page, [f"{name}: {note}" for note in notes(entry)])
+        if options.anatomy and entry.weights:
+            page.line((name, "title"))
+            _table(page, weight_table(entry, options))
+    _next(page, explain_command(report.entries))
+
+
+def _layers(page: Page, entry: Entry, options: RenderOptions) -> None:
+    if layer_rows(entry, options.layers):
+        _halves(page, lambda sides: layer_table(entry, options, sides))
+        return
+    page.line(("no finding names a layer" if entry.sites else "no layer was measured", "dim"))
+    page.line()
+
+
+def _halves(page: Page, table: Callable[[tuple[Side, ...]], Grid]) -> None:
+    """A table, or where the terminal is too narrow one for the signal and one for the gradient."""
+    whole = table(BOTH)
+    for grid in [whole] if page.fits(whole) else [table((side,)) for side in BOTH]:
+        _table(page, grid)
+
+
+def _table(page: Page, grid: Grid) -> None:
+    page.table(grid)
+    if grid.legend:
+        page.line((grid.legend, "dim"))
+    page.line()
+
+
+def _findings(page: Page, entry: Entry) -> None:
+    for finding in active([entry]):
+        page.lines(diagnostic(finding))
+        page.line()
+
+
+def _notes(page: Page, texts: list[str]) -> None:
+    for text in texts:
+        page.line(("note: ", "info"), (text, "plain"))
+
+
+def _next(page: Page, commands: list[str]) -> None:
+    if commands:
+        page.line(("next: " + "  |  ".join(commands), "dim"))
+
+
+def _failure(page: Page, entry: Entry) -> bool:
+    if entry.failure is None:
+        return False
+    for line in visible_lines(entry.failure.message):
+        page.line((line, "error"))
+    page.line()
+    return True

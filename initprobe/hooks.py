@@ -86,12 +86,14 @@ class Watch:
     """What the hooks of one pass have seen so far.
 
     Attributes:
-        called: paths of the modules that ran.
+        leaves: paths of the modules without children.
+        called: paths of the modules that ran, with the number of calls.
         unseen: keys of outputs that hold no measurable tensor, with the reason.
     """
 
     def __init__(self, model: nn.Module, on_visit: Callable[[Visit], None]) -> None:
         self.paths = {id(module): path for path, module in model.named_modules()}
+        self.leaves = tuple(path for path, module in model.named_modules() if next(module.children(), None) is None)
         self.called: dict[str, int] = {}
         self.unseen: dict[str, str] = {}
         self._on_visit = on_visit
@@ -125,10 +127,9 @@ class Watch:
         self._holder[id(tensor)] = (weakref.ref(tensor), version, key)
         return None
 
-    def uncalled(self, model: nn.Module) -> tuple[str, ...]:
+    def uncalled(self) -> tuple[str, ...]:
         """Paths of the leaf modules that never ran."""
-        leaves = (path for path, module in model.named_modules() if path and next(module.children(), None) is None)
-        return tuple(path for path in leaves if path not in self.called)
+        return tuple(path for path in self.leaves if path not in self.called)
 
 
 @contextmanager

@@ -83,8 +83,8 @@ def _anatomy(
         weights=describe_weights(subject.model, uses, subject.locations),
         sites=tuple(sites),
         streams=find_streams(tape.nodes, weighted, shown),
-        modules=sum(1 for _ in subject.model.modules()),
-        uncalled=watch.uncalled(subject.model),
+        modules=len(watch.leaves),
+        uncalled=watch.uncalled(),
     )
 
 

@@ -138,7 +138,7 @@ def describe_weights(
     for name, parameter in model.named_parameters():
         module_path = name.rpartition(".")[0]
         module = model.get_submodule(module_path)
-        use = first.get(name)
+        met = first.get(name)
         known = {
             "name": name,
             "module": module_path,
@@ -148,7 +148,7 @@ def describe_weights(
             "aliases": tuple(other for other in names[id(parameter)] if other != name),
             "location": nearest(locations, module_path),
         }
-        weights.append(_from_shape(known, module) if use is None else _from_use(known, use))
+        weights.append(_from_shape(known, module) if met is None else _from_use(known, met))
     return tuple(weights)
 
 

@@ -119,7 +119,7 @@ class Anatomy:
         weights: every parameter once, in registration order.
         sites: every call site, in execution order.
         streams: the runs along which gains are fitted.
-        modules: number of distinct modules.
+        modules: number of distinct leaf modules (those without children).
         uncalled: paths of leaf modules that the pass never called.
     """
 

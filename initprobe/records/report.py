@@ -42,7 +42,7 @@ class Coverage:
     """What the probe saw of the network.
 
     Attributes:
-        modules: distinct modules in the network.
+        modules: distinct leaf modules in the network.
         called: those that ran.
         sites: call sites measured, aliases not counted.
         uncalled: leaf modules that never ran.

@@ -52,6 +52,11 @@ class InitRequest:
         """Whether anything is drawn at all."""
         return self.default is not None or bool(self.overrides)
 
+    @property
+    def choices(self) -> tuple[SchemeChoice, ...]:
+        """Every scheme that is asked for."""
+        return (*((self.default,) if self.default is not None else ()), *(one.scheme for one in self.overrides))
+
     def __str__(self) -> str:
         if not self.draws:
             return "own init"

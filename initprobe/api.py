@@ -1,0 +1,253 @@
+"""The Python face: probe, compare, initialize.
+
+A function here answers with a ``Result``, a thin façade over the frozen ``records.Report``: it renders, saves and
+plots, and adds nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from initprobe.dissect.anatomy import trace_anatomy
+from initprobe.errors import InitprobeError, SpecError, UsageError
+from initprobe.init.choose import parse_scheme
+from initprobe.init.initialize import initialize_model
+from initprobe.load.sources.base import Target
+from initprobe.load.sources.python import python_target
+from initprobe.load.target import open_target
+from initprobe.pipeline import Listener, describe_environment, probe_target
+from initprobe.records import (
+    Entry,
+    Failure,
+    Finding,
+    InitRequest,
+    Outcome,
+    ProbeRequest,
+    Report,
+    Request,
+    SchemeChoice,
+    SiteSummary,
+    TargetRequest,
+    Verdict,
+)
+from initprobe.report.formats.base import RenderOptions
+from initprobe.report.render import render
+from initprobe.report.write import write_text
+from initprobe.settings import Flags, resolve, seeds_of
+from initprobe.subject import Subject
+
+Build = str | Path | nn.Module | Callable[[], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a probe found.
+
+    Attributes:
+        report: the frozen records; everything else here reads them.
+    """
+
+    report: Report
+
+    @property
+    def entry(self) -> Entry:
+        """The first entry: the only one, unless several networks or schemes were compared."""
+        return self.report.entries[0]
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The worst verdict of all entries."""
+        verdicts = [entry.verdict for entry in self.report.entries]
+        return next((worst for worst in ("fail", "inconclusive", "pass") if worst in verdicts), None)  # type: ignore[return-value]
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The findings of all entries."""
+        return tuple(finding for entry in self.report.entries for finding in entry.findings)
+
+    @property
+    def sites(self) -> dict[str, SiteSummary]:
+        """The first entry's call sites by key, in execution order."""
+        return {summary.site.key: summary for summary in self.entry.sites}
+
+    def render(self, format_name: str = "full", options: RenderOptions | None = None) -> str:
+        """The report as text in one of the formats of ``initprobe ls formats``."""
+        return render(self.report, format_name, options)
+
+    def save(self, path: str | Path, format_name: str = "json") -> None:
+        """Write the report to a file; an old file stays as it is if that fails."""
+        write_text(Path(path), self.render(format_name))
+
+    def plots(self, directory: str | Path, formats: Sequence[str] = ("png", "svg")) -> tuple[Path, ...]:
+        """Draw every plot that applies, and return the paths."""
+        from initprobe.report.figures import save_plots
+
+        return save_plots(self.report, Path(directory), formats=tuple(formats))
+
+    def __str__(self) -> str:
+        return self.render()
+
+
+def probe(  # noqa: PLR0913 keyword options of one call, each a field of the request
+    target: Build,
+    *,
+    inputs: tuple[int, ...] | str | Sequence[str] | None = None,
+    scheme: str | None = None,
+    seeds: int | Sequence[int] = 5,
+    listen: Listener = lambda _line: None,
+    check: dict[str, Any] | None = None,
+    **options: Any,
+) -> Result:
+    """Measure one network and judge it.
+
+    Args:
+        target: a factory, an ``nn.Module`` (one draw), a target string, or the path of a spec.
+        inputs: shape of one sample (``(3, 224, 224)``), or inputs as the command line takes them.
+        scheme: what draws the weights (``"kaiming_normal"``, ``"normal(std=0.02)"``); None keeps the target's own.
+        seeds: how many, or which.
+        listen: hears what happens next, line by line.
+        check: fields of ``records.CheckRequest``.
+        options: fields of ``records.ProbeRequest`` (``batch``, ``dtype``, ``mode``, ``backward`` ...).
+
+    Raises:
+        UsageError: something asked for is not there.
+        TargetError: the network cannot be built or run.
+    """
+    chosen = seeds_of(str(seeds), 0) if isinstance(seeds, int) else tuple(seeds)
+    flags = Flags(
+        None if scheme is None else parse_scheme(scheme), _known_options({"seeds": chosen, **options}), check or {}
+    )
+    opened, request = _open(target, inputs)
+    return Result(probe_opened("run", [(opened, request)], flags, listen))
+
+
+def compare(
+    schemes: Sequence[str], *, on: Build | None = None, inputs: tuple[int, ...] | str | None = None, **options: Any
+) -> Result:
+    """The same network under several schemes, drawn from the same base variates.
+
+    Args:
+        schemes: two or more schemes.
+        on: the network; None for ``depth`` biased linear layers of ``width`` with ``activation`` between them.
+        inputs: shape of one sample, where the network does not say.
+        options: ``depth``, ``width``, ``activation`` of the built-in network; ``seeds``; fields of ``ProbeRequest``.
+
+    Raises:
+        UsageError: something asked for is not there.
+        TargetError: the network cannot be built or run.
+    """
+    shape = {name: options.pop(name) for name in ("depth", "width", "activation") if name in options}
+    seeds = options.pop("seeds", 5)
+    chosen = seeds_of(str(seeds), 0) if isinstance(seeds, int) else tuple(seeds)
+    flags = Flags(None, _known_options({"seeds": chosen, **options}))
+    if on is not None and shape:
+        raise UsageError(f"{', '.join(shape)} describe the built-in network; with `on` the network is given")
+    opened, request = _open(on, inputs) if on is not None else (stack(**shape), TargetRequest("stack"))
+    return Result(compare_schemes(opened, request, [parse_scheme(text) for text in schemes], flags))
+
+
+def initialize(model: nn.Module, scheme: str, *, inputs: tuple[int, ...] | str | None = None, seed: int = 0) -> Outcome:
+    """Draw a model's parameters, in place.
+
+    Args:
+        model: any module; its structure is read off one traced pass.
+        scheme: ``"kaiming_normal"``, ``"orthogonal(gain=1.5)"`` ...
+        inputs: shape of one sample (``(3, 224, 224)``) for that pass, where the model has no ``example_input_array``.
+        seed: the same seed gives the same numbers, whatever the order of modules, dtype or memory layout.
+
+    Returns:
+        What was drawn, and what was skipped and why.
+
+    Raises:
+        UsageError: there is no such scheme or option, or nothing says what the input is.
+        TargetError: the model cannot be run.
+    """
+    choice = parse_scheme(scheme)
+    opened, _ = _open(model, inputs)
+    request = resolve(TargetRequest(opened.name), Flags(choice))
+    subject: Subject = opened.build(seed, request.probe)
+    anatomy = trace_anatomy(subject, seed=seed).anatomy
+    return initialize_model(model, anatomy, InitRequest(choice), seed)
+
+
+def probe_all(command: str, targets: Sequence[TargetRequest], flags: Flags, listen: Listener) -> Report:
+    """Probe several targets; one that is broken is told in its place and hides no other."""
+    entries = []
+    for request in targets:
+        listen(request.text)
+        try:
+            entries.append(_probe_one(open_target(request), request, flags, listen))
+        except InitprobeError as error:
+            entries.append(_failed(request, flags, error))
+    return Report(command, tuple(entries), describe_environment())
+
+
+def probe_opened(
+    command: str, targets: Sequence[tuple[Target, TargetRequest]], flags: Flags, listen: Listener
+) -> Report:
+    """Probe targets that are open; the first failure is raised."""
+    entries = tuple(_probe_one(target, request, flags, listen) for target, request in targets)
+    return Report(command, entries, describe_environment())
+
+
+def compare_schemes(
+    target: Target,
+    request: TargetRequest,
+    schemes: Sequence[SchemeChoice],
+    flags: Flags,
+    listen: Listener = lambda _line: None,
+) -> Report:
+    """One target under each scheme, on the same base variates and the same batches."""
+    entries = []
+    for scheme in schemes:
+        listen(str(scheme))
+        entries.append(_probe_one(target, request, replace(flags, scheme=scheme), listen))
+    return Report("compare", tuple(entries), describe_environment())
+
+
+def _probe_one(target: Target, request: TargetRequest, flags: Flags, listen: Listener) -> Entry:
+    try:
+        return probe_target(target, resolve(request, flags, target.sections), listen)
+    except SpecError as error:
+        raise error.located(target.sections.spec) if target.sections is not None else error from None
+
+
+def _failed(request: TargetRequest, flags: Flags, error: InitprobeError) -> Entry:
+    return Entry(
+        name=request.text,
+        scheme=str(InitRequest(flags.scheme)),
+        request=Request(request),
+        failure=Failure(int(error.exit_code), error.render()),
+    )
+
+
+def _open(target: Build, inputs: tuple[int, ...] | str | Sequence[str] | None) -> tuple[Target, TargetRequest]:
+    """A target from whatever Python hands over."""
+    texts: tuple[str, ...] = ()
+    if isinstance(inputs, str):
+        texts = (inputs,)
+    elif inputs is not None and all(isinstance(part, int) for part in inputs):
+        texts = (",".join(map(str, inputs)),)
+    elif inputs is not None:
+        texts = tuple(map(str, inputs))
+    if isinstance(target, (str, Path)):
+        request = TargetRequest(str(target), inputs=texts)
+        return open_target(request), request
+    name = type(target).__name__ if isinstance(target, nn.Module) else getattr(target, "__qualname__", repr(target))
+    request = TargetRequest(name, inputs=texts)
+    return python_target(target, name=name, request=request), request
+
+
+def _known_options(options: dict[str, Any]) -> dict[str, Any]:
+    known = {field.name for field in fields(ProbeRequest)}
+    for name in options:
+        if name not in known:
+            raise UsageError(f"unknown option {name!r}", hint=f"one of {', '.join(sorted(known))}")
+    return options
+
+

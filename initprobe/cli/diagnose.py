@@ -1,0 +1,301 @@
+"""``run``, ``check`` and ``compare``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from initprobe.cli import options as o
+from initprobe.cli.output import Style, deliver, exit_code, progress, sinks, tell, tracebacks
+from initprobe.errors import UsageError
+from initprobe.records import Report, TargetRequest
+
+if TYPE_CHECKING:
+    from initprobe.settings import Flags
+
+
+def run(
+    targets: o.Targets,
+    sets: o.Sets = [],
+    inputs: o.Inputs = [],
+    batch_from: o.BatchFrom = None,
+    paths: o.Paths = [],
+    allow_code: o.AllowCode = False,
+    scheme: o.Scheme = None,
+    seeds: o.Seeds = None,
+    max_seeds: o.MaxSeeds = None,
+    seed: o.Seed = 0,
+    batch: o.Batch = None,
+    dtype: o.Dtype = None,
+    device: o.Device = None,
+    mode: o.Mode = None,
+    loss: o.Loss = None,
+    no_backward: o.NoBackward = False,
+    statistics: o.Statistics = [],
+    output: o.Outputs = [],
+    save: o.Save = None,
+    layers: o.Layers = "grouped",
+    anatomy: o.Anatomy = False,
+    plots: o.Plots = None,
+    quiet: o.Quiet = 0,
+    color: o.Color = "auto",
+    traceback: o.Traceback = "short",
+) -> int:
+    """Measure and report; exit 0 whatever it finds.
+
+    Example:  initprobe run configs/deep-mlp.yaml --plots plots
+    """
+    outputs = sinks(output)
+    probe = _probe(seeds, seed, max_seeds, batch, dtype, device, mode, loss, no_backward, statistics, plots)
+    requests = _requests(targets, sets, inputs, batch_from, paths, allow_code)
+    with tracebacks(traceback), progress(quiet=quiet) as listen:
+        report = _probe_all("run", requests, scheme, probe, {}, listen)
+        drawn = _draw(report, plots)
+    deliver(report, outputs, Style(color, layers, anatomy, quiet), save)
+    _name(drawn)
+    return exit_code(report, judged=False)
+
+
+def check(
+    targets: o.Targets,
+    select: o.Select = [],
+    ignore: o.Ignore = [],
+    fail_on: o.FailOn = None,
+    strict: o.Strict = False,
+    severities: o.Severities = [],
+    thresholds: o.Thresholds = [],
+    exit_zero: o.ExitZero = False,
+    sets: o.Sets = [],
+    inputs: o.Inputs = [],
+    batch_from: o.BatchFrom = None,
+    paths: o.Paths = [],
+    allow_code: o.AllowCode = False,
+    scheme: o.Scheme = None,
+    seeds: o.Seeds = None,
+    max_seeds: o.MaxSeeds = None,
+    seed: o.Seed = 0,
+    batch: o.Batch = None,
+    dtype: o.Dtype = None,
+    device: o.Device = None,
+    mode: o.Mode = None,
+    loss: o.Loss = None,
+    no_backward: o.NoBackward = False,
+    statistics: o.Statistics = [],
+    output: o.Outputs = [],
+    save: o.Save = None,
+    layers: o.Layers = "grouped",
+    plots: o.Plots = None,
+    quiet: o.Quiet = 0,
+    color: o.Color = "auto",
+    traceback: o.Traceback = "short",
+) -> int:
+    """Measure and judge: exit 1 when signals would explode or vanish. The command for CI.
+
+    Example:  initprobe check 'mypkg.models:build(depth=50)' --input 3,224,224
+    """
+    outputs = sinks(output)
+    probe = _probe(seeds, seed, max_seeds, batch, dtype, device, mode, loss, no_backward, statistics, plots)
+    requests = _requests(targets, sets, inputs, batch_from, paths, allow_code)
+    judging = _judging(select, ignore, fail_on, strict, severities, thresholds)
+    with tracebacks(traceback), progress(quiet=quiet) as listen:
+        report = _probe_all("check", requests, scheme, probe, judging, listen)
+        drawn = _draw(report, plots)
+    deliver(report, outputs, Style(color, layers, quiet=quiet), save)
+    _name(drawn)
+    return exit_code(report, judged=not exit_zero)
+
+
+def compare(
+    things: Annotated[
+        list[str], typer.Argument(metavar="A B...", help="Schemes or targets; or one FILE.yaml with a compare: list.")
+    ],
+    depth: Annotated[
+        int | None, typer.Option("--depth", min=1, help="Layers of the built-in network. Default 50.", rich_help_panel=o.MODEL)
+    ] = None,
+    width: Annotated[
+        int | None, typer.Option("--width", min=1, help="Its width. Default 256.", rich_help_panel=o.MODEL)
+    ] = None,
+    activation: Annotated[
+        str | None, typer.Option("--activation", help="Its activation. Default relu.", rich_help_panel=o.MODEL)
+    ] = None,
+    on: Annotated[
+        str | None,
+        typer.Option("--on", metavar="TARGET", help="Compare the schemes on this network.", rich_help_panel=o.MODEL),
+    ] = None,
+    sets: o.Sets = [],
+    inputs: o.Inputs = [],
+    batch_from: o.BatchFrom = None,
+    paths: o.Paths = [],
+    allow_code: o.AllowCode = False,
+    seeds: o.Seeds = None,
+    max_seeds: o.MaxSeeds = None,
+    seed: o.Seed = 0,
+    batch: o.Batch = None,
+    dtype: o.Dtype = None,
+    device: o.Device = None,
+    mode: o.Mode = None,
+    loss: o.Loss = None,
+    no_backward: o.NoBackward = False,
+    statistics: o.Statistics = [],
+    output: o.Outputs = [],
+    save: o.Save = None,
+    layers: o.Layers = "grouped",
+    plots: o.Plots = None,
+    quiet: o.Quiet = 0,
+    color: o.Color = "auto",
+    traceback: o.Traceback = "short",
+) -> int:
+    """Put schemes (on the same random numbers) or targets side by side; exit 0 like run.
+
+    Example:  initprobe compare he xavier orthogonal torch --depth 50
+    """
+    outputs = sinks(output)
+    probe = _probe(seeds, seed, max_seeds, batch, dtype, device, mode, loss, no_backward, statistics, plots)
+    shape = {
+        name: value for name, value in (("depth", depth), ("width", width), ("activation", activation)) if value is not None
+    }
+    requests = _requests([on] if on else [], sets, inputs, batch_from, paths, allow_code)
+    with tracebacks(traceback), progress(quiet=quiet) as listen:
+        from initprobe.api import compare_things
+        from initprobe.settings import Flags
+
+        base = requests[0] if requests else None
+        options = _requests([""], sets, inputs, batch_from, paths, allow_code)[0]
+        report = compare_things(things, options, Flags(None, probe), on=base, shape=shape, listen=listen)
+        drawn = _draw(report, plots)
+    deliver(report, outputs, Style(color, layers, quiet=quiet), save)
+    _name(drawn)
+    return exit_code(report, judged=False)
+
+
+def _requests(
+    targets: Sequence[str],
+    sets: Sequence[str],
+    inputs: Sequence[str],
+    batch_from: str | None,
+    paths: Sequence[Path],
+    allow_code: bool,
+) -> tuple[TargetRequest, ...]:
+    assignments = tuple(_pair(text, "--set", "KEY=VALUE") for text in sets)
+    found = tuple(str(path) for path in paths)
+    for path in paths:
+        if not path.is_dir():
+            raise UsageError(f"--path {str(path)!r} is no directory")
+    return tuple(
+        TargetRequest(text, assignments, tuple(inputs), batch_from, found, allow_code=allow_code) for text in targets
+    )
+
+
+def _pair(text: str, option: str, form: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise UsageError(f"{option} takes {form}, not {text!r}")
+    return key, value
+
+
+def _probe(
+    seeds: str | None,
+    base: int,
+    max_seeds: int | None,
+    batch: int | None,
+    dtype: str | None,
+    device: str | None,
+    mode: str | None,
+    loss: str | None,
+    no_backward: bool,
+    statistics: Sequence[str],
+    plots: Path | None,
+) -> Mapping[str, Any]:
+    """Those fields of the probe request that were given."""
+    from initprobe.settings import seeds_of
+
+    given: dict[str, Any] = {
+        "max_seeds": max_seeds,
+        "batch": batch,
+        "dtype": dtype,
+        "device": device,
+        "mode": mode,
+        "loss": loss,
+    }
+    given = {name: value for name, value in given.items() if value is not None}
+    if seeds is not None or base:
+        given["seeds"] = seeds_of(seeds or "5", base)
+    if no_backward:
+        given["backward"] = False
+    # The heat map needs the exponents; whoever asks for plots should not have to know that.
+    wanted = [*statistics, *(["exponents"] if plots is not None and "exponents" not in statistics else [])]
+    if wanted:
+        given["statistics"] = tuple(name for text in wanted for name in text.split(","))
+    return given
+
+
+def _judging(
+    select: Sequence[str],
+    ignore: Sequence[str],
+    fail_on: str | None,
+    strict: bool,
+    severities: Sequence[str],
+    thresholds: Sequence[str],
+) -> Mapping[str, Any]:
+    """Those fields of the check request that were given."""
+    given: dict[str, Any] = {}
+    if select:
+        given["select"] = tuple(name for text in select for name in text.split(","))
+    if ignore:
+        given["ignore"] = tuple(name for text in ignore for name in text.split(","))
+    if fail_on is not None:
+        given["fail_on"] = fail_on
+    if strict:
+        given["strict"] = True
+    if severities:
+        given["severities"] = tuple(_severity(text) for text in severities)
+    if thresholds:
+        given["thresholds"] = tuple(_threshold(text) for text in thresholds)
+    return given
+
+
+def _severity(text: str) -> tuple[str, str]:
+    rule, level = _pair(text, "--severity", "RULE=LEVEL")
+    if level not in {"error", "warning", "info"}:
+        raise UsageError(f"--severity {text}: a level is error, warning or info")
+    return rule, level
+
+
+def _threshold(text: str) -> tuple[str, float]:
+    key, value = _pair(text, "--threshold", "KEY=VALUE")
+    try:
+        return key, float(value)
+    except ValueError:
+        raise UsageError(f"--threshold {text}: {value!r} is no number") from None
+
+
+def _probe_all(
+    command: str,
+    requests: Sequence[TargetRequest],
+    scheme: str | None,
+    probe: Mapping[str, Any],
+    judging: Mapping[str, Any],
+    listen: Callable[[str], None],
+) -> Report:
+    from initprobe.api import probe_all
+    from initprobe.init.choose import parse_scheme
+    from initprobe.settings import Flags
+
+    flags: Flags = Flags(None if scheme is None else parse_scheme(scheme), probe, judging)
+    return probe_all(command, requests, flags, listen)
+
+
+def _draw(report: Report, directory: Path | None) -> tuple[Path, ...]:
+    if directory is None or not any(entry.failure is None for entry in report.entries):
+        return ()
+    from initprobe.report.figures import save_plots
+
+    return save_plots(report, directory)
+
+
+def _name(drawn: Sequence[Path]) -> None:
+    for path in drawn:
+        tell(f"wrote {path}")

@@ -1,0 +1,177 @@
+"""Where text goes: the asked-for format to standard output, files to their paths, everything else to standard error."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TextIO
+
+from initprobe.errors import ExitCode, UsageError
+from initprobe.records import Entry, Report
+from initprobe.report.formats.base import FORMATS, Layers, RenderOptions
+from initprobe.report.render import render
+from initprobe.report.write import write_text
+
+if TYPE_CHECKING:
+    from rich.status import Status
+
+Color = Literal["auto", "always", "never"]
+
+WORST_FIRST = (
+    ExitCode.INTERRUPTED,
+    ExitCode.INTERNAL,
+    ExitCode.TARGET,
+    ExitCode.USAGE,
+    ExitCode.FINDINGS,
+    ExitCode.NOTHING,
+)
+TEXTS = {"full", "concise"}
+"""Formats that tell a person about a target that failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How a person wants to read it."""
+
+    color: Color = "auto"
+    layers: Layers = "grouped"
+    anatomy: bool = False
+    quiet: int = 0
+
+    def options(self, stream: TextIO) -> RenderOptions:
+        """The rendering options that suit a stream: its encoding, its width, whether it is a terminal."""
+        terminal = stream.isatty()
+        width = os.environ.get("COLUMNS", "")
+        return RenderOptions(
+            color=wants_color(self.color, terminal=terminal),
+            unicode=_encodes(stream),
+            width=int(width) if width.isdigit() else os.get_terminal_size(stream.fileno()).columns if terminal else None,
+            layers=self.layers,
+            anatomy=self.anatomy,
+            quiet=self.quiet,
+        )
+
+
+def wants_color(asked: Color, *, terminal: bool) -> bool:
+    """``--color``, then NO_COLOR, then FORCE_COLOR, then whether it is a terminal."""
+    if asked != "auto":
+        return asked == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    forced = os.environ.get("FORCE_COLOR", "")
+    return forced not in {"", "0"} or (terminal and os.environ.get("TERM") != "dumb")
+
+
+def _encodes(stream: TextIO) -> bool:
+    try:
+        "×▁█…→±".encode(stream.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Sink:
+    """One ``-o FORMAT[=PATH]``; without a path it is standard output."""
+
+    format_name: str
+    path: Path | None = None
+
+
+def sinks(texts: Sequence[str]) -> tuple[Sink, ...]:
+    """The outputs asked for; ``full`` on standard output when nothing is.
+
+    Raises:
+        UsageError: there is no such format, or two want standard output.
+    """
+    found = []
+    for text in texts or ["full"]:
+        name, equals, path = text.partition("=")
+        FORMATS.find(name)
+        if equals and not path:
+            raise UsageError(f"-o {text} names no file", hint=f"-o {name} for standard output, -o {name}=FILE for a file")
+        found.append(Sink(name, Path(path) if path else None))
+    if sum(sink.path is None for sink in found) > 1:
+        raise UsageError("two formats want standard output", hint="give all but one a path: -o json=result.json")
+    return tuple(found)
+
+
+def deliver(report: Report, outputs: Sequence[Sink], style: Style, save: Path | None = None) -> None:
+    """Write every output; what failed is told on standard error where no text format tells it."""
+    failed = [entry.failure.message for entry in report.entries if entry.failure is not None]
+    owner = next((sink.format_name for sink in outputs if sink.path is None), None)
+    all_failed = len(failed) == len(report.entries)
+    for sink in outputs:
+        if sink.path is not None:
+            write_text(sink.path, render(report, sink.format_name, RenderOptions(layers=style.layers, anatomy=style.anatomy)))
+        elif not (sink.format_name in TEXTS and all_failed):
+            _print(render(report, sink.format_name, style.options(sys.stdout)))
+    if save is not None:
+        write_text(save, render(report, "json"))
+    if owner not in TEXTS or all_failed:
+        for message in failed:
+            tell(message)
+
+
+def _print(text: str) -> None:
+    """Text to standard output; what its encoding cannot show becomes an escape, not a crash."""
+    encoding = sys.stdout.encoding or "ascii"
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    sys.stdout.flush()
+
+
+def tell(message: str) -> None:
+    """A line to standard error."""
+    encoding = sys.stderr.encoding or "ascii"
+    sys.stderr.write(message.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+
+
+def exit_code(report: Report, *, judged: bool) -> ExitCode:
+    """The worst over all entries.
+
+    Args:
+        report: the report.
+        judged: whether a failed verdict counts (``check``), or only targets that could not be probed (``run``).
+    """
+    codes = {_code(entry, judged=judged) for entry in report.entries}
+    return next((code for code in WORST_FIRST if code in codes), ExitCode.OK)
+
+
+def _code(entry: Entry, *, judged: bool) -> ExitCode:
+    if entry.failure is not None:
+        return ExitCode(entry.failure.exit_code)
+    return ExitCode.FINDINGS if judged and entry.verdict == "fail" else ExitCode.OK
+
+
+@contextmanager
+def progress(*, quiet: int) -> Iterator[Callable[[str], None]]:
+    """A line on standard error that says what happens, where somebody can see it.
+
+    What the user's own code prints goes to standard error too: standard output holds what was asked for.
+    """
+    with redirect_stdout(sys.stderr):
+        if quiet or not sys.stderr.isatty():
+            yield lambda _line: None
+            return
+        from rich.console import Console
+        from rich.text import Text
+
+        status: Status
+        with Console(stderr=True).status(Text("loading torch")) as status:
+            yield lambda line: status.update(Text(line))
+
+
+@contextmanager
+def tracebacks(shown: Literal["short", "full"]) -> Iterator[None]:
+    """Print the whole traceback of whatever goes wrong, where ``--traceback full`` asks for it."""
+    try:
+        yield
+    except Exception:
+        if shown == "full":
+            tell(traceback.format_exc())
+        raise

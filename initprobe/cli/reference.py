@@ -1,0 +1,252 @@
+"""``explain``, ``ls`` and ``env``."""
+
+from __future__ import annotations
+
+import json as json_library
+import platform
+from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
+from importlib.metadata import PackageNotFoundError, entry_points, version
+from typing import Annotated, Any
+
+import typer
+
+from initprobe.errors import UsageError
+
+Row = Mapping[str, Any]
+
+GROUPS = ("schemes", "rules", "statistics", "sources", "blocks", "activations", "formats", "plots")
+"""The kinds of leaves that third parties may bring, each an entry-point group ``initprobe.KIND``."""
+
+
+def explain(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A rule (name or code), scheme, statistic or activation.")],
+) -> int:
+    """Say what a rule, a scheme, a statistic or an activation is, and when it matters.
+
+    Example:  initprobe explain IP101
+    """
+    known: list[str] = []
+    for describe in (_explain_rule, _explain_scheme, _explain_activation, _explain_statistic):
+        text = describe(name, known)
+        if text is not None:
+            typer.echo(text.rstrip("\n"))
+            return 0
+    near = get_close_matches(name, known, n=1)
+    raise UsageError(
+        f"nothing is called {name!r}",
+        hint=f"did you mean {near[0]!r}?" if near else "`initprobe ls rules`, `ls schemes` ... list what there is",
+    )
+
+
+def ls(
+    what: Annotated[str, typer.Argument(metavar="WHAT", help="rules, schemes, blocks, activations, statistics ...")],
+    json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> int:
+    """List what there is: rules, schemes, blocks, activations, statistics, sources, formats, plots, plugins."""
+    if what not in LISTS:
+        near = get_close_matches(what, LISTS, n=1)
+        raise UsageError(
+            f"cannot list {what!r}", hint=f"did you mean {near[0]!r}?" if near else f"one of {', '.join(LISTS)}"
+        )
+    rows = list(LISTS[what]())
+    if json:
+        typer.echo(json_library.dumps(rows, indent=2))
+        return 0
+    widths = {key: max(len(str(row[key])) for row in rows) for key in rows[0]} if rows else {}
+    for row in rows:
+        typer.echo("  ".join(str(value).ljust(widths[key]) for key, value in row.items()).rstrip())
+    return 0
+
+
+def env(json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False) -> int:
+    """Versions, devices and plug-ins, for a bug report."""
+    facts: dict[str, Any] = {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        **{name: _version(name) for name in ("initprobe", "torch", "numpy", "matplotlib", "pydantic", "typer", "rich")},
+        **{name: _version(name) for name in ("transformers", "timm", "torchvision", "keras")},
+        "devices": _devices(),
+        "plugins": [f"{row['kind']}:{row['name']} ({row['from']})" for row in _plugins()],
+    }
+    if json:
+        typer.echo(json_library.dumps(facts, indent=2))
+        return 0
+    for name, value in facts.items():
+        shown = ", ".join(value) if isinstance(value, list) else value
+        typer.echo(f"{name + ':':14} {shown or 'none'}")
+    return 0
+
+
+def _explain_rule(name: str, known: list[str]) -> str | None:
+    from initprobe.check.rules.base import RULES
+
+    known += [alias for rule in RULES for alias in (rule, RULES[rule].card.code)]
+    wanted = name.upper() if name.upper().startswith("IP") and name[2:].isdigit() else name
+    if wanted not in known:
+        return None
+    rule = RULES[wanted]
+    card = rule.card
+    lines = [f"{card.name} ({card.code})", f"{rule.family} · {card.severity} · confidence {card.confidence}", "", rule.doc]
+    for title, examples in (("Bad", rule.bad), ("Good", rule.good)):
+        for example in examples:
+            how = f"   (drawn with {example.scheme})" if example.scheme else ""
+            lines += ["", f"{title}:{how}", *(f"    {line}" for line in example.text.rstrip("\n").split("\n"))]
+    return "\n".join(lines)
+
+
+def _explain_scheme(name: str, known: list[str]) -> str | None:
+    from initprobe.init.schemes.base import SCHEMES
+
+    names = [alias for scheme in SCHEMES for alias in (scheme, *SCHEMES.aliases_of(scheme))]
+    known += names
+    if name not in names:
+        return None
+    card = SCHEMES[name].card
+    lines = [f"{card.name}: {card.summary}"]
+    if card.aliases:
+        lines.append(f"also called {', '.join(card.aliases)}")
+    lines += ["", f"Formula:    {card.formula}", f"When:       {card.when}", f"Reference:  {card.reference}"]
+    if card.options:
+        lines += ["", "Options:"]
+        lines += [
+            f"    {option.name}: {option.accepts}, default {option.default}. {option.description}".rstrip()
+            for option in card.options
+        ]
+    return "\n".join(lines)
+
+
+def _explain_activation(name: str, known: list[str]) -> str | None:
+    from initprobe.activations import moments
+    from initprobe.activations.base import ACTIVATIONS
+    from initprobe.records import ActivationUse
+
+    known += list(ACTIVATIONS)
+    if name not in ACTIVATIONS:
+        return None
+    leaf = ACTIVATIONS[name]
+    lines = [f"{leaf.name}: {leaf.summary}", f"reference: {leaf.reference}"]
+    if leaf.options:
+        lines.append("options: " + ", ".join(f"{key} = {value}" for key, value in leaf.options.items()))
+    if leaf.value is None:
+        return "\n".join([*lines, "", "It does not act on one number at a time, so it has no Gaussian gain."])
+    use = ActivationUse(leaf.name)
+    second, slope = moments.second_moment(use), moments.derivative_second_moment(use)
+    return "\n".join(
+        [
+            *lines,
+            "",
+            "For a standard normal pre-activation z:",
+            f"    E f(z)    {moments.mean(use):12.8f}",
+            f"    E f(z)²   {second:12.8f}   forward gain  1/sqrt(E f²)  {moments.forward_gain(use):.8f}",
+            f"    E f'(z)²  {slope:12.8f}   backward gain 1/sqrt(E f'²) {moments.backward_gain(use):.8f}",
+            f"    chi_1     {slope / second:12.8f}   growth of the squared gradient per layer at the forward gain",
+        ]
+    )
+
+
+def _explain_statistic(name: str, known: list[str]) -> str | None:
+    from initprobe.measure.statistics.base import STATISTICS
+
+    known += list(STATISTICS)
+    if name not in STATISTICS:
+        return None
+    leaf = STATISTICS[name]
+    always = "always measured" if leaf.core else f"measured when asked for: --statistics {leaf.name}"
+    return f"{leaf.name}: {leaf.summary}\nof: {', '.join(sorted(leaf.of))}\n{always}"
+
+
+def _rules() -> Iterator[Row]:
+    from initprobe.check.rules.base import RULES, cards
+
+    for card in cards():
+        yield {
+            "code": card.code,
+            "name": card.name,
+            "severity": card.severity,
+            "family": RULES[card.name].family,
+            "summary": card.summary,
+        }
+
+
+def _schemes() -> Iterator[Row]:
+    from initprobe.init.schemes.base import SCHEMES
+
+    for name in SCHEMES:
+        card = SCHEMES[name].card
+        yield {"name": name, "aliases": ", ".join(card.aliases), "summary": card.summary, "reference": card.reference}
+
+
+def _blocks() -> Iterator[Row]:
+    from initprobe.load.blocks.base import BLOCKS
+
+    for name in BLOCKS:
+        yield {"name": name, "summary": BLOCKS[name].summary}
+
+
+def _activations() -> Iterator[Row]:
+    from initprobe.activations.base import ACTIVATIONS
+
+    for name in ACTIVATIONS:
+        yield {"name": name, "summary": ACTIVATIONS[name].summary}
+
+
+def _statistics() -> Iterator[Row]:
+    from initprobe.measure.statistics.base import STATISTICS
+
+    for name, leaf in STATISTICS.items():
+        yield {"name": name, "default": "core" if leaf.core else "on request", "summary": leaf.summary}
+
+
+def _sources() -> Iterator[Row]:
+    from initprobe.load.sources.base import SOURCES
+
+    for name in SOURCES:
+        yield {"name": name, "form": SOURCES[name].form}
+
+
+def _formats() -> Iterator[Row]:
+    from initprobe.report.formats.base import FORMATS
+
+    for name in FORMATS:
+        yield {"name": name, "summary": FORMATS[name].summary}
+
+
+def _plots() -> Iterator[Row]:
+    from initprobe.report.plots.base import PLOTS
+
+    for name in PLOTS:
+        yield {"name": name, "summary": PLOTS[name].summary}
+
+
+def _plugins() -> Iterator[Row]:
+    for kind in GROUPS:
+        for point in sorted(entry_points(group=f"initprobe.{kind}"), key=lambda found: found.name):
+            yield {"kind": kind, "name": point.name, "from": point.dist.name if point.dist else "?"}
+
+
+LISTS: Mapping[str, Callable[[], Iterator[Row]]] = {
+    "rules": _rules,
+    "schemes": _schemes,
+    "blocks": _blocks,
+    "activations": _activations,
+    "statistics": _statistics,
+    "sources": _sources,
+    "formats": _formats,
+    "plots": _plots,
+    "plugins": _plugins,
+}
+
+
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _devices() -> list[str]:
+    import torch
+
+    cuda = [f"cuda:{index} {torch.cuda.get_device_name(index)}" for index in range(torch.cuda.device_count())]
+    return ["cpu", *cuda, *(["mps"] if torch.backends.mps.is_available() else [])]

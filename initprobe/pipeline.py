@@ -1,0 +1,168 @@
+"""The whole program: load, init, measure, judge, and the only loop over seeds."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+
+import torch
+
+import initprobe
+from initprobe.check.judge import judge, validate
+from initprobe.check.looks import LookPlan
+from initprobe.dissect.anatomy import Traced, trace_anatomy
+from initprobe.hooks import parameters_restored
+from initprobe.init.choose import check_choice
+from initprobe.init.initialize import initialize_model
+from initprobe.load.limits import free_memory
+from initprobe.load.sources.base import Target
+from initprobe.measure.signal import Plan, measure_signal
+from initprobe.records import Entry, Environment, Evidence, Judgement, NeedSeeds, Request
+from initprobe.subject import Subject
+from initprobe.summary import summarize
+
+BATCH = 256
+"""Samples per pass, where nobody says otherwise and the memory allows it."""
+
+Listener = Callable[[str], None]
+"""Hears one line about what happens next."""
+
+
+def probe_target(target: Target, request: Request, listen: Listener = lambda _line: None) -> Entry:
+    """One target under one init: draw, measure and judge seed after seed until the judge is satisfied.
+
+    Args:
+        target: what ``load.open_target`` found.
+        request: what is asked for.
+        listen: hears what happens, for progress.
+
+    Raises:
+        UsageError: the request names what is not there.
+        TargetError: the user's model cannot be built or run.
+        NothingToProbeError: it has no call site to measure.
+    """
+    validate(request.check)
+    for choice in request.init.choices:
+        check_choice(choice)
+    Plan.of(request.probe.statistics)
+    one_draw = target.one_draw and request.init.default is None
+    looks = LookPlan(len(request.probe.seeds), max(request.probe.max_seeds, len(request.probe.seeds)))
+    wanted = 1 if one_draw else looks.start
+    bench = Bench(target, request, listen)
+    evidences: list[Evidence] = []
+    while True:
+        for seed in seeds_up_to(request.probe.seeds, wanted)[len(evidences) :]:
+            listen(f"seed {seed} ({len(evidences) + 1} of {wanted})")
+            evidences.append(bench.draw(seed))
+        answer = judge(evidences, request.check, one_draw=one_draw, planned=looks)
+        if isinstance(answer, Judgement):
+            return bench.entry(evidences, answer, one_draw=one_draw)
+        wanted = _more(answer, wanted)
+
+
+class Bench:
+    """Where the draws of one target are made and measured, one at a time.
+
+    The anatomy is traced and the batch chosen once, on the first draw: all draws of a target share an architecture.
+    """
+
+    def __init__(self, target: Target, request: Request, listen: Listener) -> None:
+        self.target = target
+        self.request = request
+        self.listen = listen
+        self.notes: list[str] = []
+        self.batch = 0
+        self.dtype = "float32"
+        self.loss = "gaussian"
+        self.traced: Traced | None = None
+
+    def draw(self, seed: int) -> Evidence:
+        """Build, initialize and measure one draw."""
+        subject = self.target.build(seed, self.request.probe)
+        traced = self.traced or self._prepare(subject, seed)
+        # A factory's model is ours to draw into; an instance belongs to the user.
+        borrowed = self.target.one_draw and self.request.init.draws
+        with parameters_restored(subject.model) if borrowed else nullcontext():
+            outcome = None
+            if self.request.init.draws:
+                outcome = initialize_model(
+                    subject.model, traced.anatomy, self.request.init, seed, layer_types=subject.layer_types
+                )
+            trace = measure_signal(subject, traced.anatomy, self.request.probe, seed=seed, batch=self.batch)
+        return Evidence(traced.anatomy, trace, outcome)
+
+    def _prepare(self, subject: Subject, seed: int) -> Traced:
+        self.listen("tracing the structure")
+        self.traced = traced = trace_anatomy(subject, mode=self.request.probe.mode, seed=seed)
+        self.batch = self._choose_batch(subject, traced.bytes_per_sample)
+        self.dtype = next(
+            (str(p.dtype).removeprefix("torch.") for p in subject.model.parameters() if p.is_floating_point()), "float32"
+        )
+        own = subject.loss is not None and self.request.probe.loss != "gaussian"
+        self.loss = "own" if own else "gaussian"
+        return traced
+
+    def _choose_batch(self, subject: Subject, bytes_per_sample: float) -> int:
+        if subject.inputs.fixed is not None:
+            return subject.inputs.fixed
+        if self.request.probe.batch is not None:
+            return self.request.probe.batch
+        free = free_memory()
+        batch = affordable_batch(bytes_per_sample, None if free is None else free / 2)
+        if batch < BATCH:
+            self.notes.append(f"batch lowered from {BATCH} to {batch}: half of the free memory holds no larger passes")
+        return batch
+
+    def entry(self, evidences: Sequence[Evidence], judgement: Judgement, *, one_draw: bool) -> Entry:
+        """Everything about this target, ready to be rendered."""
+        return summarize(
+            Entry(
+                name=self.target.name,
+                scheme=str(self.request.init),
+                request=self.request,
+                one_draw=one_draw,
+                batch=self.batch,
+                dtype=self.dtype,
+                device=self.request.probe.device,
+                loss=self.loss if self.request.probe.backward else "none",
+                notes=tuple(self.notes),
+            ),
+            evidences,
+            judgement,
+        )
+
+
+def affordable_batch(bytes_per_sample: float, budget: float | None) -> int:
+    """The largest power of two from 2 to ``BATCH`` whose passes fit the budget (in bytes, None for no limit).
+
+    A pass keeps every value that its operations made, and the backward pass needs about as much again at its worst.
+    """
+    batch = BATCH
+    while budget is not None and batch > 2 and 2 * bytes_per_sample * batch > budget:
+        batch //= 2
+    return batch
+
+
+def seeds_up_to(given: Sequence[int], count: int) -> list[int]:
+    """The given seeds, then the numbers after the largest of them, ``count`` in all."""
+    after = max(given, default=-1) + 1
+    return [*given, *range(after, after + count)][:count]
+
+
+def _more(answer: NeedSeeds, had: int) -> int:
+    if answer.count <= had:
+        raise RuntimeError(f"the judge asks for {answer.count} seeds and has {had}")
+    return answer.count
+
+
+def describe_environment() -> Environment:
+    """The versions and settings that the numbers depend on."""
+    return Environment(
+        initprobe=initprobe.__version__,
+        python=platform.python_version(),
+        torch=torch.__version__,
+        platform=f"{platform.system()}-{platform.machine()}",
+        threads=torch.get_num_threads(),
+        cpu_capability=torch.backends.cpu.get_cpu_capability(),
+    )

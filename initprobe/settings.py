@@ -1,0 +1,109 @@
+"""What is asked for, from all who may say so: flags win over the file, the file over the defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from initprobe.check.judge import validate
+from initprobe.errors import KeyPath, Problem, SpecError, UsageError
+from initprobe.init.choose import check_choice
+from initprobe.records import CheckRequest, InitRequest, ProbeRequest, Request, SchemeChoice, Spec, TargetRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """What a command line (or a Python call) says; what it does not say is not in here.
+
+    Attributes:
+        scheme: replaces the file's ``init.default``; its overrides stay.
+        probe: fields of ``ProbeRequest`` by name.
+        check: fields of ``CheckRequest`` by name.
+    """
+
+    scheme: SchemeChoice | None = None
+    probe: Mapping[str, Any] = field(default_factory=dict)
+    check: Mapping[str, Any] = field(default_factory=dict)
+
+
+def resolve(target: TargetRequest, flags: Flags, sections: Any = None) -> Request:
+    """The request for one target.
+
+    Args:
+        target: what is probed.
+        flags: what the command line says.
+        sections: what the target's file says (``load.schema.Sections``), None where it is no spec.
+
+    Raises:
+        SpecError: the file names a scheme or a rule that is not there, with the place.
+        UsageError: the flags do.
+    """
+    if sections is None:
+        return Request(
+            target,
+            InitRequest(flags.scheme),
+            ProbeRequest(**flags.probe),
+            CheckRequest(**flags.check),
+        )
+    init = sections.init or InitRequest()
+    _check_init(init, sections.spec)
+    _at(sections.spec, ("check",), lambda: validate(CheckRequest(**sections.check)))
+    return Request(
+        target,
+        init if flags.scheme is None else replace(init, default=flags.scheme),
+        ProbeRequest(**{**sections.probe, **flags.probe}),
+        CheckRequest(**_merged(sections.check, flags.check)),
+    )
+
+
+def _merged(file: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Flags replace what the file says, but for tables, which they extend: the last entry of a key counts."""
+    merged = {**file, **flags}
+    for table in ("thresholds", "severities", "layer_ignores"):
+        both = (*file.get(table, ()), *flags.get(table, ()))
+        if both:
+            merged[table] = both
+    return merged
+
+
+def _check_init(init: InitRequest, spec: Spec) -> None:
+    if init.default is not None:
+        default = init.default
+        _at(spec, ("init", "default"), lambda: check_choice(default))
+    for place, override in enumerate(init.overrides):
+        scheme = override.scheme
+        _at(spec, ("init", "overrides", place, "scheme"), lambda: check_choice(scheme))  # noqa: B023 called at once
+
+
+def _at(spec: Spec, path: KeyPath, verify: Callable[[], None]) -> None:
+    """Let a mistake that another room finds point at the line of the file that made it."""
+    try:
+        verify()
+    except SpecError as error:
+        raise error.located(spec) from None
+    except UsageError as error:
+        raise SpecError([Problem(str(error), path, error.hint)], spec=spec) from None
+
+
+def seeds_of(text: str, base: int) -> tuple[int, ...]:
+    """Seeds as typed: a number of them (``5``) or a list (``0,3,7``).
+
+    Raises:
+        UsageError: it is neither, a seed is negative or too large, or one is named twice.
+    """
+    try:
+        numbers = [int(part) for part in text.split(",")]
+    except ValueError:
+        raise UsageError(f"--seeds takes a number or a list such as 0,1,2, not {text!r}") from None
+    if len(numbers) == 1 and "," not in text:
+        if not 1 <= numbers[0] <= MOST_SEEDS:
+            raise UsageError(f"--seeds takes from 1 to {MOST_SEEDS}, not {text}")
+        numbers = list(range(base, base + numbers[0]))
+    if any(not 0 <= seed <= LARGEST_SEED for seed in numbers) or len(set(numbers)) < len(numbers):
+        raise UsageError(f"seeds are different whole numbers from 0 to 2^63 - 1, not {text!r}")
+    return tuple(numbers)
+
+
+MOST_SEEDS = 10_000
+LARGEST_SEED = 2**63 - 1

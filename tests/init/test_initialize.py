@@ -1,0 +1,279 @@
+"""A whole model: what is written, what is left, and on what a draw depends."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils import parametrizations, parametrize
+
+from initprobe.errors import SpecError, UsageError
+from initprobe.init.choose import parse_scheme
+from initprobe.init.initialize import initialize_model
+from initprobe.init.schemes.base import SCHEMES
+from initprobe.records import Anatomy, InitRequest, Override, SchemeChoice
+
+HE = InitRequest(SchemeChoice("kaiming_normal"))
+
+
+def request(default: str | None, **overrides: str) -> InitRequest:
+    chosen = tuple(Override(parse_scheme(scheme), glob=glob) for glob, scheme in overrides.items())
+    return InitRequest(parse_scheme(default) if default else None, chosen)
+
+
+class Model(nn.Module):
+    """One of everything."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Embedding(30, 16)
+        self.position = nn.Parameter(torch.full((1, 8, 16), 0.5))
+        self.conv = nn.Conv2d(4, 8, 3, groups=2)
+        self.up = nn.ConvTranspose1d(8, 4, 4, stride=2)
+        self.lstm = nn.LSTM(16, 12)
+        self.norm = nn.LayerNorm(16)
+        self.batch = nn.BatchNorm2d(8)
+        self.act = nn.PReLU()
+        self.linear = nn.Linear(16, 32)
+        self.head = nn.Linear(16, 30, bias=False)
+        self.head.weight = self.embed.weight
+        self.linear.weight.requires_grad_(False)
+
+
+def state(model: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+
+@pytest.mark.parametrize("name", list(SCHEMES))
+def test_every_parameter_is_drawn_or_skipped_once(name, anatomy_of):
+    model = Model()
+    before = state(model)
+    outcome = initialize_model(model, anatomy_of(model), request(name), 0)
+    told = [one.weight for one in (*outcome.drawn, *outcome.skipped)]
+    assert sorted(told) == sorted(dict(model.named_parameters()))
+    assert outcome.scheme == name
+    for skipped in outcome.skipped:
+        assert skipped.reason
+        assert torch.equal(model.get_parameter(skipped.weight), before[skipped.weight])
+    for buffer in dict(model.named_buffers()):
+        assert torch.equal(model.get_buffer(buffer), before[buffer])
+    assert all(parameter.isfinite().all() and parameter.grad is None for parameter in model.parameters())
+    assert [name for name, one in model.named_parameters() if not one.requires_grad] == ["linear.weight"]
+
+
+@pytest.mark.parametrize("name", [name for name in SCHEMES if name != "torch_default"])
+def test_biases_zero_norms_and_slopes_left(name, anatomy_of):
+    model = Model()
+    nn.init.constant_(model.norm.weight, 3.0)
+    nn.init.constant_(model.norm.bias, 4.0)
+    outcome = initialize_model(model, anatomy_of(model), request(name), 0)
+    assert model.linear.bias.eq(0).all()
+    assert model.conv.bias.eq(0).all()
+    assert model.lstm.bias_hh_l0.eq(0).all()
+    assert model.norm.weight.eq(3).all()
+    assert model.norm.bias.eq(4).all()
+    assert model.batch.weight.eq(1).all()
+    assert model.act.weight.eq(0.25).all()
+    skipped = {one.weight for one in outcome.skipped}
+    assert {"norm.weight", "norm.bias", "batch.weight", "batch.bias", "act.weight"} <= skipped
+    assert next(one.std for one in outcome.drawn if one.weight == "linear.bias") == 0.0
+
+
+def test_embeddings_are_unit_normal_under_fan_schemes_and_the_schemes_own_under_plain_ones(anatomy_of):
+    model = Model()
+    outcome = initialize_model(model, anatomy_of(model), HE, 0)
+    assert next(one.std for one in outcome.drawn if one.weight == "embed.weight") == 1.0
+    initialize_model(model, anatomy_of(model), request("normal(std=0.02)"), 0)
+    assert float(model.embed.weight.detach().std()) == pytest.approx(0.02, rel=0.1)
+
+
+@pytest.mark.parametrize("name", list(SCHEMES))
+def test_dtype_and_layout_change_nothing_but_the_rounding(name, anatomy_of):
+    models = {}
+    for dtype in (torch.float64, torch.float32, torch.float16, torch.bfloat16):
+        models[dtype] = Model().to(dtype)
+        initialize_model(models[dtype], anatomy_of(models[dtype]), request(name), 3)
+    last = Model().to(memory_format=torch.channels_last)
+    initialize_model(last, anatomy_of(last), request(name), 3)
+    assert last.conv.weight.is_contiguous(memory_format=torch.channels_last)
+    for weight, exact in models[torch.float64].named_parameters():
+        for dtype, model in models.items():
+            assert model.get_parameter(weight).dtype is dtype
+            assert torch.equal(model.get_parameter(weight), exact.to(dtype))
+        assert torch.equal(last.get_parameter(weight), exact.float())
+
+
+@pytest.mark.parametrize("name", list(SCHEMES))
+def test_neighbours_and_order_change_nothing(name, anatomy_of):
+    def build(*names: str) -> nn.ModuleDict:
+        return nn.ModuleDict({name: nn.Linear(16, 16) for name in names})
+
+    small, large = build("b"), build("x", "b", "a")
+    initialize_model(small, anatomy_of(small), request(name), 5)
+    torch.manual_seed(1)
+    initialize_model(large, anatomy_of(large), request(name), 5)
+    assert torch.equal(small["b"].weight, large["b"].weight)
+    other = build("b")
+    initialize_model(other, anatomy_of(other), request(name), 6)
+    assert torch.equal(other["b"].weight, small["b"].weight) == (name in {"zeros", "constant"})
+
+
+def test_the_global_generator_is_not_touched(anatomy_of):
+    model = Model()
+    before = torch.random.get_rng_state()
+    initialize_model(model, anatomy_of(model), request("torch"), 0)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_schemes_share_their_draws(anatomy_of):
+    he, lecun = Model(), Model()
+    initialize_model(he, anatomy_of(he), HE, 0)
+    initialize_model(lecun, anatomy_of(lecun), request("lecun"), 0)
+    for weight in ("conv.weight", "up.weight", "lstm.weight_ih_l0", "linear.weight"):
+        ours, theirs = he.get_parameter(weight), lecun.get_parameter(weight)
+        torch.testing.assert_close(ours, math.sqrt(2) * theirs, rtol=1e-6, atol=0)
+
+
+def test_tied_weights_are_drawn_once_under_the_first_name(anatomy_of):
+    model = Model()
+    outcome = initialize_model(model, anatomy_of(model), HE, 0)
+    assert "head.weight" not in {one.weight for one in outcome.drawn}
+    assert model.head.weight is model.embed.weight
+
+
+def test_without_a_default_the_rest_keeps_its_values(anatomy_of):
+    model = Model()
+    before = state(model)
+    outcome = initialize_model(model, anatomy_of(model), request(None, linear="zeros"), 0)
+    assert [one.weight for one in outcome.drawn] == ["linear.weight", "linear.bias"]
+    assert "no scheme was asked for" in outcome.skipped[0].reason
+    assert torch.equal(model.conv.weight, before["conv.weight"])
+    untouched = initialize_model(model, anatomy_of(model), InitRequest(), 0)
+    assert (untouched.drawn, untouched.scheme) == ((), "own init")
+
+
+def test_a_parameter_meant_by_name_is_drawn_whatever_it_is(anatomy_of):
+    model = Model()
+    chosen = {
+        "norm.weight": "constant(2)",
+        "*.bias": "constant(0.5)",
+        "position": "normal(std=0.02)",
+        "act.weight": "zeros",
+    }
+    initialize_model(model, anatomy_of(model), request("he", **chosen), 0)
+    assert model.norm.weight.eq(2).all()
+    assert model.norm.bias.eq(0.5).all()
+    assert model.linear.bias.eq(0.5).all()
+    assert float(model.position.detach().std()) == pytest.approx(0.02, rel=0.3)
+    assert model.act.weight.eq(0).all()
+
+
+def test_overrides_by_class_role_and_block_type(anatomy_of):
+    model = Model()
+    overrides = (
+        Override(parse_scheme("zeros"), layer_type="conv2d"),
+        Override(parse_scheme("constant(1)"), layer_type="recurrent"),
+        Override(parse_scheme("constant(2)"), layer_type="dense"),
+    )
+    initialize_model(model, anatomy_of(model), InitRequest(HE.default, overrides), 0, layer_types={"linear": "dense"})
+    assert model.conv.weight.eq(0).all()
+    assert model.lstm.weight_ih_l0.eq(1).all()
+    assert model.linear.weight.eq(2).all()
+
+
+def test_nothing_is_written_before_a_mistake_is_told(anatomy_of):
+    model = Model()
+    before = state(model)
+    with pytest.raises(SpecError, match="matches no parameter"):
+        initialize_model(model, anatomy_of(model), request("zeros", nowhere="he"), 0)
+    with pytest.raises(UsageError, match="unknown scheme"):
+        initialize_model(model, anatomy_of(model), InitRequest(SchemeChoice("hee")), 0)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+def test_a_weight_without_fans_is_skipped_with_the_reason(anatomy_of):
+    model = nn.Sequential(nn.Linear(3, 4))
+    bare = anatomy_of(model).weights
+    blind = Anatomy((type(bare[0])("0.weight", "0", "Linear", "linear", (4, 3)), bare[1]), (), ())
+    outcome = initialize_model(model, blind, HE, 0)
+    assert [(one.weight, one.reason) for one in outcome.skipped] == [
+        ("0.weight", "it has no known fan_in: nothing was seen to use it as a weight")
+    ]
+
+
+def test_parameters_that_hold_no_numbers_to_draw(anatomy_of):
+    model = nn.Sequential(nn.Linear(3, 4, device="meta"), nn.LazyLinear(3), nn.Linear(3, 3), nn.Linear(2, 2))
+    model[2].weight = nn.Parameter(torch.zeros(3, 3, dtype=torch.int8), requires_grad=False)
+    model[3].weight = nn.Parameter(torch.zeros(1).expand(2, 2))
+    model.register_parameter("wave", nn.Parameter(torch.zeros(2, 2, dtype=torch.complex64)))
+    outcome = initialize_model(model, anatomy_of(model), HE, 0)
+    reasons = {one.weight: one.reason for one in outcome.skipped}
+    assert "meta device" in reasons["0.weight"]
+    assert "before the first forward pass" in reasons["1.weight"]
+    assert reasons["2.weight"] == "its numbers are int8, not real"
+    assert reasons["3.weight"] == "its elements share memory"
+    assert reasons["wave"] == "its numbers are complex64, not real"
+
+
+def test_a_weight_norm_keeps_the_drawn_weight(anatomy_of):
+    plain, normed = nn.Sequential(nn.Linear(16, 16)), nn.Sequential(parametrizations.weight_norm(nn.Linear(16, 16)))
+    initialize_model(plain, anatomy_of(plain), HE, 0)
+    outcome = initialize_model(normed, anatomy_of(normed), HE, 0)
+    torch.testing.assert_close(normed[0].weight, plain[0].weight)
+    originals = [one for one in outcome.drawn if "original" in one.weight]
+    assert [one.std for one in originals] == [None, None]
+    assert all(isinstance(parameter, nn.Parameter) for parameter in normed.parameters())
+
+
+class Doubled(nn.Module):
+    """A parametrization that cannot be assigned to."""
+
+    def forward(self, stored):
+        return 2 * stored
+
+
+class Raising(Doubled):
+    """One that fails when it is, but for the first time, when torch tries it out."""
+
+    tried = False
+
+    def right_inverse(self, values):
+        if self.tried:
+            raise OSError("escape \x1b[31m")
+        self.tried = True
+        return values / 2
+
+
+@pytest.mark.parametrize(
+    ("wrap", "reason"),
+    [
+        (parametrizations.spectral_norm, "does not keep the values"),
+        (parametrizations.orthogonal, "its parametrization"),
+        (lambda layer: parametrize.register_parametrization(layer, "weight", Doubled()), "takes no values"),
+        (lambda layer: parametrize.register_parametrization(layer, "weight", Raising()), "(OSError)"),
+    ],
+)
+def test_a_parametrization_that_does_not_keep_it_is_told_and_undone(wrap, reason, anatomy_of):
+    model = nn.Sequential(wrap(nn.Linear(16, 16)))
+    before = state(model)
+    outcome = initialize_model(model, anatomy_of(model), request("normal(std=3)"), 0)
+    assert [one.weight for one in outcome.skipped] == ["0.parametrizations.weight.original"]
+    assert reason in outcome.skipped[0].reason
+    assert "\x1b" not in outcome.skipped[0].reason
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, before[name]) or name == "0.bias"
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize("wrap", [nn.utils.weight_norm, nn.utils.spectral_norm])
+def test_hooks_that_recompute_the_weight_are_told(wrap, anatomy_of):
+    model = nn.Sequential(wrap(nn.Linear(8, 8)))
+    outcome = initialize_model(model, anatomy_of(model), HE, 0)
+    assert [one.weight for one in outcome.drawn] == ["0.bias"]
+    assert all("recomputes it" in one.reason for one in outcome.skipped)
+
+
+def test_a_parameter_that_the_anatomy_does_not_know_is_told(anatomy_of):
+    model = nn.Sequential(nn.Linear(3, 4))
+    outcome = initialize_model(model, Anatomy((), (), ()), HE, 0)
+    assert [one.weight for one in outcome.skipped] == ["0.weight", "0.bias"]

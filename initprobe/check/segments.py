@@ -95,12 +95,15 @@ class _StreamFit:
     def run(self) -> Sequence[Site]:
         """The sites that are judged: all but a tail that says nothing about depth.
 
-        A zero-initialized last weight is a correct head or branch tail. Any other head has the task's width and often
-        a scale of its own; it is left out where four sites remain, for a jump at one site is not a drift.
+        A zero-initialized last weight is a correct head or branch tail. Any other head (the model's last weight, with
+        no activation behind it) has the task's width and often a scale of its own; it is left out where four sites
+        remain, for a jump at one site is not a drift.
         """
         tail = self.sites[-1]
-        is_head = self.stream.ends_model and tail.kind == "weighted" and len(self.sites) > SHORTEST_RUN
-        return self.sites[:-1] if is_head or self.signals.is_zero(tail.weight) else self.sites
+        weight = next((weight for weight in self.anatomy.weights if weight.name == tail.weight), None)
+        is_head = self.stream.ends_model and weight is not None and weight.output_activation is None
+        left_out = (is_head and len(self.sites) > SHORTEST_RUN) or self.signals.is_zero(tail.weight)
+        return self.sites[:-1] if left_out else self.sites
 
     def gain(self, run: Sequence[Site], direction: Direction) -> Gain:
         """The gain along a run, in the order in which the signal travels."""

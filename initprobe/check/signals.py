@@ -65,8 +65,8 @@ class Signals:
         """Whether a parameter is exactly zero in every seed; False where that was not measured."""
         if parameter is None:
             return False
-        peaks = [_number(each[parameter].value, "absmax") if parameter in each else np.nan for each in self.parameters]
-        return bool(peaks) and all(peak == 0 for peak in peaks)
+        sizes = [_number(each[parameter].value, "rms") if parameter in each else np.nan for each in self.parameters]
+        return bool(sizes) and all(size == 0 for size in sizes)
 
 
 def _statistics(site: SiteTrace | None, direction: Direction) -> Mapping[str, object] | None:

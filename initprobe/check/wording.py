@@ -52,4 +52,5 @@ def _digits(value: float, significant: int) -> str:
         return f"{value:g}".removeprefix("-") if value == 0 else f"{value:g}"
     if not 1e-3 <= abs(value) < 9999.5:
         return f"{value:.1e}"
-    return f"{value:.{max(0, significant - 1 - math.floor(math.log10(abs(value))))}f}"
+    rounded = float(f"{value:.{significant - 1}e}")
+    return f"{rounded:.{max(0, significant - 1 - math.floor(math.log10(abs(rounded))))}f}"

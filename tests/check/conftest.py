@@ -22,6 +22,8 @@ from initprobe.records import (
     Weight,
 )
 
+ONE_LOOK = LookPlan(5, 5)
+
 
 class Records:
     """Builders; every one makes frozen records and keeps nothing."""
@@ -80,8 +82,7 @@ class Records:
                 gradient.update(row_back)
             traces.append(SiteTrace(site.key, (256, 64), dtype, values, gradient))
         parameters = tuple(
-            ParameterTrace(w.name, {"absmax": 0.0 if w.module in zero else 0.3}, reached=reached)
-            for w in anatomy.weights
+            ParameterTrace(w.name, {"rms": 0.0 if w.module in zero else 0.3}, reached=reached) for w in anatomy.weights
         )
         return Evidence(anatomy, Trace(seed, tuple(traces), trace.pop("parameters", parameters), **trace))
 
@@ -108,7 +109,7 @@ class Records:
         return np.exp(np.concatenate([np.zeros((seeds, 1)), np.cumsum(steps, axis=1)], axis=1))
 
     @staticmethod
-    def judge(evidences: Sequence[Evidence], *, one_draw=False, planned=LookPlan(5, 5), **request):
+    def judge(evidences: Sequence[Evidence], *, one_draw=False, planned=ONE_LOOK, **request):
         """The judge's answer; a single look unless a plan is given."""
         return judge(evidences, CheckRequest(**request), one_draw=one_draw, planned=planned)
 

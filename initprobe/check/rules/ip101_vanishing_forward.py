@@ -76,7 +76,7 @@ def vanishing_forward(case: Case) -> Iterator[Finding]:
     yield from drifts(case, "forward", "shrinks")
     weighted = [site.key for site in case.sites("weighted")]
     inputs = [dict(evidence.trace.inputs) for evidence in case.facts.evidences]
-    silent_input = any(each and all(stats.get("absmax") == 0 for stats in each.values()) for each in inputs)
+    silent_input = any(each and all(stats.get("rms") == 0 for stats in each.values()) for each in inputs)
     if len(weighted) > 1 and not silent_input and (case.facts.signals.at(weighted, "rms") == 0).all():
         yield case.finding(
             f"the forward signal is exactly 0 in all {len(weighted)} layers",

@@ -16,17 +16,20 @@ SMOOTH = Example(
     """,
     language="python",
 )
-ROOT_AT_ZERO = Example(
+NORM_AT_ZERO = Example(
     """
     import torch
     from torch import nn
 
-    class Root(nn.Module):
+    class Norm(nn.Module):
         def forward(self, x):
-            return x.relu().sqrt()
+            return x.square().sum(-1, keepdim=True).sqrt()
 
     def build():
-        return nn.Sequential(nn.Linear(8, 8), Root(), nn.Linear(8, 2)), torch.randn(16, 8)
+        first = nn.Linear(8, 8)
+        nn.init.zeros_(first.weight)
+        nn.init.zeros_(first.bias)
+        return nn.Sequential(first, Norm(), nn.Linear(1, 2)), torch.randn(16, 8)
     """,
     language="python",
 )
@@ -39,7 +42,7 @@ ROOT_AT_ZERO = Example(
     "error",
     "certain",
     good=(SMOOTH,),
-    bad=(ROOT_AT_ZERO,),
+    bad=(NORM_AT_ZERO,),
     follows=("non-finite-input", "non-finite-activation", "exploding-backward"),
 )
 def nonfinite_gradient(case: Case) -> Iterator[Finding]:

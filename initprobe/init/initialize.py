@@ -13,7 +13,7 @@ from initprobe.init.fans import UndrawableError
 from initprobe.init.overrides import Candidate, assign_schemes, enclosing
 from initprobe.init.schemes.base import Scheme
 from initprobe.init.slots import Slot, find_slots
-from initprobe.records import Anatomy, Drawn, InitRequest, Outcome, Skipped
+from initprobe.records import Anatomy, Drawn, InitRequest, Outcome, SchemeChoice, Skipped
 from initprobe.variates import Variates
 
 
@@ -45,8 +45,10 @@ def initialize_model(
         SpecError: an override matches nothing.
         UsageError: a scheme or an option is unknown or has a bad value.
     """
-    choices = {override.scheme for override in request.overrides} | ({request.default} if request.default else set())
-    schemes = {choice: build_scheme(choice) for choice in choices}
+    schemes: dict[SchemeChoice, Scheme] = {}
+    for choice in (request.default, *(override.scheme for override in request.overrides)):
+        if choice is not None:
+            schemes[choice] = build_scheme(choice)
     slots = list(find_slots(model, anatomy))
     assignments = assign_schemes(_candidates(model, slots, layer_types or {}), request)
     drawn: list[Drawn] = []

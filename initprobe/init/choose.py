@@ -87,7 +87,9 @@ def _explained(leaf: type[Scheme], choice: SchemeChoice, error: ValidationError)
     """The first mistake as one sentence that names scheme, option and what would be right."""
     name, options = leaf.card.name, leaf.card.options
     first = error.errors()[0]
-    key = str(first["loc"][0]) if first["loc"] else ""
+    if not first["loc"]:  # what a scheme says of its options taken together
+        return UsageError(f"scheme {name!r}: {first.get('ctx', {}).get('error', first['msg'])}")
+    key = str(first["loc"][0])
     known = next((option for option in options if option.name == key), None)
     if known is None:
         near = get_close_matches(key, [option.name for option in options], n=1)

@@ -1,9 +1,13 @@
 """Schemes as people type them, and the messages when they mistype them."""
 
+from dataclasses import replace
+
 import pytest
+from pydantic import model_validator
 
 from initprobe.errors import UsageError
 from initprobe.init.choose import build_scheme, check_choice, parse_scheme
+from initprobe.init.schemes.base import SCHEMES, register
 from initprobe.records import SchemeChoice
 
 
@@ -73,6 +77,26 @@ def test_a_hostile_text_is_neither_run_nor_shown_in_full():
     with pytest.raises(UsageError, match="is no scheme") as caught:
         parse_scheme("he(" * 5000)
     assert len(str(caught.value)) < 200
+
+
+def test_options_that_do_not_go_together_are_told_in_the_schemes_words():
+    class Pair(SCHEMES["zeros"]):
+        low: float = 0.0
+        high: float = 1.0
+
+        @model_validator(mode="after")
+        def ordered(self):
+            if self.low >= self.high:
+                raise ValueError("low is not below high")
+            return self
+
+    Pair.card = replace(Pair.card, name="pair_of_a_test", aliases=())
+    register(Pair)
+    try:
+        with pytest.raises(UsageError, match="scheme 'pair_of_a_test': low is not below high"):
+            parse_scheme("pair_of_a_test(2, 1)")
+    finally:
+        SCHEMES._leaves.pop("pair_of_a_test")
 
 
 def test_a_choice_from_a_file_is_checked_the_same_way():

@@ -23,6 +23,8 @@ ROOT = "(model)"
 """The key of the model's own output."""
 
 _DEPTH = 8
+_PLAIN = (torch.Tensor, nn.Parameter)
+_FLOATS = frozenset([torch.float32, torch.float64, torch.float16, torch.bfloat16])
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -69,17 +71,16 @@ def _items(value: object) -> Iterator[tuple[object, object]]:
 
 def unmeasurable(tensor: torch.Tensor) -> str | None:
     """Why statistics of a tensor make no sense or cannot be taken, None when they can."""
-    if tensor.is_nested:
-        return "nested tensor"
-    if tensor.layout is not torch.strided:
-        return f"{str(tensor.layout).removeprefix('torch.')} layout"
-    if tensor.is_quantized:
-        return "quantized tensor"
-    if tensor.is_meta:
-        return "meta tensor, it has no values"
-    if not (tensor.is_floating_point() or tensor.is_complex()):
-        return f"{str(tensor.dtype).removeprefix('torch.')} values"
-    return "empty tensor" if tensor.numel() == 0 else None
+    if type(tensor) in _PLAIN and tensor.dtype in _FLOATS and tensor.is_cpu and tensor.layout is torch.strided:
+        return None if tensor.numel() else "empty tensor"  # the common case first: this is asked of every output
+    reasons = (
+        (tensor.is_nested, "nested tensor"),
+        (tensor.layout is not torch.strided, f"{str(tensor.layout).removeprefix('torch.')} layout"),
+        (tensor.is_quantized, "quantized tensor"),
+        (tensor.is_meta, "meta tensor, it has no values"),
+        (not (tensor.is_floating_point() or tensor.is_complex()), f"{str(tensor.dtype).removeprefix('torch.')} values"),
+    )
+    return next((reason for applies, reason in reasons if applies), None if tensor.numel() else "empty tensor")
 
 
 class Watch:
@@ -107,7 +108,7 @@ class Watch:
         path = self.paths[id(module)]
         calls = self.called[path] = self.called.get(path, 0) + 1
         stem = (path or ROOT) + (f"#{calls}" if calls > 1 else "")
-        found = list(tensors_in(output))
+        found = [("", output)] if isinstance(output, torch.Tensor) else list(tensors_in(output))
         if not found:
             self.unseen[stem] = f"no tensor in an output of type {type(output).__name__}"
         for place, tensor in found:
@@ -149,19 +150,24 @@ def undisturbed(model: nn.Module, *, mode: Mode, seed: int) -> Iterator[None]:
     Restores training flags, buffers (values and identity: a forward may replace them), and the random states of
     torch, numpy and Python, also after an exception or Ctrl-C.
     """
-    with ExitStack() as stack:
-        for module in model.modules():
-            stack.callback(setattr, module, "training", module.training)
-            stack.callback(_restore_buffers, module, _snapshot_buffers(module))
-        fastpath = torch.backends.mha.get_fastpath_enabled()
-        stack.callback(torch.backends.mha.set_fastpath_enabled, fastpath)
-        stack.enter_context(_random_states(model))
-        # The fused path of TransformerEncoder skips the sub-modules that are to be seen (pytorch#132700).
-        torch.backends.mha.set_fastpath_enabled(False)
-        if mode != "as-is":
-            model.train(mode == "train")
-        _seed_all(seed)
-        yield
+    modules = list(model.modules())
+    flags = [module.training for module in modules]
+    buffers = [(module, _snapshot_buffers(module)) for module in modules]
+    fastpath = torch.backends.mha.get_fastpath_enabled()
+    try:
+        with _random_states(model):
+            # The fused path of TransformerEncoder skips the sub-modules that are to be seen (pytorch#132700).
+            torch.backends.mha.set_fastpath_enabled(False)
+            if mode != "as-is":
+                model.train(mode == "train")
+            _seed_all(seed)
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fastpath)
+        for module, flag in zip(modules, flags, strict=True):
+            module.training = flag
+        for module, saved in buffers:
+            _restore_buffers(module, saved)
 
 
 @contextmanager
@@ -186,6 +192,8 @@ def _snapshot_buffers(module: nn.Module) -> Buffers:
 
 
 def _restore_buffers(module: nn.Module, saved: Buffers) -> None:
+    if not saved and not module._buffers:
+        return
     for name in set(module._buffers) - set(saved):
         del module._buffers[name]
     with torch.no_grad():

@@ -54,7 +54,8 @@ class View:
         workspace: scratch memory.
         batch: the batch size, to tell whether axis 0 counts samples.
         unit_axis: the axis that counts units, from the end, or None.
-        weighted: whether the value is the output of a weight operation.
+        on_stream: whether the value is the output of a weight operation, an embedding or a residual join.
+        weighted: whether it is the output of a weight operation.
         can_die: whether it is the output of an activation that is zero on a half-line.
         extremes: whether minimum, maximum and zeros are wanted too; they cost as much as all else.
     """
@@ -63,6 +64,7 @@ class View:
     workspace: Workspace
     batch: int | None = None
     unit_axis: int | None = None
+    on_stream: bool = False
     weighted: bool = False
     can_die: bool = False
     extremes: bool = True
@@ -73,10 +75,10 @@ class View:
         """See ``MOMENTS``; computed once."""
         if self._moments is None:
             values = torch.view_as_real(self.tensor) if self.tensor.is_complex() else self.tensor
-            if values.device.type == "cpu":
-                self._moments = _Moments(self.workspace, extremes=self.extremes).of(values)
-            else:
-                self._moments = deferred_moments(values)
+            on_host = values.device.type == "cpu"
+            self._moments = (
+                host_moments(values, self.workspace, extremes=self.extremes) if on_host else deferred_moments(values)
+            )
         return self._moments
 
     @property
@@ -106,14 +108,56 @@ MOMENTS = Reduction("moments", lambda view: view.moments)
 last, a power of two), with m2 the sum of squared deviations from the mean."""
 
 
+def host_moments(values: torch.Tensor, workspace: Workspace, *, extremes: bool = True) -> list[float]:
+    """The moments of a tensor on the CPU, each chunk at the precision it needs."""
+    size = values.numel()
+    if values.dtype is torch.float32 and size <= FAST and values.is_contiguous():
+        # Most tensors are one chunk: nothing to merge.
+        found = _fast_moments(values.view(-1), workspace, extremes=extremes)
+        if found is not None:
+            return [size, size, *found, 1.0]
+    merged = _Moments(workspace)
+    if values.dtype is torch.float64:
+        merged.scale = _scale(values)
+        for chunk in chunks(values, EXACT):
+            merged.add_exact(chunk)
+    else:
+        for chunk in chunks(values, FAST):
+            merged.add(chunk, extremes=extremes)
+    return [size, merged.finite, merged.mean, merged.m2, merged.low, merged.high, merged.zeros, merged.scale]
+
+
+Chunk = tuple[float, float, float, float, int]
+"""Mean, centred sum of squares, minimum, maximum and zeros of one chunk."""
+
+
+def _fast_moments(chunk: torch.Tensor, workspace: Workspace, *, extremes: bool) -> Chunk | None:
+    """A float32 chunk in float32; None where that is not exact enough."""
+    size = chunk.numel()
+    scratch = workspace.fast[:size]
+    mean = chunk.sum().item() / size
+    # torch.dot would be twice as fast and loses four digits on heavy tails: torch.sum cascades, dot does not.
+    m2 = torch.mul(chunk, chunk, out=scratch).sum().item() - size * mean * mean
+    # NaN fails every comparison, so it goes the exact way too.
+    if not (SAFE[0] * size < m2 < SAFE[1] * size and mean * mean * size <= CENTRED * m2):
+        return None
+    if not extremes:
+        return mean, m2, math.inf, -math.inf, 0
+    smallest, largest = torch.aminmax(chunk)
+    low, high = smallest.item(), largest.item()
+    zeros = 0
+    if low <= 0.0 <= high:
+        zeros = size - int(torch.ne(chunk, 0, out=scratch).sum().item())
+    return mean, m2, low, high, zeros
+
+
 class _Moments:
     """Count, mean and centred sum of squares, merged chunk by chunk (Chan, Golub & LeVeque 1983)."""
 
-    __slots__ = ("extremes", "finite", "high", "low", "m2", "mean", "scale", "workspace", "zeros")
+    __slots__ = ("finite", "high", "low", "m2", "mean", "scale", "workspace", "zeros")
 
-    def __init__(self, workspace: Workspace, *, extremes: bool) -> None:
+    def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
-        self.extremes = extremes
         self.finite = 0
         self.mean = 0.0
         self.m2 = 0.0
@@ -122,39 +166,19 @@ class _Moments:
         self.zeros = 0
         self.scale = 1.0
 
-    def of(self, values: torch.Tensor) -> list[float]:
-        if values.dtype is torch.float64:
-            self.scale = _scale(values)
-            for chunk in chunks(values, EXACT):
-                self._add_exact(chunk)
-        else:
-            for chunk in chunks(values, FAST):
-                self._add_fast(chunk)
-        numbers = (values.numel(), self.finite, self.mean, self.m2, self.low, self.high, self.zeros, self.scale)
-        return list(numbers)
-
-    def _add_fast(self, chunk: torch.Tensor) -> None:
-        size = chunk.numel()
-        scratch = self.workspace.fast[:size]
+    def add(self, chunk: torch.Tensor, *, extremes: bool) -> None:
+        """A chunk of any dtype narrower than float64."""
         if chunk.dtype is not torch.float32:
-            chunk = self.workspace.copy[:size].copy_(chunk)
-        mean = chunk.sum().item() / size
-        # torch.dot would be twice as fast and loses four digits on heavy tails: torch.sum cascades, dot does not.
-        m2 = torch.mul(chunk, chunk, out=scratch).sum().item() - size * mean * mean
-        # NaN fails every comparison, so it takes the exact path too.
-        if not (SAFE[0] * size < m2 < SAFE[1] * size and mean * mean * size <= CENTRED * m2):
-            for part in torch.split(chunk, EXACT):
-                self._add_exact(part)
+            chunk = self.workspace.copy[: chunk.numel()].copy_(chunk)
+        found = _fast_moments(chunk, self.workspace, extremes=extremes)
+        if found is not None:
+            self._merge(chunk.numel(), *found)
             return
-        low, high, zeros = math.inf, -math.inf, 0
-        if self.extremes:
-            smallest, largest = torch.aminmax(chunk)
-            low, high = smallest.item(), largest.item()
-            if low <= 0.0 <= high:
-                zeros = size - int(torch.ne(chunk, 0, out=scratch).sum().item())
-        self._merge(size, mean, m2, low, high, zeros)
+        for part in torch.split(chunk, EXACT):
+            self.add_exact(part)
 
-    def _add_exact(self, chunk: torch.Tensor) -> None:
+    def add_exact(self, chunk: torch.Tensor) -> None:
+        """A chunk in float64, what is not finite left out."""
         wide = self.workspace.exact[: chunk.numel()].copy_(chunk)
         if self.scale != 1.0:
             wide.div_(self.scale)

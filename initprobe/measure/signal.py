@@ -30,6 +30,9 @@ WEIGHT_GRADIENTS = "weight_gradients"
 """Asked for among the statistics, it makes the backward pass compute the gradients of the weights as well."""
 
 
+STREAM_KINDS = frozenset(["weighted", "embedding", "join"])
+
+
 @dataclass(frozen=True)
 class Plan:
     """Which statistics are taken of what, and which reductions that takes.
@@ -97,6 +100,7 @@ class Recorder:
         self.batch = batch
         self.backward = backward
         self.sites = {site.key: site for site in anatomy.sites}
+        self.mortal = {name for name, leaf in ACTIVATIONS.items() if leaf.dead}
         self.visits: dict[str, tuple[tuple[int, ...], str, str | None]] = {}
         self.edges: dict[str, GradientEdge] = {}
 
@@ -125,8 +129,9 @@ class Recorder:
         view = View(tensor, self.ledger.workspace, batch=self.batch)
         if site is not None:
             view.unit_axis = site.unit_axis
+            view.on_stream = site.kind in STREAM_KINDS
             view.weighted = site.kind == "weighted"
-            view.can_die = site.activation is not None and ACTIVATIONS.find(site.activation.name).dead
+            view.can_die = site.activation is not None and site.activation.name in self.mortal
         return view
 
 

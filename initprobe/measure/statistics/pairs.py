@@ -29,8 +29,9 @@ FORWARD: frozenset[Subject] = frozenset(["forward"])
 
 
 def has_pairs(view: View) -> bool:
-    """Whether axis 0 counts the samples of a batch of two or more."""
-    return view.tensor.dim() > 0 and view.batch is not None and view.batch >= 2 and view.tensor.shape[0] == view.batch
+    """Whether the site is on a signal's way (an activation has no geometry of its own), and axis 0 counts samples."""
+    batch = view.batch
+    return view.on_stream and batch is not None and batch >= 2 and view.tensor.dim() > 0 and len(view.tensor) == batch
 
 
 def pair_geometry(view: View) -> Result:

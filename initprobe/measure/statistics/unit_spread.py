@@ -9,11 +9,15 @@ SAMPLES = 4
 
 
 def unit_range(view: View) -> Result:
-    """``[largest range across units, largest absolute value]`` over the first samples."""
-    few = view.tensor[:SAMPLES]
-    low, high = torch.aminmax(few, dim=view.unit_axis)
-    numbers = torch.stack([(high - low).amax().double(), torch.maximum(-low.amin(), high.amax()).double()])
-    return numbers.tolist() if numbers.device.type == "cpu" else numbers
+    """The largest range across units, over the first samples, relative to the largest value of all."""
+    few, axis = view.tensor[:SAMPLES], view.unit_axis
+    spread = (few.amax(axis) - few.amin(axis)).amax()
+    moments = view.host_moments
+    if moments is None:
+        peak = view.tensor.abs().amax()
+        return torch.where(peak > 0, spread / peak, torch.zeros_like(spread)).reshape(1)
+    peak = max(-moments[4], moments[5]) * moments[7]
+    return [spread.item() / peak if peak else 0.0]
 
 
 def has_units(view: View) -> bool:
@@ -32,7 +36,7 @@ statistic(
         "unit_spread",
         "largest difference between two units on one sample, relative to the largest value",
         Reduction("unit_range", unit_range, has_units),
-        lambda spread: spread[0] / spread[1] if spread[1] else 0.0,
+        lambda spread: spread[0],
         frozenset(["forward"]),
     )
 )

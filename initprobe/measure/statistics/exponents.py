@@ -1,0 +1,34 @@
+"""How the magnitudes are spread over powers of two: where a narrower dtype would overflow or underflow."""
+
+from __future__ import annotations
+
+import torch
+
+from initprobe.measure.reductions import FAST, Reduction, Result, View, chunks
+from initprobe.measure.statistics.base import SIGNALS, Statistic, statistic
+
+BINS = 256
+"""One per exponent of float32: bin b counts values with floor(log2|x|) = b - 127."""
+
+
+def exponent_counts(view: View) -> Result:
+    """Counts per exponent; bin 0 holds zeros and what is below 2^-126, bin 255 what is not finite."""
+    values = torch.view_as_real(view.tensor) if view.tensor.is_complex() else view.tensor
+    counts = torch.zeros(BINS, dtype=torch.int64, device=values.device)
+    for chunk in chunks(values, FAST):
+        # Converting float64 rounds what float32 cannot hold to infinity or zero, which are the outer bins.
+        bits = chunk.float().view(torch.int32)
+        counts += torch.bincount(torch.bitwise_right_shift(bits, 23).bitwise_and_(BINS - 1), minlength=BINS)
+    return counts.double() if counts.device.type != "cpu" else [float(count) for count in counts.tolist()]
+
+
+statistic(
+    Statistic(
+        "exponents",
+        "counts of values per power of two (256 bins, bin b is 2^(b - 127))",
+        Reduction("exponent_counts", exponent_counts),
+        tuple,
+        SIGNALS,
+        core=False,
+    )
+)

@@ -1,0 +1,194 @@
+"""Reads a spec, checks it against the grammar, and takes out what the other rooms ask for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from initprobe.errors import Problem, SpecError, UsageError
+from initprobe.load.document import FORBIDDEN, decode
+from initprobe.load.grammar import (
+    CheckSection,
+    InitSection,
+    MatchMapping,
+    ProbeSection,
+    SchemeMapping,
+    SpecSchema,
+    spec_schema,
+)
+from initprobe.load.limits import MAX_BYTES, MAX_PROBLEMS
+from initprobe.load.parse import parse
+from initprobe.load.variables import assign, substitute
+from initprobe.load.wording import problems_of
+from initprobe.records import InitRequest, Override, SchemeChoice, Spec
+
+STDIN = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Sections:
+    """What a spec says besides its model.
+
+    Attributes:
+        spec: the document, which knows where everything stands.
+        name: the spec's name, or that of its file.
+        init: which scheme draws which weight; None where the spec does not say.
+        probe: the given ones among the fields of ``ProbeRequest``, in its types.
+        check: the given ones among the fields of ``CheckRequest``, in its types.
+        compare: schemes to compare.
+    """
+
+    spec: Spec
+    name: str
+    init: InitRequest | None = None
+    probe: Mapping[str, Any] = field(default_factory=dict)
+    check: Mapping[str, Any] = field(default_factory=dict)
+    compare: tuple[SchemeChoice, ...] = ()
+
+
+def read_spec(source: str | Path, *, text: str | None = None, sets: Iterable[tuple[str, str]] = ()) -> Spec:
+    """Read a document, with ``--set`` applied and variables filled in.
+
+    Args:
+        source: a path, or ``-`` for standard input.
+        text: the document itself, when it has been read already; ``source`` is then its name.
+        sets: ``--set`` assignments: dotted key and text of a YAML value.
+
+    Raises:
+        UsageError: there is no such file, or an assignment leads nowhere.
+        SpecError: the document is wrong; when its values cannot be read, what the grammar says is told with them.
+    """
+    file = shown_path(source)
+    raw = text.encode("utf-8", "surrogatepass") if text is not None else _read(source)
+    document = parse(decode(raw, file), file)
+    assign(document, sets)
+    substitute(document)
+    spec = document.spec()
+    if document.problems:
+        raise _error([*document.problems, *_problems(spec)], spec)
+    return spec
+
+
+def checked(spec: Spec) -> SpecSchema:
+    """The spec as the grammar sees it.
+
+    Raises:
+        SpecError: the grammar does not allow it; every problem is told.
+    """
+    try:
+        return spec_schema().model_validate(spec.values)
+    except ValidationError as error:
+        raise _error(problems_of(error, spec.values), spec) from None
+
+
+def sections(spec: Spec) -> Sections:
+    """What the spec says besides its model.
+
+    Raises:
+        SpecError: the grammar does not allow it; every problem is told.
+    """
+    schema = checked(spec)
+    return Sections(
+        spec=spec,
+        name=schema.name or (Path(spec.file).stem if spec.file != STDIN else "stdin"),
+        init=_init(schema.init) if "init" in schema.model_fields_set else None,
+        probe=_probe(schema.probe),
+        check=_check(schema.check),
+        compare=tuple(map(_scheme, schema.compare or ())),
+    )
+
+
+def shown_path(source: str | Path) -> str:
+    """A path as people see it: relative where it lies below the working directory, nothing invisible in it."""
+    path = Path(source)
+    if path.is_absolute() and path.is_relative_to(Path.cwd()):
+        path = path.relative_to(Path.cwd())
+    return FORBIDDEN.sub("?", path.as_posix()).translate({10: "?", 13: "?", 9: "?"})
+
+
+def _read(source: str | Path) -> bytes:
+    """The bytes of a file, one more than the limit at most."""
+    if str(source) == STDIN:
+        return sys.stdin.buffer.read(MAX_BYTES + 1)
+    path = Path(source)
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        folder = path.parent
+        names = [found.name for found in folder.iterdir()] if folder.is_dir() else []
+        near = get_close_matches(path.name, names, n=1)
+        hint = f"did you mean {shown_path(folder / near[0])!r}?" if near else None
+        raise UsageError(f"there is no file {shown_path(path)!r}", hint=hint) from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise UsageError(f"cannot read {shown_path(path)!r}: {reason}") from None
+
+
+def _problems(spec: Spec) -> list[Problem]:
+    """What the grammar says."""
+    try:
+        checked(spec)
+    except SpecError as error:
+        return list(error.problems)
+    return []
+
+
+def _error(problems: list[Problem], spec: Spec) -> SpecError:
+    """The problems in the order of the file; what comes after the first fifty is counted."""
+
+    def position(problem: Problem) -> tuple[int, int]:
+        place = spec.locate(problem.path, on=problem.on)
+        return place.line, place.column
+
+    told = sorted(problems, key=position)
+    if len(told) > MAX_PROBLEMS:
+        more = Problem(f"{len(told) - MAX_PROBLEMS} more problems below", told[MAX_PROBLEMS].path)
+        told = [*told[:MAX_PROBLEMS], more]
+    return SpecError(told, spec=spec)
+
+
+def _scheme(scheme: str | SchemeMapping) -> SchemeChoice:
+    if isinstance(scheme, str):
+        return SchemeChoice(scheme)
+    return SchemeChoice(scheme.scheme, tuple((scheme.model_extra or {}).items()))
+
+
+def _init(section: InitSection) -> InitRequest:
+    overrides = []
+    for override in section.overrides:
+        match = override.match if isinstance(override.match, MatchMapping) else MatchMapping(name=override.match)
+        overrides.append(Override(_scheme(override.scheme), glob=match.name, layer_type=match.type))
+    return InitRequest(_scheme(section.default) if section.default is not None else None, tuple(overrides))
+
+
+def _probe(section: ProbeSection) -> dict[str, Any]:
+    given = {key: getattr(section, key) for key in section.model_fields_set}
+    if "seeds" in given:
+        given["seeds"] = tuple(range(section.seeds) if isinstance(section.seeds, int) else section.seeds)
+    if "statistics" in given:
+        given["statistics"] = tuple(section.statistics)
+    return given
+
+
+def _check(section: CheckSection) -> dict[str, Any]:
+    values = {
+        "select": tuple(section.select),
+        "ignore": tuple(section.ignore),
+        "fail_on": section.fail_on,
+        "strict": section.strict,
+        "severities": tuple(section.severities.items()),
+        "thresholds": tuple(
+            (f"{quantity}.{level}", value)
+            for quantity, levels in section.thresholds.items()
+            for level, value in levels.items()
+        ),
+        "layer_ignores": tuple((glob, tuple(rules)) for glob, rules in section.layer_ignores.items()),
+    }
+    return {key: values[key] for key in section.model_fields_set}

@@ -163,8 +163,12 @@ def first_line(error: BaseException) -> str:
 
 
 def raised_here(error: BaseException) -> bool:
-    """Whether the innermost frame of the traceback is initprobe's own code: a bug of ours, not the user's."""
-    frames = traceback.extract_tb(error.__traceback__)
+    """Whether the innermost frame of the traceback is initprobe's own code: a bug of ours, not the user's.
+
+    A function mode stands between the user's operation and torch, so its frame is the innermost one of every shape
+    mismatch; what fails under it is the operation, not the mode.
+    """
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.name != "__torch_function__"]
     return bool(frames) and Path(frames[-1].filename).is_relative_to(_HERE)
 
 

@@ -59,10 +59,6 @@ class Case:
             and any(site.key in measured for measured in self.facts.signals.sites)
         )
 
-    def site(self, key: str) -> Site:
-        """The site of that key."""
-        return next(site for site in self.facts.anatomy.sites if site.key == key)
-
     def weight(self, name: str) -> Weight | None:
         """The parameter of that name, None when the structure does not know it."""
         return next((weight for weight in self.facts.anatomy.weights if name in (weight.name, *weight.aliases)), None)
@@ -119,7 +115,8 @@ class Case:
             measured: the numbers with seeds and limits.
             notes: further lines.
         """
-        known = [self.site(key) for key in sites]
+        by_key = {site.key: site for site in self.facts.anatomy.sites}
+        known = [by_key[key] for key in sites]
         if label is None:
             label = wording.span(sites) if sites else ""
             label += f" ({wording.count(len(sites), 'layer')})" if len(sites) > 1 else ""

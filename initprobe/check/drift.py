@@ -42,11 +42,6 @@ def describe(gain: Gain, seeds: int) -> str:
     )
 
 
-def drift_of(gain: Gain, layers: int) -> str:
-    """The drift over a run."""
-    return f"drift ×{wording.gain(gain.drift.mean)} over {wording.count(layers, 'layer')}"
-
-
 def _gradual(case: Case, gain: Gain, direction: Direction, side: Side, keys: Sequence[str], rms: Array) -> Finding:
     """The finding of a fitted gain."""
     severity: Severity = "error" if gain.status == "error" else "warning"
@@ -59,8 +54,8 @@ def _gradual(case: Case, gain: Gain, direction: Direction, side: Side, keys: Seq
         severity=severity,
         sites=keys,
         label=f"{wording.span(keys)} ({len(keys)} layers{_crossing(keys, rms, factor, side)})",
-        measured=f"{describe(gain, case.seeds)}; {drift_of(gain, layers)}, {severity} beyond "
-        f"×{wording.limit(factor)} ({wording.allowed(factor, layers - 1)} per layer)",
+        measured=f"{describe(gain, case.seeds)}; drift ×{wording.gain(gain.drift.mean)} over {layers} layers, "
+        f"{severity} beyond ×{wording.limit(factor)} ({wording.allowed(factor, layers - 1)} per layer)",
     )
 
 

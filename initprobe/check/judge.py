@@ -82,7 +82,7 @@ def judge(
         verdict=decide(findings, undecided, request.fail_on, strict=request.strict),
         findings=findings,
         segments=segments,
-        notes=(*_notes(segments), *_untold(undecided, findings)),
+        notes=(*_notes(segments, findings), *_untold(undecided, findings)),
     )
 
 
@@ -128,9 +128,10 @@ def _find(facts: Facts, selection: Selection) -> tuple[Finding, ...]:
     )
 
 
-def _notes(segments: Sequence[Segment]) -> tuple[str, ...]:
+def _notes(segments: Sequence[Segment], findings: Sequence[Finding]) -> tuple[str, ...]:
     """What a reader of the verdict must know beside the findings."""
     notes = []
+    explained = {key for finding in findings if finding.suppressed is None for key in finding.sites}
     for segment in segments:
         if segment.bias_only and segment.pair is not None:
             notes.append(
@@ -139,7 +140,7 @@ def _notes(segments: Sequence[Segment]) -> tuple[str, ...]:
                 f"×{factor(segment.pair.mean)} per layer"
             )
         for direction, gain in gains_of(segment):
-            if gain.status == "unjudged":
+            if gain.status == "unjudged" and explained.isdisjoint(segment.sites):
                 notes.append(f"the {direction} gain of {segment.label} is not judged: {gain.reason}")
     return tuple(notes)
 

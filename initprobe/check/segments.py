@@ -126,9 +126,13 @@ class _StreamFit:
         reached = [site for site in run if self.signals.has_gradient(site.key)]
         if len(reached) < SHORTEST_RUN or np.isnan(self.signals.at([s.key for s in reached], "rms", "backward")).all():
             return None
-        death = first_zero(self.signals.rms([site.key for site in run], "forward"))
+        forward = self.signals.rms([site.key for site in run], "forward")
+        death = first_zero(forward)
         if death is not None:
-            return self.unjudged(f"the forward signal is exactly 0 from {run[death[0]].key} on")
+            seeds = f" in {death[1]} of {len(forward)} seeds" if death[1] < len(forward) else ""
+            return self.unjudged(f"the forward signal is exactly 0 from {run[death[0]].key} on{seeds}")
+        if (forward == 0).all():
+            return self.unjudged(self.silence("forward"))
         return self.gain(reached, "backward")
 
     def silence(self, direction: Direction) -> str:

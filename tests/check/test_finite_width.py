@@ -30,12 +30,12 @@ def outcomes(make, width, log_gain, nets, *, one_draw=False):
     return found
 
 
-@pytest.mark.parametrize("width", [64, 128, 256, 1024])
-def test_a_correct_net_of_any_width_is_never_accused_and_hardly_ever_left_open(make, width):
-    found = outcomes(make, width, 0.0, nets=100)
-    assert found["pass", ()] >= 97
+@pytest.mark.parametrize(("width", "nets"), [(64, 100), (128, 60), (256, 40), (1024, 40)])
+def test_a_correct_net_of_any_width_is_never_accused_and_hardly_ever_left_open(make, width, nets):
+    found = outcomes(make, width, 0.0, nets)
+    assert found["pass", ()] >= 0.97 * nets
     open_ones = sum(count for (_, findings), count in found.items() if {code for code, _ in findings} == {"IP006"})
-    assert found["pass", ()] + open_ones == 100
+    assert found["pass", ()] + open_ones == nets
 
 
 @pytest.mark.parametrize("width", [64, 1024])

@@ -10,7 +10,7 @@ from typing import Literal
 
 from initprobe.check import wording
 from initprobe.check.case import Case
-from initprobe.check.drift import describe, drift_of, drifts
+from initprobe.check.drift import describe, drifts
 from initprobe.check.nonfinite import lost_values
 from initprobe.records import Confidence, Finding, Option, RuleCard, Severity
 from initprobe.registry import Registry
@@ -25,7 +25,6 @@ __all__ = [
     "Rule",
     "cards",
     "describe",
-    "drift_of",
     "drifts",
     "lost_values",
     "rule",

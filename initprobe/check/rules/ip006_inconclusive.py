@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from initprobe.check.rules.base import Case, Example, Finding, describe, drift_of, rule, wording
+from initprobe.check.rules.base import Case, Example, Finding, describe, rule, wording
 from initprobe.records import Gain
 
 DECIDED = Example(
@@ -62,7 +62,7 @@ def inconclusive(case: Case) -> Iterator[Finding]:
         yield case.finding(
             f"{drift.card.name} cannot be decided: the {drift.direction} drift reaches across {' and '.join(limits)}",
             sites=keys,
-            measured=f"{describe(gain, case.seeds)}; {drift_of(gain, len(keys))}, "
+            measured=f"{describe(gain, case.seeds)}; drift ×{wording.gain(gain.drift.mean)}, "
             f"{100 * gain.confidence:g} % interval [{wording.gain(gain.drift.low)}, {wording.gain(gain.drift.high)}]",
             notes=(_help(case, gain),),
         )

@@ -8,12 +8,14 @@ so weight gradients are computed only when a statistic in use needs them, no ``r
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
+from torch.utils.hooks import RemovableHandle
 
 from initprobe.activations.base import ACTIVATIONS
 from initprobe.errors import TargetError, first_line, raised_here, user_trace
@@ -103,6 +105,7 @@ class Recorder:
         self.mortal = {name for name, leaf in ACTIVATIONS.items() if leaf.dead}
         self.visits: dict[str, tuple[tuple[int, ...], str, str | None]] = {}
         self.edges: dict[str, GradientEdge] = {}
+        self.handles: list[RemovableHandle] = []
 
     def visit(self, visit: Visit) -> None:
         """Called by the hooks for every float tensor that leaves a module."""
@@ -116,7 +119,12 @@ class Recorder:
         self.visits[visit.key] = (tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."), why)
         if why is None:
             self.edges[visit.key] = get_gradient_edge(tensor)
-            tensor.register_hook(self._gradient_hook(visit.key))  # type: ignore[no-untyped-call]
+            self.handles.append(tensor.register_hook(self._gradient_hook(visit.key)))  # type: ignore[no-untyped-call]
+
+    def close(self) -> None:
+        """Take the hooks off the tensors: a parameter that a module hands out, or a cache, outlives the pass."""
+        for handle in self.handles:
+            handle.remove()
 
     def _gradient_hook(self, key: str) -> Callable[[torch.Tensor], None]:
         def take(gradient: torch.Tensor) -> None:
@@ -155,7 +163,7 @@ def measure_signal(subject: Subject, anatomy: Anatomy, probe: ProbeRequest, *, s
     for name, parameter in model.named_parameters():
         if unmeasurable(parameter) is None:
             ledger.take("parameter", name, View(parameter.detach(), ledger.workspace, extremes=False))
-    with undisturbed(model, mode=probe.mode, seed=seed):
+    with undisturbed(model, mode=probe.mode, seed=seed), closing(recorder):
         with watching(model, recorder.visit) as watch, torch.set_grad_enabled(probe.backward):
             output = run_model(model, call)
         reach = _backward(subject, output, recorder, probe, seed) if probe.backward else None

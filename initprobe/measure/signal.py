@@ -127,8 +127,9 @@ class Recorder:
             handle.remove()
 
     def _gradient_hook(self, key: str) -> Callable[[torch.Tensor], None]:
-        def take(gradient: torch.Tensor) -> None:
-            if unmeasurable(gradient) is None:
+        def take(gradient: torch.Tensor | None) -> None:
+            # One of several outputs of an operation that the loss does not use gets None.
+            if gradient is not None and unmeasurable(gradient) is None:
                 self.ledger.take("backward", key, View(gradient.detach(), self.ledger.workspace))
 
         return take

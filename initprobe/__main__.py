@@ -30,7 +30,7 @@ def run(arguments: list[str]) -> int:
     except InitprobeError as error:
         _tell(error.render())
         return error.exit_code
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 whatever is no InitprobeError is a bug of ours, and is reported as one
         return _internal(error)
     return code
 

@@ -6,7 +6,7 @@ plots, and adds nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ from initprobe.init.choose import parse_scheme
 from initprobe.init.initialize import initialize_model
 from initprobe.load.sources.base import Target
 from initprobe.load.sources.python import python_target
-from initprobe.load.target import open_target
+from initprobe.load.stack import stack
+from initprobe.load.target import expand_targets, open_target
 from initprobe.pipeline import Listener, describe_environment, probe_target
 from initprobe.records import (
     Entry,
@@ -63,7 +64,7 @@ class Result:
     def verdict(self) -> Verdict | None:
         """The worst verdict of all entries."""
         verdicts = [entry.verdict for entry in self.report.entries]
-        return next((worst for worst in ("fail", "inconclusive", "pass") if worst in verdicts), None)  # type: ignore[return-value]
+        return next((worst for worst in ("fail", "inconclusive", "pass") if worst in verdicts), None)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -93,7 +94,7 @@ class Result:
         return self.render()
 
 
-def probe(  # noqa: PLR0913 keyword options of one call, each a field of the request
+def probe(
     target: Build,
     *,
     inputs: tuple[int, ...] | str | Sequence[str] | None = None,
@@ -178,13 +179,18 @@ def initialize(model: nn.Module, scheme: str, *, inputs: tuple[int, ...] | str |
 def probe_all(command: str, targets: Sequence[TargetRequest], flags: Flags, listen: Listener) -> Report:
     """Probe several targets; one that is broken is told in its place and hides no other."""
     entries = []
-    for request in targets:
+    for request in _expanded(targets):
         listen(request.text)
         try:
             entries.append(_probe_one(open_target(request), request, flags, listen))
         except InitprobeError as error:
             entries.append(_failed(request, flags, error))
     return Report(command, tuple(entries), describe_environment())
+
+
+def _expanded(targets: Sequence[TargetRequest]) -> list[TargetRequest]:
+    """Directories replaced by the specs in them."""
+    return [replace(target, text=text) for target in targets for text in expand_targets([target.text])]
 
 
 def probe_opened(
@@ -208,6 +214,61 @@ def compare_schemes(
         listen(str(scheme))
         entries.append(_probe_one(target, request, replace(flags, scheme=scheme), listen))
     return Report("compare", tuple(entries), describe_environment())
+
+
+def compare_things(
+    things: Sequence[str],
+    options: TargetRequest,
+    flags: Flags,
+    *,
+    on: str | None = None,
+    shape: Mapping[str, Any] | None = None,
+    listen: Listener = lambda _line: None,
+) -> Report:
+    """What ``initprobe compare`` was given: schemes, or targets, or one spec with a list of schemes.
+
+    Args:
+        things: schemes or targets, as typed.
+        options: inputs, paths and assignments for every target; its text does not count.
+        flags: what is said about probing.
+        on: the network that schemes are compared on; None for the built-in one.
+        shape: ``depth``, ``width`` and ``activation`` of the built-in network.
+        listen: hears what happens next.
+
+    Raises:
+        UsageError: there are fewer than two, or a word is neither scheme nor target.
+        TargetError: a network cannot be built or run.
+    """
+    if on is not None and shape:
+        raise UsageError(f"--{next(iter(shape))} is for the built-in network; --on names another")
+    targets = [text for text in things if looks_like_target(text)]
+    if len(things) == 1 and targets and on is None:
+        return _compare_listed(replace(options, text=things[0]), flags, listen)
+    if len(things) < 2:
+        raise UsageError("compare takes two or more schemes or targets", hint="initprobe compare he xavier --depth 50")
+    if not targets:
+        schemes = [parse_scheme(text) for text in things]
+        request = replace(options, text=on or "stack")
+        return compare_schemes(open_target(request) if on else stack(**(shape or {})), request, schemes, flags, listen)
+    if on is not None or shape or len(targets) < len(things):
+        odd = next((text for text in things if text not in targets), targets[0])
+        raise UsageError(
+            f"compare takes schemes or targets, not both: {odd!r} is {'a scheme' if odd not in targets else 'a target'}"
+        )
+    return probe_all("compare", [replace(options, text=text) for text in targets], flags, listen)
+
+
+def looks_like_target(text: str) -> bool:
+    """Whether a word on the command line is a target, no scheme: a dot, a slash or a colon stands in it before any call."""
+    return any(mark in text.partition("(")[0] for mark in ".:/\\") or text == "-"
+
+
+def _compare_listed(request: TargetRequest, flags: Flags, listen: Listener) -> Report:
+    """A spec under every scheme of its ``compare:`` list."""
+    target = open_target(request)
+    if target.sections is None or len(target.sections.compare) < 2:
+        raise UsageError(f"{request.text} has no `compare:` list of two or more schemes", hint="compare: [he, xavier]")
+    return compare_schemes(target, request, target.sections.compare, flags, listen)
 
 
 def _probe_one(target: Target, request: TargetRequest, flags: Flags, listen: Listener) -> Entry:
@@ -249,5 +310,3 @@ def _known_options(options: dict[str, Any]) -> dict[str, Any]:
         if name not in known:
             raise UsageError(f"unknown option {name!r}", hint=f"one of {', '.join(sorted(known))}")
     return options
-
-

@@ -50,7 +50,7 @@ def run(
     """
     outputs = sinks(output)
     probe = _probe(seeds, seed, max_seeds, batch, dtype, device, mode, loss, no_backward, statistics, plots)
-    requests = _requests(targets, sets, inputs, batch_from, paths, allow_code)
+    requests = requests_of(targets, sets, inputs, batch_from, paths, allow_code)
     with tracebacks(traceback), progress(quiet=quiet) as listen:
         report = _probe_all("run", requests, scheme, probe, {}, listen)
         drawn = _draw(report, plots)
@@ -98,7 +98,7 @@ def check(
     """
     outputs = sinks(output)
     probe = _probe(seeds, seed, max_seeds, batch, dtype, device, mode, loss, no_backward, statistics, plots)
-    requests = _requests(targets, sets, inputs, batch_from, paths, allow_code)
+    requests = requests_of(targets, sets, inputs, batch_from, paths, allow_code)
     judging = _judging(select, ignore, fail_on, strict, severities, thresholds)
     with tracebacks(traceback), progress(quiet=quiet) as listen:
         report = _probe_all("check", requests, scheme, probe, judging, listen)
@@ -113,7 +113,8 @@ def compare(
         list[str], typer.Argument(metavar="A B...", help="Schemes or targets; or one FILE.yaml with a compare: list.")
     ],
     depth: Annotated[
-        int | None, typer.Option("--depth", min=1, help="Layers of the built-in network. Default 50.", rich_help_panel=o.MODEL)
+        int | None,
+        typer.Option("--depth", min=1, help="Layers of the built-in network. Default 50.", rich_help_panel=o.MODEL),
     ] = None,
     width: Annotated[
         int | None, typer.Option("--width", min=1, help="Its width. Default 256.", rich_help_panel=o.MODEL)
@@ -155,30 +156,31 @@ def compare(
     outputs = sinks(output)
     probe = _probe(seeds, seed, max_seeds, batch, dtype, device, mode, loss, no_backward, statistics, plots)
     shape = {
-        name: value for name, value in (("depth", depth), ("width", width), ("activation", activation)) if value is not None
+        name: value
+        for name, value in (("depth", depth), ("width", width), ("activation", activation))
+        if value is not None
     }
-    requests = _requests([on] if on else [], sets, inputs, batch_from, paths, allow_code)
+    options = requests_of([""], sets, inputs, batch_from, paths, allow_code)[0]
     with tracebacks(traceback), progress(quiet=quiet) as listen:
         from initprobe.api import compare_things
         from initprobe.settings import Flags
 
-        base = requests[0] if requests else None
-        options = _requests([""], sets, inputs, batch_from, paths, allow_code)[0]
-        report = compare_things(things, options, Flags(None, probe), on=base, shape=shape, listen=listen)
+        report = compare_things(things, options, Flags(None, probe), on=on, shape=shape, listen=listen)
         drawn = _draw(report, plots)
     deliver(report, outputs, Style(color, layers, quiet=quiet), save)
     _name(drawn)
     return exit_code(report, judged=False)
 
 
-def _requests(
+def requests_of(
     targets: Sequence[str],
-    sets: Sequence[str],
-    inputs: Sequence[str],
-    batch_from: str | None,
-    paths: Sequence[Path],
-    allow_code: bool,
+    sets: Sequence[str] = (),
+    inputs: Sequence[str] = (),
+    batch_from: str | None = None,
+    paths: Sequence[Path] = (),
+    allow_code: bool = False,
 ) -> tuple[TargetRequest, ...]:
+    """One request per target, all with the same options."""
     assignments = tuple(_pair(text, "--set", "KEY=VALUE") for text in sets)
     found = tuple(str(path) for path in paths)
     for path in paths:

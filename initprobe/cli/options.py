@@ -11,16 +11,23 @@ MODEL, INIT, SAMPLING, JUDGING, OUTPUT = "Model", "Init", "Sampling", "Judging",
 
 Targets = Annotated[
     list[str],
-    typer.Argument(metavar="TARGET...", help="FILE.yaml, DIR, FILE.py:ATTR or pkg.mod:ATTR(call), - for standard input."),
+    typer.Argument(
+        metavar="TARGET...", help="FILE.yaml, DIR, FILE.py:ATTR or pkg.mod:ATTR(call), - for standard input."
+    ),
 ]
 Sets = Annotated[
     list[str],
-    typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the spec (model.width=512).", rich_help_panel=MODEL),
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Change a value of the spec (model.width=512).", rich_help_panel=MODEL
+    ),
 ]
 Inputs = Annotated[
     list[str],
     typer.Option(
-        "--input", metavar="SPEC", help="One sample: 3,224,224 or ids=int64[128]<50257. Repeatable.", rich_help_panel=MODEL
+        "--input",
+        metavar="SPEC",
+        help="One sample: 3,224,224 or ids=int64[128]<50257. Repeatable.",
+        rich_help_panel=MODEL,
     ),
 ]
 BatchFrom = Annotated[
@@ -41,16 +48,23 @@ Scheme = Annotated[
     ),
 ]
 Seeds = Annotated[
-    str | None, typer.Option("--seeds", metavar="N|LIST", help="How many seeds, or which (0,3,7). Default 5.", rich_help_panel=SAMPLING)
+    str | None,
+    typer.Option(
+        "--seeds", metavar="N|LIST", help="How many seeds, or which (0,3,7). Default 5.", rich_help_panel=SAMPLING
+    ),
 ]
 MaxSeeds = Annotated[
     int | None,
-    typer.Option("--max-seeds", min=1, help="Seeds that an undecided verdict may use. Default 32.", rich_help_panel=SAMPLING),
+    typer.Option(
+        "--max-seeds", min=1, help="Seeds that an undecided verdict may use. Default 32.", rich_help_panel=SAMPLING
+    ),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, metavar="BASE", help="The first seed.", rich_help_panel=SAMPLING)]
 Batch = Annotated[
     int | None,
-    typer.Option("--batch", min=1, help="Samples per pass. Default 256, less where the memory asks.", rich_help_panel=SAMPLING),
+    typer.Option(
+        "--batch", min=1, help="Samples per pass. Default 256, less where the memory asks.", rich_help_panel=SAMPLING
+    ),
 ]
 Dtype = Annotated[
     Literal["float32", "float64", "float16", "bfloat16"] | None,
@@ -77,7 +91,11 @@ Statistics = Annotated[
 Outputs = Annotated[
     list[str],
     typer.Option(
-        "--output", "-o", metavar="FORMAT[=PATH]", help="full, concise, json, csv, markdown ... Repeatable.", rich_help_panel=OUTPUT
+        "--output",
+        "-o",
+        metavar="FORMAT[=PATH]",
+        help="full, concise, json, csv, markdown ... Repeatable.",
+        rich_help_panel=OUTPUT,
     ),
 ]
 Save = Annotated[
@@ -91,10 +109,12 @@ Anatomy = Annotated[
     bool, typer.Option("--anatomy", help="Show every weight: role, fans, activations, std.", rich_help_panel=OUTPUT)
 ]
 Plots = Annotated[
-    Path | None, typer.Option("--plots", metavar="DIR", help="Draw the plots into this directory.", rich_help_panel=OUTPUT)
+    Path | None,
+    typer.Option("--plots", metavar="DIR", help="Draw the plots into this directory.", rich_help_panel=OUTPUT),
 ]
 Quiet = Annotated[
-    int, typer.Option("--quiet", "-q", count=True, help="Findings only; twice: the exit code only.", rich_help_panel=OUTPUT)
+    int,
+    typer.Option("--quiet", "-q", count=True, help="Findings only; twice: the exit code only.", rich_help_panel=OUTPUT),
 ]
 Color = Annotated[
     Literal["auto", "always", "never"],
@@ -102,9 +122,13 @@ Color = Annotated[
 ]
 Select = Annotated[
     list[str],
-    typer.Option("--select", metavar="RULE", help="Only these rules: name, code or family (IP1).", rich_help_panel=JUDGING),
+    typer.Option(
+        "--select", metavar="RULE", help="Only these rules: name, code or family (IP1).", rich_help_panel=JUDGING
+    ),
 ]
-Ignore = Annotated[list[str], typer.Option("--ignore", metavar="RULE", help="Not these rules.", rich_help_panel=JUDGING)]
+Ignore = Annotated[
+    list[str], typer.Option("--ignore", metavar="RULE", help="Not these rules.", rich_help_panel=JUDGING)
+]
 FailOn = Annotated[
     Literal["error", "warning", "info", "never"] | None,
     typer.Option("--fail-on", help="The least severity that fails. Default error.", rich_help_panel=JUDGING),

@@ -50,7 +50,11 @@ class Style:
         return RenderOptions(
             color=wants_color(self.color, terminal=terminal),
             unicode=_encodes(stream),
-            width=int(width) if width.isdigit() else os.get_terminal_size(stream.fileno()).columns if terminal else None,
+            width=int(width)
+            if width.isdigit()
+            else os.get_terminal_size(stream.fileno()).columns
+            if terminal
+            else None,
             layers=self.layers,
             anatomy=self.anatomy,
             quiet=self.quiet,
@@ -94,7 +98,9 @@ def sinks(texts: Sequence[str]) -> tuple[Sink, ...]:
         name, equals, path = text.partition("=")
         FORMATS.find(name)
         if equals and not path:
-            raise UsageError(f"-o {text} names no file", hint=f"-o {name} for standard output, -o {name}=FILE for a file")
+            raise UsageError(
+                f"-o {text} names no file", hint=f"-o {name} for standard output, -o {name}=FILE for a file"
+            )
         found.append(Sink(name, Path(path) if path else None))
     if sum(sink.path is None for sink in found) > 1:
         raise UsageError("two formats want standard output", hint="give all but one a path: -o json=result.json")
@@ -108,7 +114,9 @@ def deliver(report: Report, outputs: Sequence[Sink], style: Style, save: Path | 
     all_failed = len(failed) == len(report.entries)
     for sink in outputs:
         if sink.path is not None:
-            write_text(sink.path, render(report, sink.format_name, RenderOptions(layers=style.layers, anatomy=style.anatomy)))
+            write_text(
+                sink.path, render(report, sink.format_name, RenderOptions(layers=style.layers, anatomy=style.anatomy))
+            )
         elif not (sink.format_name in TEXTS and all_failed):
             _print(render(report, sink.format_name, style.options(sys.stdout)))
     if save is not None:

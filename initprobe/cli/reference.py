@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json as json_library
 import platform
 from collections.abc import Callable, Iterator, Mapping
@@ -20,7 +21,9 @@ GROUPS = ("schemes", "rules", "statistics", "sources", "blocks", "activations", 
 
 
 def explain(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A rule (name or code), scheme, statistic or activation.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A rule (name or code), scheme, statistic or activation.")
+    ],
 ) -> int:
     """Say what a rule, a scheme, a statistic or an activation is, and when it matters.
 
@@ -87,7 +90,12 @@ def _explain_rule(name: str, known: list[str]) -> str | None:
         return None
     rule = RULES[wanted]
     card = rule.card
-    lines = [f"{card.name} ({card.code})", f"{rule.family} · {card.severity} · confidence {card.confidence}", "", rule.doc]
+    lines = [
+        f"{card.name} ({card.code})",
+        f"{rule.family} · {card.severity} · confidence {card.confidence}",
+        "",
+        rule.doc,
+    ]
     for title, examples in (("Bad", rule.bad), ("Good", rule.good)):
         for example in examples:
             how = f"   (drawn with {example.scheme})" if example.scheme else ""
@@ -181,7 +189,7 @@ def _blocks() -> Iterator[Row]:
     from initprobe.load.blocks.base import BLOCKS
 
     for name in BLOCKS:
-        yield {"name": name, "summary": BLOCKS[name].summary}
+        yield {"name": name, "summary": (inspect.getdoc(BLOCKS[name]) or "").partition("\n")[0]}
 
 
 def _activations() -> Iterator[Row]:

@@ -10,12 +10,12 @@ SAMPLES = 4
 
 def unit_range(view: View) -> Result:
     """The largest range across units, over the first samples, relative to the largest value of all."""
-    few, axis = view.tensor[:SAMPLES], view.unit_axis
+    few, axis = view.tensor[:SAMPLES], view.unit_axis or -1
     spread = (few.amax(axis) - few.amin(axis)).amax()
     moments = view.host_moments
     if moments is None:
-        peak = view.tensor.abs().amax()
-        return torch.where(peak > 0, spread / peak, torch.zeros_like(spread)).reshape(1)
+        largest = view.tensor.abs().amax()
+        return torch.where(largest > 0, spread / largest, torch.zeros_like(spread)).reshape(1)
     peak = max(-moments[4], moments[5]) * moments[7]
     return [spread.item() / peak if peak else 0.0]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from initprobe.records import Entry, Estimate, Gain, Segment, SiteSummary, StatisticSummary
 from initprobe.report.layers import LayerRow, WeightRow, layer_rows, weight_rows
@@ -13,12 +12,11 @@ from initprobe.report.numbers import number, plus_minus
 from initprobe.report.options import RenderOptions
 from initprobe.report.phrases import Tone, row_names, verdict_phrase
 from initprobe.report.sparkline import ASCII_BARS, BARS, NON_FINITE, ZERO, Scale, sparkline
+from initprobe.report.streams import BOTH, Side, gain_of, longest_segment, segment_sites
 from initprobe.report.visible import visible
 
 Cell = tuple[str, Tone]
-Side = Literal["forward", "backward"]
 Run = list[float | None]
-BOTH: tuple[Side, ...] = ("forward", "backward")
 NOTHING = "-"
 
 _GAIN_TONES: dict[str, Tone] = {"error": "error", "warning": "warning", "pass": "pass", "inconclusive": "info"}
@@ -97,11 +95,6 @@ def weight_table(entry: Entry, options: RenderOptions) -> Grid:
     return Grid(columns, tuple(_weight_cells(row) for row in weight_rows(entry, options.layers)))
 
 
-def longest_segment(entry: Entry) -> Segment | None:
-    """The stream that says most about an entry."""
-    return max(entry.segments, key=lambda segment: len(segment.sites), default=None)
-
-
 def _compared(entry: Entry, name: str, sides: tuple[Side, ...]) -> tuple[Cell, ...]:
     segment = longest_segment(entry)
     sites = _stream_sites(entry, segment)
@@ -118,8 +111,7 @@ def _compared(entry: Entry, name: str, sides: tuple[Side, ...]) -> tuple[Cell, .
 def _stream_sites(entry: Entry, segment: Segment | None) -> list[SiteSummary]:
     """A stream's sites in order; without a stream, every weight's output, or every site where there is no weight."""
     if segment is not None:
-        known = {summary.site.key: summary for summary in entry.sites}
-        return [known[key] for key in segment.sites if key in known]
+        return segment_sites(entry, segment)
     distinct = [summary for summary in entry.sites if summary.site.alias_of is None]
     return [summary for summary in distinct if summary.site.kind == "weighted"] or distinct
 
@@ -153,8 +145,7 @@ def _gain_cells(rows: Sequence[LayerRow], segments: Sequence[Segment], side: Sid
 
 
 def _gain_cell(segments: Sequence[Segment], side: Side) -> Cell:
-    found = [segment.forward if side == "forward" else segment.backward for segment in segments]
-    gains = [gain for gain in found if gain is not None]
+    gains = [gain for gain in (gain_of(segment, side) for segment in segments) if gain is not None]
     if not gains:
         return ("", "plain")
     gain = max(gains, key=_distance)

@@ -21,7 +21,8 @@ from initprobe.report.phrases import (
     summary_line,
     verdict_phrase,
 )
-from initprobe.report.tables import BOTH, Grid, Side, compare_table, layer_table, weight_table
+from initprobe.report.streams import BOTH, Side
+from initprobe.report.tables import Grid, compare_table, layer_table, weight_table
 from initprobe.report.terminal import Page
 from initprobe.report.visible import visible_lines
 

@@ -1,0 +1,155 @@
+"""Every plot on every canonical report: a picture or nothing, the same bytes twice, and no text taken for markup."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import matplotlib as mpl
+import pytest
+from matplotlib.figure import Figure
+
+from initprobe.check.thresholds import resolve
+from initprobe.errors import UsageError
+from initprobe.records import Estimate, Report
+from initprobe.report.depth import site_groups
+from initprobe.report.figures import picture, save_plots
+from initprobe.report.plots.base import PLOTS
+from initprobe.report.plots.gain import DRIFT_LIMITS
+
+
+def with_rms(entry, values):
+    """The entry with another RMS at every site, forwards and backwards."""
+
+    def changed(statistics, value):
+        return dict(statistics) | {"rms": Estimate(value, value, value, (value, value))}
+
+    sites = [
+        replace(
+            summary,
+            forward=changed(summary.forward, values[place % len(values)]),
+            backward=summary.backward and changed(summary.backward, values[-1 - place % len(values)]),
+        )
+        for place, summary in enumerate(entry.sites)
+    ]
+    return replace(entry, sites=tuple(sites))
+
+
+ODD = {
+    "zeros": [0.0],
+    "infinities": [float("inf")],
+    "nothing": [float("nan")],
+    "mixed": [1.0, 0.0, float("nan"), float("inf"), 2.0],
+    "huge": [1e300, 1e-300, 1e190, 1e-190],
+    "constant": [1.0],
+}
+
+
+@pytest.mark.parametrize("name", PLOTS)
+class TestEveryPlot:
+    def test_says_what_it_is(self, name):
+        assert 20 <= len(PLOTS[name].summary) <= 100
+
+    def test_draws_a_figure_or_nothing(self, name, named_report):
+        _, report = named_report
+        figure = PLOTS[name].draw(report.entries)
+        assert figure is None or isinstance(figure, Figure)
+        assert PLOTS[name].draw(()) is None
+
+    def test_has_something_to_show_of_a_plain_run(self, name, canonical):
+        figure = PLOTS[name].draw(canonical["clean"].entries)
+        assert figure is not None
+        assert all(
+            axes.get_title(loc="left") and axes.get_ylabel() for axes in figure.axes if axes.get_label() != "key"
+        )
+
+    @pytest.mark.parametrize("values", ODD.values(), ids=ODD)
+    def test_odd_numbers_are_drawn(self, name, canonical, values):
+        entry = with_rms(canonical["clean"].entries[0], values)
+        figure = PLOTS[name].draw((entry,))
+        assert figure is None or b"</svg>" in picture(figure, "svg")
+
+    def test_entries_of_different_depth_share_a_figure(self, name, canonical):
+        entries = (canonical["clean"].entries[0], canonical["failing"].entries[0])
+        assert b"</svg>" in picture(PLOTS[name].draw(entries), "svg")
+
+    def test_the_user_keeps_their_style(self, name, canonical):
+        with mpl.rc_context({"axes.facecolor": "black", "font.size": 30.0}):
+            dark = picture(PLOTS[name].draw(canonical["clean"].entries), "svg")
+            assert mpl.rcParams["font.size"] == 30.0
+        assert dark == picture(PLOTS[name].draw(canonical["clean"].entries), "svg")
+
+
+@pytest.mark.parametrize("report", ["compare", "hostile"])
+def test_equal_reports_give_equal_bytes(canonical, tmp_path, report):
+    first = save_plots(canonical[report], tmp_path / "a")
+    second = save_plots(canonical[report], tmp_path / "b")
+    assert [path.name for path in first] == [path.name for path in second]
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+    for path in first:
+        data = path.read_bytes()
+        if path.suffix == ".svg":
+            ET.fromstring(data)
+            assert b"<script" not in data
+            assert b"\x1b" not in data
+        assert b"Matplotlib" not in data
+
+
+def test_a_run_of_one_target_has_plain_names(canonical, tmp_path):
+    written = save_plots(canonical["clean"], tmp_path, formats=("svg",))
+    assert {path.name for path in written} == {path.name for path in tmp_path.iterdir()}
+    assert {"gain.svg", "signal.svg"} <= {path.name for path in written}
+
+
+def test_several_targets_have_names_of_their_own_that_hide_nothing(canonical, tmp_path):
+    names = ("../../evil", "a/b", "a-b", "", "x" * 500 + "\ud800\x1b")
+    entry = canonical["clean"].entries[0]
+    written = save_plots(
+        Report("run", tuple(replace(entry, name=name) for name in names)), tmp_path / "deep" / "er", formats=("svg",)
+    )
+    assert len(set(written)) == len(names) * len(PLOTS)
+    assert all(path.parent == tmp_path / "deep" / "er" for path in written)
+    assert all(len(path.name) < 100 and path.name.isascii() for path in written)
+
+
+def test_what_could_not_be_probed_has_no_picture(canonical, tmp_path):
+    assert save_plots(Report("run", (canonical["hostile"].entries[1],)), tmp_path) == ()
+    assert save_plots(canonical["empty"], tmp_path) == ()
+
+
+def test_mistakes_are_one_clear_message(canonical, tmp_path):
+    with pytest.raises(UsageError, match="unknown picture format 'bmp'"):
+        save_plots(canonical["clean"], tmp_path, formats=("bmp",))
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(UsageError, match="cannot make the directory"):
+        save_plots(canonical["clean"], tmp_path / "file" / "plots")
+
+
+def test_the_shaded_band_is_the_one_that_judges():
+    limits = resolve()
+    for side in ("forward", "backward"):
+        assert {level: limits[f"{side}_drift.{level}"] for level in DRIFT_LIMITS} == DRIFT_LIMITS
+
+
+def test_neighbours_share_a_label():
+    keys = ["stem", *(f"h.{block}.{part}" for block in range(12) for part in ("attn", "mlp")), "norm", "head"]
+    groups = site_groups(keys)
+    assert [group.label for group in groups] == ["stem", "h.0–11", "norm", "head"]
+    assert groups[1].starts[:3] == ((0, 1), (1, 3), (2, 5))
+    assert [group.label for group in site_groups(["0", "2", "4"])] == ["0,2,4"]
+
+
+def test_the_room_loads_no_pyplot_and_the_formats_no_matplotlib():
+    code = (
+        "import sys; from initprobe.report.formats.base import FORMATS; from initprobe.report.plots.base import PLOTS;"
+        "len(FORMATS), len(PLOTS); assert not {'matplotlib', 'torch', 'numpy'} & set(sys.modules);"
+        "from initprobe.report.style import house_style; house_style().__enter__();"
+        "assert 'matplotlib.pyplot' not in sys.modules"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=False, capture_output=True, text=True, cwd=Path(__file__).parent
+    )
+    assert done.returncode == 0, done.stderr

@@ -2,9 +2,8 @@
 
 import pytest
 
+from initprobe import api
 from initprobe.check.rules.base import RULES
-
-api = pytest.importorskip("initprobe.api")
 
 CASES = [
     pytest.param(leaf, example, expected, id=f"{leaf.card.name}-{kind}-{number}")

@@ -11,7 +11,7 @@ import random
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -94,7 +94,11 @@ class Watch:
 
     def __init__(self, model: nn.Module, on_visit: Callable[[Visit], None]) -> None:
         self.paths = {id(module): path for path, module in model.named_modules()}
-        self.leaves = tuple(path for path, module in model.named_modules() if next(module.children(), None) is None)
+        self.leaves = tuple(
+            path
+            for path, module in model.named_modules()
+            if next(module.children(), None) is None and not isinstance(module, torch.jit.ScriptModule)
+        )
         self.called: dict[str, int] = {}
         self.unseen: dict[str, str] = {}
         self._on_visit = on_visit
@@ -108,6 +112,9 @@ class Watch:
         path = self.paths[id(module)]
         calls = self.called[path] = self.called.get(path, 0) + 1
         stem = (path or ROOT) + (f"#{calls}" if calls > 1 else "")
+        if torch._C._functorch.peek_interpreter_stack() is not None:
+            self.unseen[stem] = "inside a torch.func transform, it has no values of its own"
+            return
         found = [("", output)] if isinstance(output, torch.Tensor) else list(tensors_in(output))
         if not found:
             self.unseen[stem] = f"no tensor in an output of type {type(output).__name__}"
@@ -139,7 +146,10 @@ def watching(model: nn.Module, on_visit: Callable[[Visit], None]) -> Iterator[Wa
     watch = Watch(model, on_visit)
     with ExitStack() as stack:
         for module in model.modules():
-            stack.callback(module.register_forward_hook(watch.leave).remove)
+            if isinstance(module, torch.jit.ScriptModule):
+                watch.unseen[watch.paths[id(module)] or ROOT] = "a ScriptModule takes no hooks"
+            else:
+                stack.callback(module.register_forward_hook(watch.leave).remove)
         yield watch
 
 
@@ -147,27 +157,25 @@ def watching(model: nn.Module, on_visit: Callable[[Visit], None]) -> Iterator[Wa
 def undisturbed(model: nn.Module, *, mode: Mode, seed: int) -> Iterator[None]:
     """Run passes in ``mode`` under ``seed``, and leave no trace of them.
 
-    Restores training flags, buffers (values and identity: a forward may replace them), and the random states of
-    torch, numpy and Python, also after an exception or Ctrl-C.
+    Restores training flags and all other attributes of the modules (a forward may keep its last output), parameters,
+    sub-modules and buffers that it adds or replaces, the values of the buffers, and the random states of torch, numpy
+    and Python, also after an exception or Ctrl-C.
     """
-    modules = list(model.modules())
-    flags = [module.training for module in modules]
-    buffers = [(module, _snapshot_buffers(module)) for module in modules]
+    states = [_ModuleState(module) for module in model.modules()]
     fastpath = torch.backends.mha.get_fastpath_enabled()
     try:
-        with _random_states(model):
+        # Whoever calls us may have switched gradients off.
+        with _random_states(model) as devices, torch.inference_mode(mode=False), torch.enable_grad():
             # The fused path of TransformerEncoder skips the sub-modules that are to be seen (pytorch#132700).
             torch.backends.mha.set_fastpath_enabled(False)
             if mode != "as-is":
                 model.train(mode == "train")
-            _seed_all(seed)
+            _seed_all(seed, devices)
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fastpath)
-        for module, flag in zip(modules, flags, strict=True):
-            module.training = flag
-        for module, saved in buffers:
-            _restore_buffers(module, saved)
+        for state in states:
+            state.restore()
 
 
 @contextmanager
@@ -182,40 +190,57 @@ def parameters_restored(model: nn.Module) -> Iterator[None]:
                 parameter.copy_(values)
 
 
-Buffers = dict[str, tuple[torch.Tensor | None, torch.Tensor | None]]
+class _ModuleState:
+    """What one module holds, one level deep, and the values of its buffers."""
 
+    __slots__ = ("attributes", "buffers", "members", "module", "training")
 
-def _snapshot_buffers(module: nn.Module) -> Buffers:
-    return {
-        name: (buffer, None if buffer is None else buffer.detach().clone()) for name, buffer in module._buffers.items()
-    }
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module
+        self.attributes = dict(vars(module))
+        self.training = module.training
+        members: tuple[Any, ...] = (module._parameters, module._modules, module._buffers)
+        # Those of a ScriptModule are no dictionaries, and nothing can be added to them.
+        self.members = [(held, held.copy()) for held in members if isinstance(held, dict)]
+        self.buffers = [
+            (buffer, buffer.detach().clone())
+            for buffer in module._buffers.values()
+            # Torch writes into no expanded tensor, and neither could we.
+            if buffer is not None and (buffer.layout is not torch.strided or 0 not in buffer.stride())
+        ]
 
-
-def _restore_buffers(module: nn.Module, saved: Buffers) -> None:
-    if not saved and not module._buffers:
-        return
-    for name in set(module._buffers) - set(saved):
-        del module._buffers[name]
-    with torch.no_grad():
-        for name, (buffer, values) in saved.items():
-            if buffer is not None and values is not None:
-                buffer.copy_(values)
-            module._buffers[name] = buffer
+    def restore(self) -> None:
+        """Put everything back."""
+        for held, saved in ((vars(self.module), self.attributes), *self.members):
+            if held.keys() != saved.keys():
+                for name in held.keys() - saved.keys():
+                    del held[name]
+            held.update(saved)
+        if "training" not in self.attributes:
+            self.module.training = self.training
+        for buffer, values in self.buffers:
+            if buffer.shape == values.shape:
+                buffer.detach().copy_(values)
+            else:
+                buffer.data = values
 
 
 @contextmanager
-def _random_states(model: nn.Module) -> Iterator[None]:
-    devices = {parameter.device for parameter in model.parameters() if parameter.device.type == "cuda"}
+def _random_states(model: nn.Module) -> Iterator[list[int]]:
+    devices = sorted({parameter.device.index or 0 for parameter in model.parameters() if parameter.is_cuda})
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 the legacy state is the global one
     try:
-        with torch.random.fork_rng(devices=[device.index or 0 for device in devices], enabled=True):
-            yield
+        with torch.random.fork_rng(devices=devices, enabled=True):
+            yield devices
     finally:
         random.setstate(python)
         np.random.set_state(numpy)  # noqa: NPY002
 
 
-def _seed_all(seed: int) -> None:
-    torch.manual_seed(seed)
+def _seed_all(seed: int, devices: list[int]) -> None:
+    # torch.manual_seed would seed every accelerator, the first time it is used at the latest.
+    torch.default_generator.manual_seed(seed)
+    for device in devices:
+        torch.cuda.default_generators[device].manual_seed(seed)
     random.seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002

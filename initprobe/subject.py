@@ -23,6 +23,25 @@ class Call:
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
 
+    def changed(self, change: Callable[[str, torch.Tensor], torch.Tensor]) -> Call:
+        """The call with every tensor changed, those in tuples, lists and dicts too; each comes with its place.
+
+        Places are ``0`` for the first argument, ``mask`` for the one of that name, ``0[1]`` inside of one.
+        """
+        args = tuple(_changed(str(place), value, change) for place, value in enumerate(self.args))
+        return Call(args, {name: _changed(name, value, change) for name, value in self.kwargs.items()})
+
+
+def _changed(place: str, value: Any, change: Callable[[str, torch.Tensor], torch.Tensor]) -> Any:
+    if isinstance(value, torch.Tensor):
+        return change(place, value)
+    if isinstance(value, dict):
+        return {key: _changed(f"{place}[{key}]", item, change) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        items = [_changed(f"{place}[{index}]", item, change) for index, item in enumerate(value)]
+        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
+    return value
+
 
 class Inputs(Protocol):
     """Knows how to make a batch.
@@ -67,11 +86,7 @@ class Subject:
         """A batch on the model's device; floating-point inputs come in the parameters' dtype."""
         reference = next((p for p in self.model.parameters() if p.is_floating_point()), torch.empty(0))
         made = self.inputs.make(batch, seed, reference.dtype)
-
-        def move(value: Any) -> Any:
-            return value.to(reference.device) if isinstance(value, torch.Tensor) else value
-
-        return Call(tuple(map(move, made.args)), {name: move(value) for name, value in made.kwargs.items()})
+        return made.changed(lambda _place, tensor: tensor.to(reference.device))
 
 
 def run_model(model: nn.Module, call: Call) -> Any:

@@ -160,11 +160,11 @@ def measure_signal(subject: Subject, anatomy: Anatomy, probe: ProbeRequest, *, s
     model = subject.model
     ledger = Ledger(Plan.of(probe.statistics))
     recorder = Recorder(ledger, anatomy, batch=batch, backward=probe.backward)
-    call = _inputs(subject, batch, seed, ledger, gradients=probe.backward)
     for name, parameter in model.named_parameters():
         if unmeasurable(parameter) is None:
             ledger.take("parameter", name, View(parameter.detach(), ledger.workspace, extremes=False))
     with undisturbed(model, mode=probe.mode, seed=seed), closing(recorder):
+        call = _inputs(subject, batch, seed, ledger, gradients=probe.backward)
         with watching(model, recorder.visit) as watch, torch.set_grad_enabled(probe.backward):
             output = run_model(model, call)
         reach = _backward(subject, output, recorder, probe, seed) if probe.backward else None
@@ -174,16 +174,15 @@ def measure_signal(subject: Subject, anatomy: Anatomy, probe: ProbeRequest, *, s
 def _inputs(subject: Subject, batch: int, seed: int, ledger: Ledger, *, gradients: bool) -> Call:
     """A batch, its float tensors measured and ready to carry gradients."""
 
-    def ready(name: str, value: Any) -> Any:
-        if not isinstance(value, torch.Tensor) or unmeasurable(value) is not None:
-            return value
-        ledger.take("input", name, View(value, ledger.workspace))
+    def ready(place: str, given: torch.Tensor) -> torch.Tensor:
+        if unmeasurable(given) is not None:
+            return given
+        values = given.detach()
+        ledger.take("input", place, View(values, ledger.workspace))
         # A copy, because a leaf that requires gradients could not be changed in place by the model.
-        return value.detach().requires_grad_().clone() if gradients else value
+        return values.requires_grad_().clone() if gradients else values
 
-    call = subject.call(batch, seed)
-    args = tuple(ready(str(place), value) for place, value in enumerate(call.args))
-    return Call(args, {name: ready(name, value) for name, value in call.kwargs.items()})
+    return subject.call(batch, seed).changed(ready)
 
 
 def _backward(subject: Subject, output: Any, recorder: Recorder, probe: ProbeRequest, seed: int) -> Reach:

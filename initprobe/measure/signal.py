@@ -165,6 +165,9 @@ def measure_signal(subject: Subject, anatomy: Anatomy, probe: ProbeRequest, *, s
             ledger.take("parameter", name, View(parameter.detach(), ledger.workspace, extremes=False))
     with undisturbed(model, mode=probe.mode, seed=seed), closing(recorder):
         call = _inputs(subject, batch, seed, ledger, gradients=probe.backward)
+        # A file may hold fewer samples than were asked for.
+        held = (len(tensor) for _, tensor in tensors_in((call.args, call.kwargs)) if tensor.dim())
+        recorder.batch = next(held, batch)
         with watching(model, recorder.visit) as watch, torch.set_grad_enabled(probe.backward):
             output = run_model(model, call)
         reach = _backward(subject, output, recorder, probe, seed) if probe.backward else None

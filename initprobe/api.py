@@ -259,7 +259,7 @@ def compare_things(
 
 
 def looks_like_target(text: str) -> bool:
-    """Whether a word on the command line is a target, no scheme: a dot, a slash or a colon stands in it before any call."""
+    """Whether a word on the command line is a target: a dot, a slash or a colon stands in it before any call."""
     return any(mark in text.partition("(")[0] for mark in ".:/\\") or text == "-"
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import functools
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
@@ -35,11 +37,24 @@ def initprobe(
     """Will signals survive this network? Measure what initialization does to activations and gradients."""
 
 
-app.command("run", rich_help_panel="Diagnose")(diagnose.run)
-app.command("check", rich_help_panel="Diagnose")(diagnose.check)
-app.command("compare", rich_help_panel="Diagnose")(diagnose.compare)
-app.command("explain", rich_help_panel="Reference")(reference.explain)
-app.command("ls", rich_help_panel="Reference")(reference.ls)
-app.command("validate", rich_help_panel="Spec")(spec.validate)
-app.command("schema", rich_help_panel="Spec")(spec.schema)
-app.command("env", rich_help_panel="Spec")(reference.env)
+def _ending(command: Callable[..., int]) -> Callable[..., None]:
+    """The command, ending with the exit code that it answers with."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        raise typer.Exit(command(*args, **kwargs))
+
+    return run
+
+
+for name, command, panel in (
+    ("run", diagnose.run, "Diagnose"),
+    ("check", diagnose.check, "Diagnose"),
+    ("compare", diagnose.compare, "Diagnose"),
+    ("explain", reference.explain, "Reference"),
+    ("ls", reference.ls, "Reference"),
+    ("validate", spec.validate, "Spec"),
+    ("schema", spec.schema, "Spec"),
+    ("env", reference.env, "Spec"),
+):
+    app.command(name, rich_help_panel=panel)(_ending(command))

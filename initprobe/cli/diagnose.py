@@ -110,7 +110,7 @@ def check(
 
 def compare(
     things: Annotated[
-        list[str], typer.Argument(metavar="A B...", help="Schemes or targets; or one FILE.yaml with a compare: list.")
+        list[str], typer.Argument(metavar="THING", help="Schemes or targets; or one FILE.yaml with a compare: list.")
     ],
     depth: Annotated[
         int | None,

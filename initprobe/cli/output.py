@@ -118,7 +118,7 @@ def deliver(report: Report, outputs: Sequence[Sink], style: Style, save: Path | 
                 sink.path, render(report, sink.format_name, RenderOptions(layers=style.layers, anatomy=style.anatomy))
             )
         elif not (sink.format_name in TEXTS and all_failed):
-            _print(render(report, sink.format_name, style.options(sys.stdout)))
+            say(render(report, sink.format_name, style.options(sys.stdout)))
     if save is not None:
         write_text(save, render(report, "json"))
     if owner not in TEXTS or all_failed:
@@ -126,11 +126,17 @@ def deliver(report: Report, outputs: Sequence[Sink], style: Style, save: Path | 
             tell(message)
 
 
-def _print(text: str) -> None:
-    """Text to standard output; what its encoding cannot show becomes an escape, not a crash."""
+def say(text: str) -> None:
+    """Text to standard output; what its encoding cannot show becomes an escape, not a crash.
+
+    Whoever closed the other end of the pipe has seen enough: the rest goes nowhere, and the exit code stays what it is.
+    """
     encoding = sys.stdout.encoding or "ascii"
-    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def tell(message: str) -> None:

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from initprobe.cli.output import say
 from initprobe.errors import UsageError
 
 Row = Mapping[str, Any]
@@ -33,7 +34,7 @@ def explain(
     for describe in (_explain_rule, _explain_scheme, _explain_activation, _explain_statistic):
         text = describe(name, known)
         if text is not None:
-            typer.echo(text.rstrip("\n"))
+            say(text.rstrip("\n") + "\n")
             return 0
     near = get_close_matches(name, known, n=1)
     raise UsageError(
@@ -54,11 +55,11 @@ def ls(
         )
     rows = list(LISTS[what]())
     if json:
-        typer.echo(json_library.dumps(rows, indent=2))
+        say(json_library.dumps(rows, indent=2) + "\n")
         return 0
     widths = {key: max(len(str(row[key])) for row in rows) for key in rows[0]} if rows else {}
     for row in rows:
-        typer.echo("  ".join(str(value).ljust(widths[key]) for key, value in row.items()).rstrip())
+        say("  ".join(str(value).ljust(widths[key]) for key, value in row.items()).rstrip() + "\n")
     return 0
 
 
@@ -73,11 +74,11 @@ def env(json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False) 
         "plugins": [f"{row['kind']}:{row['name']} ({row['from']})" for row in _plugins()],
     }
     if json:
-        typer.echo(json_library.dumps(facts, indent=2))
+        say(json_library.dumps(facts, indent=2) + "\n")
         return 0
     for name, value in facts.items():
         shown = ", ".join(value) if isinstance(value, list) else value
-        typer.echo(f"{name + ':':14} {shown or 'none'}")
+        say(f"{name + ':':14} {shown or 'none'}\n")
     return 0
 
 

@@ -9,12 +9,12 @@ import typer
 
 from initprobe.cli import options as o
 from initprobe.cli.diagnose import requests_of
-from initprobe.cli.output import WORST_FIRST, tell
+from initprobe.cli.output import WORST_FIRST, say, tell
 from initprobe.errors import ExitCode, InitprobeError
 
 
 def validate(
-    specs: Annotated[list[str], typer.Argument(metavar="SPEC...", help="Spec files, directories of them, or -.")],
+    specs: Annotated[list[str], typer.Argument(metavar="SPEC", help="Spec files, directories of them, or -.")],
     sets: o.Sets = [],
     resolved: Annotated[bool, typer.Option("--resolved", help="Print the spec with its variables filled in.")] = False,
 ) -> int:
@@ -30,7 +30,7 @@ def validate(
     for text in expand_targets(specs):
         try:
             summary = validate_spec(text, assignments)
-            typer.echo(resolved_text(text, assignments) if resolved else summary)
+            say(resolved_text(text, assignments) if resolved else summary + "\n")
         except InitprobeError as error:
             tell(error.render())
             codes.add(error.exit_code)
@@ -44,9 +44,9 @@ def schema(
     if of == "spec":
         from initprobe.load.json_schema import spec_json_schema
 
-        typer.echo(json.dumps(spec_json_schema(), indent=2))
+        say(json.dumps(spec_json_schema(), indent=2) + "\n")
     else:
         from initprobe.report.result import result_json_schema
 
-        typer.echo(json.dumps(result_json_schema(), indent=2))
+        say(json.dumps(result_json_schema(), indent=2) + "\n")
     return 0

@@ -40,9 +40,10 @@ class Workspace:
     """Scratch memory that all tensors of a pass share: temporaries from the allocator cost 3 to 14 times more."""
 
     def __init__(self) -> None:
-        self.fast = torch.empty(FAST)
-        self.copy = torch.empty(FAST)
-        self.exact = torch.empty(EXACT, dtype=torch.float64)
+        # The caller's defaults may be others.
+        self.fast = torch.empty(FAST, dtype=torch.float32, device="cpu")
+        self.copy = torch.empty(FAST, dtype=torch.float32, device="cpu")
+        self.exact = torch.empty(EXACT, dtype=torch.float64, device="cpu")
 
 
 @dataclass(slots=True)
@@ -71,10 +72,17 @@ class View:
     _moments: Result | None = None
 
     @property
+    def values(self) -> torch.Tensor:
+        """The tensor as real numbers; a complex one has a last axis of two more."""
+        if not self.tensor.is_complex():
+            return self.tensor.resolve_neg()
+        return torch.view_as_real(self.tensor.resolve_conj().resolve_neg())
+
+    @property
     def moments(self) -> Result:
         """See ``MOMENTS``; computed once."""
         if self._moments is None:
-            values = torch.view_as_real(self.tensor) if self.tensor.is_complex() else self.tensor
+            values = self.values
             on_host = values.device.type == "cpu"
             self._moments = (
                 host_moments(values, self.workspace, extremes=self.extremes) if on_host else deferred_moments(values)

@@ -13,7 +13,7 @@ BINS = 256
 
 def exponent_counts(view: View) -> Result:
     """Counts per exponent; bin 0 holds zeros and what is below 2^-126, bin 255 what is not finite."""
-    values = torch.view_as_real(view.tensor) if view.tensor.is_complex() else view.tensor
+    values = view.values
     counts = torch.zeros(BINS, dtype=torch.int64, device=values.device)
     for chunk in chunks(values, FAST):
         # Converting float64 rounds what float32 cannot hold to infinity or zero, which are the outer bins.

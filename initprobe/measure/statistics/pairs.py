@@ -36,7 +36,7 @@ def has_pairs(view: View) -> bool:
 
 def pair_geometry(view: View) -> Result:
     """``[mean cosine, mean square of x_a - x_b]`` over pairs of samples."""
-    values = torch.view_as_real(view.tensor) if view.tensor.is_complex() else view.tensor
+    values = view.values
     size = values[0].numel()
     number = min(values.shape[0] // 2, PAIRS, max(4, ELEMENTS // (2 * size)))
     left, right = values[:number].reshape(number, size), values[number : 2 * number].reshape(number, size)

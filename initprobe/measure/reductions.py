@@ -75,7 +75,7 @@ class View:
     def values(self) -> torch.Tensor:
         """The tensor as real numbers; a complex one has a last axis of two more."""
         if not self.tensor.is_complex():
-            return self.tensor.resolve_neg()
+            return self.tensor
         return torch.view_as_real(self.tensor.resolve_conj().resolve_neg())
 
     @property
@@ -235,7 +235,7 @@ def chunks(values: torch.Tensor, size: int) -> Iterator[torch.Tensor]:
     ordered = values.permute(axes)
     if ordered.is_contiguous():
         yield from torch.split(ordered.view(-1), size)
-    elif ordered.shape[0] == 1 or ordered[0].numel() <= size:
+    elif ordered[0].numel() <= size:
         rows = max(1, size // max(1, ordered[0].numel()))
         for part in torch.split(ordered, rows):
             yield from torch.split(part.reshape(-1), size)

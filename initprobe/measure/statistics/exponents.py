@@ -17,7 +17,7 @@ def exponent_counts(view: View) -> Result:
     counts = torch.zeros(BINS, dtype=torch.int64, device=values.device)
     for chunk in chunks(values, FAST):
         # Converting float64 rounds what float32 cannot hold to infinity or zero, which are the outer bins.
-        bits = chunk.float().view(torch.int32)
+        bits = chunk.float().resolve_neg().view(torch.int32)
         counts += torch.bincount(torch.bitwise_right_shift(bits, 23).bitwise_and_(BINS - 1), minlength=BINS)
     return counts.double() if counts.device.type != "cpu" else [float(count) for count in counts.tolist()]
 

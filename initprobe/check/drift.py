@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from initprobe.check import wording
 from initprobe.check.bands import Band, Side, log_interval
@@ -83,24 +84,27 @@ def _fitted_layers(rms: Array) -> int:
     return int(usable[-1] - usable[0]) + 1
 
 
+def _finite_means(rms: Array) -> tuple[Array, NDArray[np.intp]]:
+    """The mean RMS over seeds wherever it is finite, from the first site on at which it is not 0, and those columns."""
+    columns = np.flatnonzero(np.isfinite(rms).all(axis=0))
+    means = rms[:, columns].mean(axis=0)
+    start = int((means > 0).argmax())
+    return means[start:], columns[start:]
+
+
 def _ends(rms: Array) -> str:
     """The RMS at the first and at the last site that has a finite one, and what became of it after that."""
-    finite = np.isfinite(rms).all(axis=0)
-    held = np.flatnonzero(finite)
-    means = rms[:, held].mean(axis=0)
-    lost = ", then not finite" if np.isinf(rms[:, held[-1] + 1 :]).any() else ""
+    means, columns = _finite_means(rms)
+    lost = ", then not finite" if np.isinf(rms[:, columns[-1] + 1 :]).any() else ""
     return f"{wording.size(float(means[0]))} → {wording.size(float(means[-1]))}{lost}"
 
 
 def _crossing(keys: Sequence[str], rms: Array, factor: float, side: Side) -> str:
     """The first site at which the mean RMS has left its first value by that factor."""
-    finite = np.flatnonzero(np.isfinite(rms).all(axis=0))
-    means = rms[:, finite].mean(axis=0)
-    if means[0] == 0:
-        return ""
+    means, columns = _finite_means(rms)
     ratio = means / means[0]
     passed = np.flatnonzero(ratio < 1 / factor if side == "shrinks" else ratio > factor)
     if len(passed) == 0:
         return ""
     word, bound = ("below", 1 / factor) if side == "shrinks" else ("above", factor)
-    return f", first {word} {wording.limit(bound)}: {keys[finite[passed[0]]]}"
+    return f", first {word} {wording.limit(bound)}: {keys[columns[passed[0]]]}"

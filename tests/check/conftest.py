@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from initprobe.check.judge import judge
 from initprobe.check.looks import LookPlan
@@ -21,6 +22,10 @@ from initprobe.records import (
     Trace,
     Weight,
 )
+
+# A busy machine is no failure.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 ONE_LOOK = LookPlan(5, 5)
 

@@ -200,6 +200,24 @@ class TestPairs:
         assert found.cosine.mean == 0.5
 
 
+def test_residual_joins_grow_like_the_square_root_and_pass(make):
+    joins = make.chain(100, kind="residual")
+    rms = np.sqrt(1.0 + np.arange(100)) * np.linspace(0.99, 1.01, 5)[:, None]
+    found = only(make.evidences(joins, rms, 1 / rms))
+    assert (found.kind, found.forward.status, found.backward.status) == ("residual", "pass", "pass")
+    doubling = only(make.evidences(joins, make.geometric(2**0.5, 100)))
+    assert doubling.forward.status == "error"
+
+
+def test_a_site_that_one_seed_never_reached_is_left_out(make):
+    evidences = make.evidences(make.chain(8), make.geometric(0.5, 8), make.geometric(0.5, 8))
+    shorter = replace(evidences[2].trace, sites=evidences[2].trace.sites[:-1])
+    evidences[2] = replace(evidences[2], trace=shorter)
+    found = only(evidences)
+    assert found.forward.drift.mean == pytest.approx(0.5**6, rel=1e-2)
+    assert found.backward.per_layer.mean == pytest.approx(2.0, rel=1e-2)
+
+
 def test_one_draw_is_judged_over_its_layers(make):
     rms = make.finite_width(np.random.default_rng(0), 50, 64, 1, log_gain=math.log(0.7))
     found = only(make.evidences(make.chain(50), rms), basis="layers").forward

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from initprobe.check.looks import LookPlan
 from initprobe.records import Evidence, ParameterTrace
 
 DEPTH = 8
@@ -60,6 +61,19 @@ class TestVanishingForward:
         found = only(make.judge(make.evidences(make.chain(DEPTH), rms)), "IP101")
         assert found.severity == "warning"
         assert "1 of 5 seeds" in found.measured
+
+    def test_a_drift_that_only_the_fit_crosses_names_no_site(self, make):
+        rms = make.geometric(1.0, 8)
+        rms[:, :4] *= 7.0  # least squares makes more of two plateaus than their distance
+        found = only(make.judge(make.evidences(make.chain(8), rms)), "IP101")
+        assert found.label == "block.0.linear … block.7.linear (8 layers)"
+
+    def test_a_run_that_begins_with_nothing_is_measured_from_its_first_signal(self, make):
+        rms = make.geometric(0.1, 12)
+        rms[:, 0] = 0.0
+        found = only(make.judge(make.evidences(make.chain(12), rms)), "IP101")
+        assert "over 11 layers (0.10 → " in found.message
+        assert "first below 1e-3: block.5.linear" in found.label
 
     def test_an_underflow_belongs_to_the_drift_before_it(self, make):
         rms = make.geometric(1e-5, 12)
@@ -235,6 +249,13 @@ class TestInconclusive:
         assert "drift ×0.0891, 95 % interval [0.0404, 0.197]" in found.measured
         assert found.notes[0].startswith("about ")
         assert found.location.line == 10
+
+    def test_a_single_seed_of_a_factory_asks_for_more(self, make):
+        rms = make.finite_width(np.random.default_rng(0), 50, 16, 1)
+        evidences = make.evidences(make.chain(50, units=16), rms)
+        judgement = make.judge(evidences, planned=LookPlan(1, 1), select=("IP006", "forward"))
+        undecided = [finding for finding in judgement.findings if finding.rule.code == "IP006"]
+        assert {finding.notes for finding in undecided} == {("a single seed says little: --seeds 5",)}
 
     def test_one_draw_has_no_more_seeds(self, make):
         rms = make.finite_width(np.random.default_rng(0), 50, 16, 1)

@@ -26,7 +26,7 @@ def dead_units(view: View) -> Result:
 
 def can_die(view: View) -> bool:
     """Whether the site is an activation with a flat half-line and a unit axis."""
-    return view.can_die and view.unit_axis is not None and view.tensor.dim() > 1
+    return view.can_die and view.unit_axis is not None and view.tensor.dim() > max(1, -view.unit_axis - 1)
 
 
 statistic(

@@ -35,7 +35,7 @@ def has_pairs(view: View) -> bool:
 
 
 def pair_geometry(view: View) -> Result:
-    """``[mean cosine, mean square of x_a - x_b]`` over pairs of samples."""
+    """``[mean cosine, RMS of x_a - x_b]`` over pairs of samples; a pair with a zero has no cosine."""
     values = view.values
     size = values[0].numel()
     number = min(values.shape[0] // 2, PAIRS, max(4, ELEMENTS // (2 * size)))
@@ -63,7 +63,7 @@ def _fast_geometry(left: torch.Tensor, right: torch.Tensor) -> list[float] | Non
     if min(map(min, rows)) < TINY:
         return None
     cosine = sum((aa + bb - gg) / (2 * math.sqrt(aa * bb)) for aa, bb, gg in rows) / len(rows)
-    return [max(-1.0, min(1.0, cosine)), sum(gg for *_, gg in rows) / left.numel()]
+    return [max(-1.0, min(1.0, cosine)), math.sqrt(sum(gg for *_, gg in rows) / left.numel())]
 
 
 def _square(values: torch.Tensor) -> float:
@@ -78,7 +78,7 @@ def _exact_geometry(left: torch.Tensor, right: torch.Tensor) -> Result:
     gap = (left - right).square().sum(1)
     norms = left.square().sum(1).sqrt() * right.square().sum(1).sqrt()
     cosine = (left * right).sum(1) / norms
-    numbers = torch.stack([cosine.clamp(-1.0, 1.0).mean(), gap.mean() / left.shape[1] * scale * scale])
+    numbers = torch.stack([cosine.clamp(-1.0, 1.0).nanmean(), (gap.mean() / left.shape[1]).sqrt() * scale])
     return numbers.tolist() if numbers.device.type == "cpu" else numbers
 
 
@@ -90,7 +90,7 @@ statistic(
         "pair_distance",
         "RMS over elements of the difference between the values of two inputs",
         GEOMETRY,
-        lambda pair: math.sqrt(pair[1]),
+        lambda pair: pair[1],
         FORWARD,
     )
 )

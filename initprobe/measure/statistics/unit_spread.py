@@ -1,5 +1,7 @@
 """How far the units of a layer differ from one another: exactly zero where their symmetry was never broken."""
 
+import math
+
 import torch
 
 from initprobe.measure.reductions import Reduction, Result, View
@@ -11,7 +13,7 @@ SAMPLES = 4
 def unit_range(view: View) -> Result:
     """The largest range across units, over the first samples, relative to the largest value of all."""
     few, axis = view.tensor[:SAMPLES], view.unit_axis or -1
-    spread = (few.amax(axis) - few.amin(axis)).amax()
+    spread = (few.amax(axis).double() - few.amin(axis)).amax()  # twice the largest float16 is inf in float16
     moments = view.host_moments
     if moments is None:
         largest = view.tensor.abs().amax()
@@ -36,7 +38,7 @@ statistic(
         "unit_spread",
         "largest difference between two units on one sample, relative to the largest value",
         Reduction("unit_range", unit_range, has_units),
-        lambda spread: spread[0],
+        lambda spread: spread[0] if math.isfinite(spread[0]) else math.nan,
         frozenset(["forward"]),
     )
 )

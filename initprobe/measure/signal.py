@@ -212,7 +212,7 @@ def _differentiate(
 ) -> tuple[torch.Tensor | None, ...]:
     try:
         return torch.autograd.grad(outputs, targets, grad_outputs=cotangents, allow_unused=True)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if raised_here(error):
             raise
         raise TargetError(
@@ -241,7 +241,7 @@ def _own_loss(subject: Subject, output: Any) -> torch.Tensor:
         raise TargetError("the target has no loss function of its own", hint="--loss gaussian")
     try:
         loss = subject.loss(output)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if raised_here(error):
             raise
         raise TargetError(f"the loss function failed: {first_line(error)}", trace=user_trace(error)) from error

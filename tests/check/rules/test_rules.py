@@ -69,11 +69,11 @@ class TestVanishingForward:
         assert found.label == "block.0.linear … block.7.linear (8 layers)"
 
     def test_a_run_that_begins_with_nothing_is_measured_from_its_first_signal(self, make):
-        rms = make.geometric(0.1, 12)
+        rms = make.geometric(0.2, 12)
         rms[:, 0] = 0.0
         found = only(make.judge(make.evidences(make.chain(12), rms)), "IP101")
-        assert "over 11 layers (0.10 → " in found.message
-        assert "first below 1e-3: block.5.linear" in found.label
+        assert "over 11 layers (0.20 → " in found.message
+        assert "first below 1e-3: block.6.linear" in found.label
 
     def test_an_underflow_belongs_to_the_drift_before_it(self, make):
         rms = make.geometric(1e-5, 12)

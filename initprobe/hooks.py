@@ -151,6 +151,9 @@ def watching(model: nn.Module, on_visit: Callable[[Visit], None]) -> Iterator[Wa
             else:
                 stack.callback(module.register_forward_hook(watch.leave).remove)
         yield watch
+        for path, module in model.named_modules():
+            if id(module) not in watch.paths:
+                watch.unseen[path] = "the forward builds it itself, anew in every pass"
 
 
 @contextmanager

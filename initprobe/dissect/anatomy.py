@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
+from torch.nn import UninitializedParameter
 
 from initprobe.dissect.streams import find_streams, skip_of
 from initprobe.dissect.tape import Node, Tape
 from initprobe.dissect.weights import Use, describe_weights, nearest, settle_products
+from initprobe.errors import TargetError
 from initprobe.hooks import Mode, Visit, Watch, tensors_in, undisturbed, watching
 from initprobe.records import Anatomy, Location, Site, SiteKind
 from initprobe.subject import Subject, run_model
@@ -43,9 +45,15 @@ def trace_anatomy(subject: Subject, *, mode: Mode = "train", seed: int = 0) -> T
     """Trace one pass and read the structure off it; the model comes back as it was.
 
     Raises:
-        TargetError: the model's forward failed.
+        TargetError: the model has lazy layers, or its forward failed.
     """
     model = subject.model
+    lazy = [name for name, parameter in model.named_parameters() if isinstance(parameter, UninitializedParameter)]
+    if lazy:
+        raise TargetError(
+            f"{len(lazy)} parameters have no shape yet: {', '.join(lazy[:3])}{' ...' * (len(lazy) > 3)}",
+            hint="lazy layers take their shape from the first forward: call the model once in the factory",
+        )
     samples = subject.inputs.fixed or SAMPLES
     call = subject.call(samples, seed)
     tape = Tape(model)

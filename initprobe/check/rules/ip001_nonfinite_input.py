@@ -56,8 +56,6 @@ def nonfinite_input(case: Case) -> Iterator[Finding]:
         bad = [count for count in counts if isinstance(count, (int, float)) and count > 0]
         if bad:
             yield case.finding(
-                f"input {name!r} holds {wording.count(int(max(bad)), 'value')} that is NaN or infinite"
-                if max(bad) == 1
-                else f"input {name!r} holds {wording.count(int(max(bad)), 'value')} that are NaN or infinite",
+                f"input {name!r} holds {wording.count(int(max(bad)), 'NaN or infinite value')}",
                 measured=f"in {len(bad)} of {wording.count(case.seeds, 'seed')}",
             )

@@ -72,7 +72,7 @@ class TestVanishingForward:
         rms = make.geometric(0.2, 12)
         rms[:, 0] = 0.0
         found = only(make.judge(make.evidences(make.chain(12), rms)), "IP101")
-        assert "over 11 layers (0.20 → " in found.message
+        assert "over 11 layers (0.200 → " in found.message
         assert "first below 1e-3: block.6.linear" in found.label
 
     def test_an_underflow_belongs_to_the_drift_before_it(self, make):
@@ -164,7 +164,7 @@ class TestNonFinite:
         extra = {f"block.{i}.linear": {"nonfinite": 5.0, "backward": {"nonfinite": 5.0}} for i in range(DEPTH)}
         evidences = healthy(make, extra=extra, inputs={"x": {"rms": 1.0, "nonfinite": 7.0}})
         found = only(make.judge(evidences), "IP001")
-        assert found.message == "input 'x' holds 7 values that are NaN or infinite"
+        assert found.message == "input 'x' holds 7 NaN or infinite values"
         assert found.location is None
         assert len(found.notes) == 2
 

@@ -1,0 +1,82 @@
+"""IP303: units that all compute the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from initprobe.check.rules.base import Case, Example, Finding, rule, wording
+from initprobe.records import Site
+
+RANDOM = Example(
+    """
+    version: 1
+    model:
+      input: {shape: [32]}
+      layers:
+        - {type: repeat, times: 4, name: block, layers: [{type: linear, out: 32}, tanh]}
+    init: {default: xavier_normal}
+    """
+)
+ZERO_HEAD = Example(
+    """
+    import torch
+    from torch import nn
+
+    def build():
+        head = nn.Linear(16, 4)
+        nn.init.zeros_(head.weight)
+        nn.init.constant_(head.bias, -2.0)
+        return nn.Sequential(nn.Linear(8, 16), nn.Tanh(), head), torch.randn(32, 8)
+    """,
+    language="python",
+)
+CONSTANT = Example(
+    """
+    import torch
+    from torch import nn
+
+    def build():
+        model = nn.Sequential(nn.Linear(8, 16), nn.Tanh(), nn.Linear(16, 16), nn.Tanh(), nn.Linear(16, 2))
+        for parameter in model.parameters():
+            nn.init.constant_(parameter, 0.1)
+        return model, torch.randn(32, 8)
+    """,
+    language="python",
+)
+
+
+@rule("IP303", "identical-units", "units", "error", "certain", good=(RANDOM, ZERO_HEAD), bad=(CONSTANT,))
+def identical_units(case: Case) -> Iterator[Finding]:
+    """All units of a layer compute exactly the same value.
+
+    What it does:
+        Compares the units of every weighted layer on a few samples and fires when their largest difference is exactly
+        zero in every seed although the layer's values and its weight are not. Neighbouring layers are one finding.
+
+    Why is this bad:
+        Units with the same weights on both sides get the same gradient and stay the same for ever: however wide the
+        layer, it learns as one unit. Breaking this symmetry is the reason why weights are drawn at random.
+
+    Not a problem when:
+        The weight is zero on purpose (a head, a gate, the end of a residual branch): its units part at the first
+        update. A layer with a single unit has nothing to compare.
+
+    Options:
+        check.layer_ignores.
+
+    References:
+        Goodfellow, Bengio & Courville 2016, "Deep Learning", section 8.4.
+    """
+    signals = case.facts.signals
+
+    def identical(site: Site) -> bool:
+        spread, peak = signals.at([site.key], "unit_spread"), signals.at([site.key], "absmax")
+        return bool((spread == 0).all() and (peak > 0).all()) and not signals.is_zero(site.weight)
+
+    for run in case.runs(case.sites("weighted"), identical):
+        where = run[0].key if len(run) == 1 else wording.count(len(run), "layer")
+        yield case.finding(
+            f"all units of {where} compute the same value",
+            sites=[site.key for site in run],
+            measured=f"difference between units exactly 0 in {wording.count(case.seeds, 'seed')}",
+        )

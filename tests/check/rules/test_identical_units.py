@@ -1,0 +1,43 @@
+"""IP303 on records written by hand."""
+
+
+def judged(make, identical, *, zero=(), spread=0.0, start=1.0):
+    chain = make.chain(6)
+    extra = {f"block.{i}.linear": {"unit_spread": spread if i in identical else 0.7} for i in range(6)}
+    rms = make.geometric(1.0, 6, start=start)
+    return make.judge(make.evidences(chain, rms, extra=extra, zero=zero)).findings
+
+
+def test_neighbours_are_one_finding(make):
+    (found,) = judged(make, {1, 2, 3})
+    assert (found.rule.code, found.severity) == ("IP303", "error")
+    assert found.message == "all units of 3 layers compute the same value"
+    assert found.label == "block.1.linear … block.3.linear (3 layers)"
+    assert found.location.line == 11
+    assert found.measured == "difference between units exactly 0 in 5 seeds"
+
+
+def test_layers_apart_are_two(make):
+    first, second = judged(make, {0, 3})
+    assert first.message == "all units of block.0.linear compute the same value"
+    assert second.sites == ("block.3.linear",)
+
+
+def test_the_smallest_difference_breaks_the_symmetry(make):
+    assert judged(make, {1, 2, 3}, spread=1e-30) == ()
+
+
+def test_a_weight_that_is_zero_on_purpose_is_not_accused(make):
+    assert judged(make, {2}, zero=("block.2.linear",)) == ()
+
+
+def test_a_layer_that_puts_out_nothing_is_another_rule_s_business(make):
+    assert "IP303" not in {finding.rule.code for finding in judged(make, set(range(6)), start=0.0)}
+
+
+def test_one_seed_that_differs_is_enough(make):
+    chain = make.chain(6)
+    same = {"block.2.linear": {"unit_spread": 0.0}}
+    evidences = make.evidences(chain, make.geometric(1.0, 6), extra=same)
+    evidences[4] = make.evidence(chain, [1.0] * 6, extra={"block.2.linear": {"unit_spread": 0.1}}, seed=4)
+    assert make.judge(evidences).findings == ()

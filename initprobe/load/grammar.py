@@ -9,6 +9,7 @@ from functools import cache
 from typing import Annotated, Any, Literal, Union
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -27,6 +28,14 @@ from initprobe.records import Severity
 TAG = "is:"
 """What pydantic puts into the place of an error for the member of a union that was chosen begins with this."""
 
+
+def different(numbers: list[int]) -> list[int]:
+    """The numbers, none of which may come twice."""
+    if len(set(numbers)) < len(numbers):
+        raise ValueError("a number comes twice")
+    return numbers
+
+
 Word = Annotated[
     str,
     Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,79}$"),
@@ -34,8 +43,8 @@ Word = Annotated[
 ]
 OptionValue = Annotated[float | int | bool | str | None, Wanted("a number, true, false or text")]
 Seeds = Annotated[
-    Annotated[int, Field(ge=1, le=10_000)] | Annotated[list[Whole], Field(min_length=1)],
-    Wanted("the number of seeds (a whole number from 1 to 10000) or a list of them"),
+    Annotated[int, Field(ge=1, le=10_000)] | Annotated[list[Whole], Field(min_length=1), AfterValidator(different)],
+    Wanted("the number of seeds (from 1 to 10000) or a list of different ones"),
 ]
 SeedCount = Annotated[int, Field(ge=1, le=10_000), Wanted("a whole number from 1 to 10000")]
 BatchSize = Annotated[int, Field(ge=1, le=2**20), Wanted(f"a whole number from 1 to {2**20}")]

@@ -164,11 +164,16 @@ class Incoming:
 class Layer(Section):
     """A layer of the YAML language.
 
-    A subclass declares its options as fields and builds a module from them. Class attribute ``tokens`` says whether it
-    takes token ids; a layer with layers inside it also says how many modules that makes.
+    A subclass declares its options as fields and builds a module from them. A layer with layers inside it also says how
+    many modules that makes.
+
+    Attributes:
+        tokens: whether it takes token ids, too.
+        summary: what it is, for lists: the first line of its docstring.
     """
 
     tokens: ClassVar[bool] = False
+    summary: ClassVar[str] = ""
 
     type: str = Field(description="What the layer is")
     name: LayerName | None = Field(
@@ -237,6 +242,7 @@ def block(name: str, *, aliases: tuple[str, ...] = ()) -> Callable[[LayerType], 
     """Register a layer under the ``type`` it has in YAML."""
 
     def register(layer: LayerType) -> LayerType:
+        layer.summary = (layer.__doc__ or name).strip().splitlines()[0]
         known: Any = Literal[(name, *aliases)]
         fields: dict[str, Any] = {"type": (known, Field(description="What the layer is"))}
         named = create_model(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch.nn import UninitializedParameter
 
+from initprobe.dissect.operations import CHANNELS_LAST_NORMS, NORMS
 from initprobe.dissect.streams import find_streams, skip_of
 from initprobe.dissect.tape import Node, Tape
 from initprobe.dissect.weights import Use, describe_weights, nearest, settle_products
@@ -133,8 +134,8 @@ def _unit_axis(node: Node, uses: Mapping[Node, list[Use]]) -> int | None:
     current: Node | None = node
     while current is not None and node.shape and current.shape[-1:] == node.shape[-1:]:
         axis = next((use.output_axis for use in uses.get(current, []) if use.output_axis is not None), None)
-        if axis is None and current.name.endswith("batch_norm"):
-            axis = 1 - len(current.shape)
+        if axis is None and current.name in NORMS:
+            axis = -1 if current.name in CHANNELS_LAST_NORMS else 1 - len(current.shape)
         if axis is not None:
             # Views may add or fold leading axes; only the last one keeps its place.
             return axis if axis == -1 or len(current.shape) == len(node.shape) else None

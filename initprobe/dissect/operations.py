@@ -74,8 +74,14 @@ NORMS: Mapping[str, tuple[str, ...]] = {
     "torch.batch_norm": ("input", "weight", "bias"),
 }
 
-RECURRENT = {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}
+RECURRENT = {
+    **{"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1},
+    **{"lstm_cell": 4, "gru_cell": 3, "rnn_tanh_cell": 1, "rnn_relu_cell": 1},
+}
 """Gates in the packed weights of torch's fused recurrent functions."""
+
+ATTENTION = f"{_FUNCTIONAL}multi_head_attention_forward"
+"""All projections of ``nn.MultiheadAttention`` in one call, which the modules inside it never see."""
 
 CHANNELS_LAST_NORMS = {f"{_FUNCTIONAL}layer_norm", f"{_FUNCTIONAL}rms_norm", "torch.rms_norm", "torch.layer_norm"}
 

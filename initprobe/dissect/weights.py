@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from initprobe.dissect.operations import EMBEDDINGS, NORMS, PRODUCTS, RECURRENT, bind
+from initprobe.dissect.operations import ATTENTION, EMBEDDINGS, NORMS, PRODUCTS, RECURRENT, bind
 from initprobe.dissect.tape import Node, Operand, Tape
 from initprobe.records import ActivationUse, Location, Role, Weight
 
@@ -58,7 +58,9 @@ def _uses(node: Node) -> Iterator[Use]:
         roles: tuple[tuple[str, Role], ...] = (("weight", "norm"), ("bias", "bias"))
         yield from (Use(node, found.parameter, role) for name, role in roles if (found := operand_of(given.get(name))))
     elif recurrent is not None:
-        yield from _recurrent(node, recurrent)
+        yield from _packed(node, "recurrent", recurrent)
+    elif node.name == ATTENTION:
+        yield from _packed(node, "linear", 1)
     elif node.effect == "sum" and node.signal is not None:
         yield from (Use(node, source.operand.parameter, "bias") for source in node.inputs if source.operand)
 
@@ -105,14 +107,15 @@ def _filter(node: Node, weight: Operand, layout: str, given: Mapping[str, Any]) 
     return Use(node, weight.parameter, "transposed", fan_in, float(shape[1] * kernel), 1, axis)
 
 
-def _recurrent(node: Node, gates: int) -> Iterator[Use]:
+def _packed(node: Node, role: Role, gates: int) -> Iterator[Use]:
+    """The weights of a function that takes several at once; each is (gates x out, in)."""
     for source in node.inputs:
         found = source.operand
         if found is None:
             continue
         if len(found.shape) == 2:
             rows, columns = found.shape
-            yield Use(node, found.parameter, "recurrent", float(columns), rows / gates, 0)
+            yield Use(node, found.parameter, role, float(columns), rows / gates, 0, -1)
         else:
             yield Use(node, found.parameter, "bias")
 

@@ -176,14 +176,21 @@ def initialize(model: nn.Module, scheme: str, *, inputs: tuple[int, ...] | str |
     return initialize_model(model, anatomy, InitRequest(choice), seed)
 
 
-def probe_all(command: str, targets: Sequence[TargetRequest], flags: Flags, listen: Listener) -> Report:
-    """Probe several targets; one that is broken is told in its place and hides no other."""
+def probe_all(
+    command: str,
+    targets: Sequence[TargetRequest],
+    flags: Flags,
+    listen: Listener,
+    failed: Callable[[InitprobeError], None] = lambda _error: None,
+) -> Report:
+    """Probe several targets; one that is broken is told in its place (and to ``failed``) and hides no other."""
     entries = []
     for request in _expanded(targets):
         listen(request.text)
         try:
             entries.append(_probe_one(open_target(request), request, flags, listen))
         except InitprobeError as error:
+            failed(error)
             entries.append(_failed(request, flags, error))
     return Report(command, tuple(entries), describe_environment())
 

@@ -51,8 +51,8 @@ def run(
     outputs = sinks(output)
     probe = _probe(seeds, seed, max_seeds, batch, dtype, device, mode, loss, no_backward, statistics, plots)
     requests = requests_of(targets, sets, inputs, batch_from, paths, allow_code)
-    with tracebacks(traceback), progress(quiet=quiet) as listen:
-        report = _probe_all("run", requests, scheme, probe, {}, listen)
+    with tracebacks(traceback) as failed, progress(quiet=quiet) as listen:
+        report = _probe_all("run", requests, scheme, probe, {}, listen, failed)
         drawn = _draw(report, plots)
     deliver(report, outputs, Style(color, layers, anatomy, quiet), save)
     _name(drawn)
@@ -100,8 +100,8 @@ def check(
     probe = _probe(seeds, seed, max_seeds, batch, dtype, device, mode, loss, no_backward, statistics, plots)
     requests = requests_of(targets, sets, inputs, batch_from, paths, allow_code)
     judging = _judging(select, ignore, fail_on, strict, severities, thresholds)
-    with tracebacks(traceback), progress(quiet=quiet) as listen:
-        report = _probe_all("check", requests, scheme, probe, judging, listen)
+    with tracebacks(traceback) as failed, progress(quiet=quiet) as listen:
+        report = _probe_all("check", requests, scheme, probe, judging, listen, failed)
         drawn = _draw(report, plots)
     deliver(report, outputs, Style(color, layers, quiet=quiet), save)
     _name(drawn)
@@ -281,13 +281,14 @@ def _probe_all(
     probe: Mapping[str, Any],
     judging: Mapping[str, Any],
     listen: Callable[[str], None],
+    failed: Callable[[BaseException], None],
 ) -> Report:
     from initprobe.api import probe_all
     from initprobe.init.choose import parse_scheme
     from initprobe.settings import Flags
 
     flags: Flags = Flags(None if scheme is None else parse_scheme(scheme), probe, judging)
-    return probe_all(command, requests, flags, listen)
+    return probe_all(command, requests, flags, listen, failed)
 
 
 def _draw(report: Report, directory: Path | None) -> tuple[Path, ...]:

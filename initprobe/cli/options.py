@@ -11,9 +11,7 @@ MODEL, INIT, SAMPLING, JUDGING, OUTPUT = "Model", "Init", "Sampling", "Judging",
 
 Targets = Annotated[
     list[str],
-    typer.Argument(
-        metavar="TARGET", help="FILE.yaml, DIR, FILE.py:ATTR or pkg.mod:ATTR(call), - for standard input."
-    ),
+    typer.Argument(metavar="TARGET", help="FILE.yaml, DIR, FILE.py:ATTR or pkg.mod:ATTR(call), - for standard input."),
 ]
 Sets = Annotated[
     list[str],

@@ -181,11 +181,18 @@ def progress(*, quiet: int) -> Iterator[Callable[[str], None]]:
 
 
 @contextmanager
-def tracebacks(shown: Literal["short", "full"]) -> Iterator[None]:
-    """Print the whole traceback of whatever goes wrong, where ``--traceback full`` asks for it."""
-    try:
-        yield
-    except Exception:
+def tracebacks(shown: Literal["short", "full"]) -> Iterator[Callable[[BaseException], None]]:
+    """Print the whole traceback of whatever goes wrong, where ``--traceback full`` asks for it.
+
+    Yields what does so, for errors that do not end the command.
+    """
+
+    def show(error: BaseException) -> None:
         if shown == "full":
-            tell(traceback.format_exc())
+            tell("".join(traceback.format_exception(error)))
+
+    try:
+        yield show
+    except Exception as error:
+        show(error)
         raise

@@ -1,0 +1,127 @@
+"""Standard output holds what was asked for and nothing else; files are whole or not there; equal runs, equal bytes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from initprobe.report.formats.base import FORMATS
+
+
+def test_the_users_prints_do_not_reach_standard_output(initprobe):
+    ran = initprobe("run", "models.py:talks", "-o", "json")
+    json.loads(ran.out)
+    assert "hello from the factory" in ran.err
+    assert "hello from forward" in ran.err
+
+
+def test_several_outputs_of_one_run(initprobe, folder):
+    ran = initprobe(
+        "check", "models.py:vanishing", "-o", "concise", "-o", "json=r.json", "-o", "csv=r.csv", "--save", "s.json"
+    )
+    assert "IP201" in ran.out
+    assert json.loads((folder / "r.json").read_text())["schema"] == "initprobe/result/v1"
+    assert (folder / "s.json").read_bytes() == (folder / "r.json").read_bytes()
+    assert (folder / "r.csv").read_text().count("\n") > 2
+
+
+@pytest.mark.parametrize("name", sorted(FORMATS))
+def test_two_runs_give_identical_bytes(initprobe, name):
+    first, second = (initprobe("run", "tiny.yaml", "-o", name).out for _ in range(2))
+    assert first == second
+    assert first
+
+
+def test_plots_are_drawn_and_named_and_identical(initprobe, folder):
+    ran = initprobe("run", "tiny.yaml", "--plots", "a")
+    initprobe("run", "tiny.yaml", "--plots", "b")
+    names = sorted(path.name for path in (folder / "a").iterdir())
+    assert {"signal.png", "signal.svg"} <= set(names)
+    for name in names:
+        assert f"a{os.sep}{name}" in ran.err
+        assert (folder / "a" / name).read_bytes() == (folder / "b" / name).read_bytes()
+
+
+def test_piped_output_keeps_every_name_and_has_no_escape(initprobe):
+    ran = initprobe("run", "tiny.yaml", "--layers", "all")
+    for layer in range(8):
+        assert f"block.{layer}.linear" in ran.out
+    assert "\x1b" not in ran.out
+    assert "…\n" not in ran.out
+
+
+def test_an_ascii_terminal_gets_ascii(folder):
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "NO_COLOR": "1"}
+    ended = subprocess.run(
+        [sys.executable, "-m", "initprobe", "run", "tiny.yaml"],
+        cwd=folder,
+        env=environment,
+        check=False,
+        capture_output=True,
+    )
+    assert ended.returncode == 0, ended.stderr
+    ended.stdout.decode("ascii")
+
+
+def test_an_unwritable_place_is_one_clear_message(initprobe):
+    ran = initprobe("run", "tiny.yaml", "-o", "json=no/such/folder/r.json")
+    assert ran.code == 2
+    assert "no/such/folder" in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_ctrl_c_ends_with_130_and_leaves_no_partial_file(folder):
+    (folder / "slow.py").write_text(
+        "import time, torch\nfrom torch import nn\n\n\ndef build():\n    print('ready', flush=True)\n    time.sleep(60)\n"
+    )
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "initprobe",
+            "run",
+            "slow.py:build",
+            "--input",
+            "8",
+            "-o",
+            "json=r.json",
+            "--save",
+            "s.json",
+        ],
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    for line in process.stderr:
+        if "ready" in line:
+            break
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 130
+    process.stderr.close()
+    assert sorted(path.name for path in folder.iterdir() if path.name != "__pycache__") == [
+        "models.py",
+        "slow.py",
+        "tiny.yaml",
+    ]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["run", "--help"], ["ls", "rules"], ["explain", "he"], ["explain", "IP101"]]
+)
+def test_help_and_reference_load_neither_torch_nor_matplotlib(arguments):
+    code = (
+        "import sys\nfrom initprobe.__main__ import run\n"
+        f"run({arguments!r})\nassert not {{'torch', 'matplotlib'}} & set(sys.modules), 'heavy'"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_importing_the_package_is_light():
+    code = "import sys, initprobe\nassert not {'torch', 'matplotlib', 'pydantic', 'numpy'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

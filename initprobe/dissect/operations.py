@@ -75,8 +75,14 @@ NORMS: Mapping[str, tuple[str, ...]] = {
 }
 
 RECURRENT = {
-    **{"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1},
-    **{"lstm_cell": 4, "gru_cell": 3, "rnn_tanh_cell": 1, "rnn_relu_cell": 1},
+    "lstm": 4,
+    "gru": 3,
+    "rnn_tanh": 1,
+    "rnn_relu": 1,
+    "lstm_cell": 4,
+    "gru_cell": 3,
+    "rnn_tanh_cell": 1,
+    "rnn_relu_cell": 1,
 }
 """Gates in the packed weights of torch's fused recurrent functions."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -26,13 +26,19 @@ class Operand:
 
     Attributes:
         parameter: its name.
-        axes: which axis of the parameter each axis of the operand is.
+        full: its own shape.
         shape: shape of the operand.
+        axes: which axis of the parameter each axis of the operand is, None where they do not correspond.
     """
 
     parameter: str
-    axes: tuple[int, ...]
+    full: tuple[int, ...]
     shape: tuple[int, ...]
+    axes: tuple[int, ...] | None
+
+    def axis(self, place: int) -> int | None:
+        """The axis of the parameter that the operand has at ``place``."""
+        return None if self.axes is None else self.axes[place]
 
 
 @dataclass(eq=False, slots=True)
@@ -94,9 +100,8 @@ class Tape(TorchFunctionMode):
         self._held: list[torch.Tensor] = []
         for name, parameter in model.named_parameters():
             shape = _shape(parameter)
-            self._bind(
-                parameter, self._new("parameter", shape=shape, operand=Operand(name, tuple(range(len(shape))), shape))
-            )
+            whole = Operand(name, shape, shape, tuple(range(len(shape))))
+            self._bind(parameter, self._new("parameter", shape=shape, operand=whole))
 
     def add_input(self, tensor: torch.Tensor) -> None:
         """Declare a tensor as the model's input."""
@@ -171,41 +176,45 @@ class Tape(TorchFunctionMode):
 
 def operand(node: Node) -> Operand | None:
     """The parameter behind a value, followed through views and through functions of parameters alone."""
-    if not node.inputs:
-        return None
     if node.effect == "view":
         source = node.inputs[0].operand
-        if source is None:
+        # Spread over the samples, a parameter (a class token, a learned query) becomes a signal.
+        if source is None or math.prod(source.shape) != math.prod(node.shape):
             return None
-        axes = _permuted(node, source)
-        return None if axes is None else Operand(source.parameter, axes, node.shape)
+        return replace(source, shape=node.shape, axes=_permuted(node, source))
     behind = [source.operand for source in node.inputs if source.name != "constant"]
     made_of_parameters = [found for found in behind if found is not None]
-    if not behind or len(made_of_parameters) != len(behind):
+    if not behind or len(made_of_parameters) != len(behind) or node.effect == "embedding":
         return None
     # A reparametrized weight (weight norm, spectral norm) stands for the parameter of its own shape.
-    alike = [found for found in made_of_parameters if len(found.shape) == len(node.shape)]
-    best = max(alike, key=lambda found: math.prod(found.shape), default=None)
-    return None if best is None else Operand(best.parameter, best.axes, node.shape)
+    best = max(made_of_parameters, key=lambda found: (len(found.shape) == len(node.shape), math.prod(found.shape)))
+    return replace(best, shape=node.shape, axes=best.axes if len(best.shape) == len(node.shape) else None)
 
 
 def _permuted(node: Node, source: Operand) -> tuple[int, ...] | None:
     short = node.name.removeprefix("torch.Tensor.").removeprefix("torch.")
-    rank = len(source.shape)
     if short not in _TRANSPOSING:
-        return source.axes if node.shape == source.shape else None
-    if short in {"t", "T.__get__", "mT.__get__"}:
-        return (*source.axes[:-2], source.axes[-1], source.axes[-2]) if rank >= 2 else source.axes
+        if node.shape == source.shape:
+            return source.axes
+        return tuple(range(len(node.shape))) if node.shape == source.full else None
+    order = _order(node, short, len(source.shape))
+    return None if source.axes is None or order is None else tuple(source.axes[n] for n in order)
+
+
+def _order(node: Node, short: str, rank: int) -> list[int] | None:
+    """Which axis of its input each axis of a transposed value is."""
     numbers = [value for value in (*node.args[1:], *node.kwargs.values()) if not isinstance(value, Node)]
-    flat = [n for value in numbers for n in (value if isinstance(value, tuple) else (value,))]
-    if short == "permute" and len(flat) == rank:
-        return tuple(source.axes[int(n)] for n in flat)
-    if short in {"transpose", "swapaxes"} and len(flat) == 2:
-        axes = list(source.axes)
-        first, second = int(flat[0]), int(flat[1])
-        axes[first], axes[second] = axes[second], axes[first]
-        return tuple(axes)
-    return None
+    flat = [int(n) for value in numbers for n in (value if isinstance(value, tuple) else (value,))]
+    if short == "permute":
+        return flat if len(flat) == rank else None
+    if short in {"t", "T.__get__", "mT.__get__"}:
+        flat = [rank - 2, rank - 1]
+    if short == "movedim" or len(flat) != 2:
+        return None
+    order = list(range(rank))
+    if rank > 1:
+        order[flat[0]], order[flat[1]] = order[flat[1]], order[flat[0]]
+    return order
 
 
 def _shape(tensor: torch.Tensor) -> tuple[int, ...]:

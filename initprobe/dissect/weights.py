@@ -52,7 +52,7 @@ def _uses(node: Node) -> Iterator[Use]:
         weight = operand_of(bind(EMBEDDINGS[node.name], node.args, node.kwargs).get("weight"))
         if weight is not None and len(weight.shape) == 2:
             # A lookup is a product with a one-hot input: one value is summed over.
-            yield Use(node, weight.parameter, "embedding", 1.0, float(weight.shape[1]), weight.axes[1], -1)
+            yield Use(node, weight.parameter, "embedding", 1.0, float(weight.shape[1]), weight.axis(1), -1)
     elif node.name in NORMS:
         given = bind(NORMS[node.name], node.args, node.kwargs)
         roles: tuple[tuple[str, Role], ...] = (("weight", "norm"), ("bias", "bias"))
@@ -63,6 +63,19 @@ def _uses(node: Node) -> Iterator[Use]:
         yield from _packed(node, "linear", 1)
     elif node.effect == "sum" and node.signal is not None:
         yield from (Use(node, source.operand.parameter, "bias") for source in node.inputs if source.operand)
+    elif node.operand is not None:
+        yield from (Use(node, parameter, "other") for parameter in _lengths(node, node.operand))
+
+
+def _lengths(node: Node, made: Operand) -> Iterator[str]:
+    """The parameters that only scale the weight which a node makes: its lengths, in weight normalization."""
+    for source in node.inputs:
+        found = source.operand
+        if found is None or found.parameter == made.parameter or len(found.shape) != len(node.shape):
+            continue
+        extents = zip(found.shape, node.shape, strict=True)
+        if found.shape != node.shape and all(own in {1, whole} for own, whole in extents):
+            yield found.parameter
 
 
 def _product(node: Node) -> Iterator[Use]:
@@ -71,6 +84,8 @@ def _product(node: Node) -> Iterator[Use]:
     given = bind(product.operands, node.args, node.kwargs)
     weight, left = operand_of(given.get("weight")), operand_of(given.get("input"))
     if product.layout == "in,out":
+        if node.operand is not None:
+            return  # a weight made of others (an orthogonal one, a low-rank one): no signal in it
         if weight is not None and len(weight.shape) >= 2:
             use = _matrix(node, weight, into=-2, out=-1)
         elif left is not None and len(left.shape) >= 2:
@@ -87,13 +102,13 @@ def _product(node: Node) -> Iterator[Use]:
 
 def _matrix(node: Node, weight: Operand, *, into: int, out: int) -> Use:
     fan_in, fan_out = float(weight.shape[into]), float(weight.shape[out])
-    return Use(node, weight.parameter, "linear", fan_in, fan_out, weight.axes[out], out)
+    return Use(node, weight.parameter, "linear", fan_in, fan_out, weight.axis(out), out)
 
 
 def _filter(node: Node, weight: Operand, layout: str, given: Mapping[str, Any]) -> Use | None:
     shape = weight.shape
     if layout == "out,in":
-        axis, fans = (0, (shape[1], shape[0])) if len(shape) == 2 else (None, (shape[-1], 1))
+        axis, fans = (weight.axis(0), (shape[1], shape[0])) if len(shape) == 2 else (None, (shape[-1], 1))
         return Use(node, weight.parameter, "linear", float(fans[0]), float(fans[1]), axis, -1)
     kernel, groups = math.prod(shape[2:]), int(given.get("groups", 1) or 1)
     stride = given.get("stride", 1)
@@ -101,10 +116,10 @@ def _filter(node: Node, weight: Operand, layout: str, given: Mapping[str, Any]) 
     axis = 1 - len(shape)
     if layout == "conv":  # weight: (out, in / groups, kernel ...)
         fan_out = shape[0] / groups * kernel / steps
-        return Use(node, weight.parameter, "conv", float(shape[1] * kernel), fan_out, 0, axis)
+        return Use(node, weight.parameter, "conv", float(shape[1] * kernel), fan_out, weight.axis(0), axis)
     # A transposed convolution: weight (in, out / groups, kernel ...); each output sees every stride-th tap.
     fan_in = shape[0] / groups * kernel / steps
-    return Use(node, weight.parameter, "transposed", fan_in, float(shape[1] * kernel), 1, axis)
+    return Use(node, weight.parameter, "transposed", fan_in, float(shape[1] * kernel), weight.axis(1), axis)
 
 
 def _packed(node: Node, role: Role, gates: int) -> Iterator[Use]:
@@ -125,6 +140,10 @@ def operand_of(value: object) -> Operand | None:
     return value.operand if isinstance(value, Node) else None
 
 
+_MINOR = ("bias", "other")
+"""Roles that a parameter has beside a greater one elsewhere."""
+
+
 def describe_weights(
     model: nn.Module, uses: Mapping[Node, list[Use]], locations: Mapping[str, Location]
 ) -> tuple[Weight, ...]:
@@ -132,7 +151,8 @@ def describe_weights(
     first: dict[str, Use] = {}
     for found in uses.values():
         for use in found:
-            if use.parameter not in first or (first[use.parameter].role == "bias" and use.role != "bias"):
+            known = first.get(use.parameter)
+            if known is None or (known.role in _MINOR and use.role not in _MINOR):
                 first[use.parameter] = use
     names: dict[int, list[str]] = {}
     for name, parameter in model.named_parameters(remove_duplicate=False):
@@ -142,7 +162,7 @@ def describe_weights(
         module_path = name.rpartition(".")[0]
         module = model.get_submodule(module_path)
         met = first.get(name)
-        known = {
+        attributes = {
             "name": name,
             "module": module_path,
             "module_type": type(module).__name__,
@@ -151,7 +171,7 @@ def describe_weights(
             "aliases": tuple(other for other in names[id(parameter)] if other != name),
             "location": nearest(locations, module_path),
         }
-        weights.append(_from_shape(known, module) if met is None else _from_use(known, met))
+        weights.append(_from_shape(attributes, module) if met is None else _from_use(attributes, met))
     return tuple(weights)
 
 

@@ -87,11 +87,11 @@ def _anatomy(
     ]
     joined = _show_joins(tape, shown)
     sites = [replace(site, kind="join") if site.key in joined else site for site in sites]
-    weighted = [node for node in tape.nodes if node.effect == "weighted"]
+    outputs = [node for visit, node in visits if visit.module is subject.model]
     return Anatomy(
         weights=describe_weights(subject.model, uses, subject.locations),
         sites=tuple(sites),
-        streams=find_streams(tape.nodes, weighted, shown),
+        streams=find_streams(tape.nodes, outputs, shown),
         modules=len(watch.leaves),
         uncalled=watch.uncalled(),
     )

@@ -11,22 +11,24 @@ from initprobe.records import Stream
 _LINKS = ("view", "pass", "activation", "scale")
 
 
-def find_streams(nodes: list[Node], weighted: list[Node], keys: Mapping[Node, str]) -> tuple[Stream, ...]:
+def find_streams(nodes: list[Node], outputs: list[Node], keys: Mapping[Node, str]) -> tuple[Stream, ...]:
     """All runs of two or more sites.
 
     Args:
         nodes: the tape's nodes, in order.
-        weighted: those that multiply with a weight (embeddings are not among them).
+        outputs: those that the model puts out.
         keys: the site that shows each node's value; nodes that no module put out have none.
     """
-    last = weighted[-1] if weighted else None
+    weighted = [node for node in nodes if node.effect == "weighted"]  # embeddings are not among them
+    heads = {_weighted_at(output) for output in outputs}
     streams = [
-        Stream("pre-activation", tuple(keys[node] for node in chain if node in keys), ends_model=chain[-1] is last)
-        for chain in _chains(weighted, {node: _weighted_before(node) for node in weighted})
+        Stream("pre-activation", tuple(keys[node] for node in chain if node in keys), ends_model=chain[-1] in heads)
+        for chain in _chains(weighted, {node: _weighted_at(node.signal) for node in weighted})
     ]
     joins = {node: skip_of(node) for node in nodes if node.effect == "sum"}
     residual = [node for node, skip in joins.items() if skip is not None]
-    before = {node: _join_before(joins[node], set(residual)) for node in residual}
+    known = set(residual)
+    before = {node: _join_before(joins[node], known) for node in residual}
     streams += [
         Stream("residual", tuple(keys[node] for node in chain if node in keys)) for chain in _chains(residual, before)
     ]
@@ -48,9 +50,8 @@ def _chains(nodes: list[Node], before: Mapping[Node, Node | None]) -> list[list[
     return chains
 
 
-def _weighted_before(node: Node) -> Node | None:
-    """The weight operation whose output, through activations, pooling and a bias, is this one's input."""
-    source = node.signal
+def _weighted_at(source: Node | None) -> Node | None:
+    """The weight operation whose output, through activations, pooling and a bias, is this value."""
     while source is not None and source.effect != "weighted":
         shifted = source.effect == "sum" and sum(part.operand is None for part in source.inputs) == 1
         if not shifted and source.effect not in _LINKS:

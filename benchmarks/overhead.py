@@ -131,7 +131,10 @@ def main() -> None:
         for variant, values in ratios.items():
             memory = "" if options.no_memory else f"{peak(name, variant) / bare:7.2f}"
             spread = f"{min(values):.2f}-{max(values):.2f}"
-            print(f"{name:14} {variant:26} {seconds:8.3f} {statistics.median(values):6.2f}  {spread:>11}  {memory}", flush=True)
+            print(
+                f"{name:14} {variant:26} {seconds:8.3f} {statistics.median(values):6.2f}  {spread:>11}  {memory}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

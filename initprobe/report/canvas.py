@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 _EVERY_NAME = 14
 """Up to this many sites each one has its name under the axis; beyond, groups have."""
 
-_CHARACTER = 0.0115
-"""Width of a character under the axis, as a part of the axis."""
+_CHARACTER = 0.075
+"""Width of a character under the axis, in inches."""
 
-_TICK = 0.055
-"""Room that a number under the axis needs, as a part of the axis."""
+_TICK = 0.34
+"""Room that a number under the axis needs, in inches."""
 
 _LEGEND = 118
 """Characters that fit under the figure, beside nine for each sample and its margin."""
@@ -110,32 +110,32 @@ def depth_axis(axes: Axes, keys: Sequence[str]) -> None:
         names = [axis_label(key) for key in keys]
         axes.set_xticks(range(len(keys)), names, rotation=35, ha="right", rotation_mode="anchor")
         return
-    groups = site_groups(keys)
-    ticks = [tick for group in groups for tick in _ticks(group, len(keys))]
+    groups, per_site = site_groups(keys), axes.bbox.width / axes.figure.dpi / len(keys)
+    ticks = [tick for group in groups for tick in _ticks(group, per_site)]
     axes.set_xticks([place for _, place in ticks], [str(index) for index, _ in ticks])
     transform = axes.get_xaxis_transform()
-    for group, level in _levels(groups, len(keys)):
+    for group, level in _levels(groups, per_site):
         y = -0.13 - 0.1 * level
         ends = (group.first - 0.35, group.last + 0.35)
         axes.plot(ends, (y, y), transform=transform, color=FAINT, lw=0.9, clip_on=False)
         axes.text(sum(ends) / 2, y - 0.015, group.label, transform=transform, ha="center", va="top")
 
 
-def _ticks(group: Group, total: int) -> list[tuple[int, int]]:
+def _ticks(group: Group, per_site: float) -> list[tuple[int, int]]:
     """Round indices within a group, as many as find room side by side: index and place of each."""
-    room = (group.last - group.first + 1) / total / _TICK
+    room = (group.last - group.first + 1) * per_site / _TICK
     if room < 1:
         return []
     step = next(step for step in _STEPS if len(group.starts) / step <= room)
     return [(index, place) for index, place in group.starts if index % step == 0]
 
 
-def _levels(groups: Sequence[Group], total: int) -> list[tuple[Group, int]]:
+def _levels(groups: Sequence[Group], per_site: float) -> list[tuple[Group, int]]:
     """The groups whose labels find room, each with the line (0 or 1) that it stands on; large groups come first."""
     taken: tuple[list[tuple[float, float]], ...] = ([], [])
     placed = []
     for group in sorted(groups, key=lambda group: group.first - group.last):
-        middle = ((group.first + group.last) / 2 + 0.5) / total
+        middle = (group.first + group.last) / 2 * per_site
         half = (len(group.label) + 1) * _CHARACTER / 2
         for level, spans in enumerate(taken):
             if all(middle + half < left or right < middle - half for left, right in spans):

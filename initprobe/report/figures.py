@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 _WITHOUT_TIME: dict[str, dict[str, Any]] = {
     "png": {"Software": None},
     "svg": {"Date": None, "Creator": None},
-    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
 """Metadata that would make two equal pictures differ."""
 

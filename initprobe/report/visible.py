@@ -39,8 +39,8 @@ def markdown_cell(text: str) -> str:
     """Visible text for a cell of a GitHub table: no markup, no HTML, no mention, no link."""
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     escaped = re.sub(r"([\\`*_\[\]|~$])", r"\\\1", escaped)
-    # an empty comment keeps GitHub from reading a mention, an issue or an address
-    return re.sub(r"@|#(?=\d)|:(?=//)|(?<=www)\.", r"\g<0><!-- -->", escaped)
+    # an empty comment keeps GitHub from reading a mention, an issue, an address or an emoji
+    return re.sub(r"@|#(?=\d)|:(?=//|[a-z][\w+-]*:)|(?<=www)\.", r"\g<0><!-- -->", escaped)
 
 
 def csv_text(text: str) -> str:

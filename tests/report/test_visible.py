@@ -83,6 +83,8 @@ def test_a_markdown_cell_mentions_nobody():
     assert "@user" not in cell
     assert "#12" not in cell
     assert "://" not in cell
+    assert ":smile:" not in markdown_cell(":smile:")
+    assert markdown_cell("net.yaml:15:11: x") == "net.yaml:15:11: x"
     assert "www." not in cell.replace("www.<!-- -->", "")
 
 

@@ -14,9 +14,6 @@ from initprobe.check.interval import estimate
 from initprobe.check.signals import Array, Direction, Mask, Signals
 from initprobe.records import Anatomy, Estimate, Gain, Segment, Site, Stream
 
-MACHINE_EPSILON = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}
-"""Distance from 1 to the next number, by dtype."""
-
 NOTHING = Estimate(math.nan, math.nan, math.nan)
 ZERO = Estimate(0.0, 0.0, 0.0)
 
@@ -159,14 +156,9 @@ class _StreamFit:
         """
         keys = [site.key for site in run]
         distance, rms = self.signals.at(keys, "pair_distance"), self.signals.rms(keys, "forward")
-        resolved = (np.isfinite(rms) & (distance > 4.0 * self.epsilon(keys) * rms)).all(axis=0)
+        resolved = (np.isfinite(rms) & (distance > 4.0 * self.signals.epsilon(keys) * rms)).all(axis=0)
         until = len(keys) if resolved.all() else int(resolved.argmin())
         return self.walk(run, distance, resolved & (np.arange(len(keys)) < until))
-
-    def epsilon(self, keys: Sequence[str]) -> float:
-        """The coarsest rounding along a run."""
-        dtypes = {sites[key].dtype for sites in self.signals.sites for key in keys if key in sites}
-        return max((MACHINE_EPSILON.get(dtype, 0.0) for dtype in dtypes), default=0.0)
 
     def collapses(self, pair: Walk, layers: int) -> bool:
         """Whether the distance between inputs falls beyond the error limit, carried on over that many layers."""

@@ -15,6 +15,9 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Direction = Literal["forward", "backward"]
 
+MACHINE_EPSILON = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}
+"""Distance from 1 to the next number, by dtype."""
+
 
 @dataclass(frozen=True, slots=True)
 class Signals:
@@ -46,6 +49,11 @@ class Signals:
         rms = self.at(keys, "rms", direction)
         rms[self.at(keys, "nonfinite", direction) > 0] = np.inf
         return rms
+
+    def epsilon(self, keys: Sequence[str]) -> float:
+        """The coarsest rounding among some sites, relative to their values."""
+        dtypes = {sites[key].dtype for sites in self.sites for key in keys if key in sites}
+        return max((MACHINE_EPSILON.get(dtype, 0.0) for dtype in dtypes), default=0.0)
 
     def gradient(self, parameter: str, statistic: str) -> Array:
         """A statistic of one parameter's gradient, shape (seeds,); nan where it was not measured."""

@@ -37,6 +37,7 @@ class Visit:
         module: the module.
         tensor: its output, as it is now: later in-place operations may overwrite it.
         alias_of: key of the visit that saw the very same tensor before, or None.
+        args: the positional arguments of the call, likewise.
     """
 
     key: str
@@ -44,6 +45,7 @@ class Visit:
     module: nn.Module
     tensor: torch.Tensor
     alias_of: str | None = None
+    args: tuple[Any, ...] = ()
 
 
 def tensors_in(value: object, *, depth: int = _DEPTH) -> Iterator[tuple[str, torch.Tensor]]:
@@ -104,7 +106,7 @@ class Watch:
         self._on_visit = on_visit
         self._holder: dict[int, tuple[weakref.ref[torch.Tensor], int, str]] = {}
 
-    def leave(self, module: nn.Module, _args: object, output: object) -> None:
+    def leave(self, module: nn.Module, args: tuple[Any, ...], output: object) -> None:
         """The forward hook. It answers None: anything else would replace the output."""
         # Activation checkpointing runs the forward a second time inside the backward pass (pytorch#81296).
         if torch._C._current_graph_task_id() != -1:
@@ -124,7 +126,7 @@ class Watch:
             if reason is not None:
                 self.unseen[key] = reason
                 continue
-            self._on_visit(Visit(key, path, module, tensor, self._same_as(key, tensor)))
+            self._on_visit(Visit(key, path, module, tensor, self._same_as(key, tensor), args))
 
     def _same_as(self, key: str, tensor: torch.Tensor) -> str | None:
         """A container hands out its last child's tensor: the same object in the same version is one value."""

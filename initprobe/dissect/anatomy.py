@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch.nn import UninitializedParameter
 
+from initprobe.dissect.handwritten import settle_handwritten
 from initprobe.dissect.operations import CHANNELS_LAST_NORMS, NORMS
 from initprobe.dissect.streams import find_streams, skip_of
 from initprobe.dissect.tape import Node, Tape
@@ -59,10 +60,16 @@ def trace_anatomy(subject: Subject, *, mode: Mode = "train", seed: int = 0) -> T
     call = subject.call(samples, seed)
     tape = Tape(model)
     visits: list[tuple[Visit, Node]] = []
+
+    def see(visit: Visit) -> None:
+        node = tape.node_of(visit.tensor)
+        settle_handwritten(visit, node, tape)
+        visits.append((visit, node))
+
     with undisturbed(model, mode=mode, seed=seed), torch.no_grad():
         for _, tensor in [*tensors_in(call.args), *tensors_in(call.kwargs)]:
             tape.add_input(tensor)
-        with watching(model, lambda visit: visits.append((visit, tape.node_of(visit.tensor)))) as watch, tape:
+        with watching(model, see) as watch, tape:
             run_model(model, call)
     uses = settle_products(tape)
     _settle_norms(visits)

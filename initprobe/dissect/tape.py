@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -96,6 +97,7 @@ class Tape(TorchFunctionMode):
         super().__init__()
         self.nodes: list[Node] = []
         self.bytes = 0
+        self._recording = True
         self._of: dict[int, Node] = {}
         self._held: list[torch.Tensor] = []
         for name, parameter in model.named_parameters():
@@ -115,6 +117,15 @@ class Tape(TorchFunctionMode):
             self._bind(tensor, node)
         return node
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """What torch does inside is not the model's."""
+        self._recording = False
+        try:
+            yield
+        finally:
+            self._recording = True
+
     def __torch_function__(
         self,
         function: Callable[..., Any],
@@ -125,6 +136,8 @@ class Tape(TorchFunctionMode):
         """Run the function, then write down what it made and from what."""
         kwargs = kwargs or {}
         output = function(*args, **kwargs)
+        if not self._recording:
+            return output
         made = list(_tensors(output))
         name = name_of(function)
         if not made and name != "torch.Tensor.__setitem__":

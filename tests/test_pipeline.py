@@ -1,0 +1,71 @@
+"""The loop over seeds, the choice of the batch, and what a probe leaves behind."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+import initprobe as ip
+from initprobe.pipeline import BATCH, affordable_batch, seeds_up_to
+
+
+def deep(depth=20, width=16):
+    layers = [layer for _ in range(depth) for layer in (nn.Linear(width, width), nn.ReLU())]
+    return nn.Sequential(*layers)
+
+
+def test_the_batch_is_the_largest_power_of_two_that_fits():
+    assert affordable_batch(1.0, None) == BATCH
+    assert affordable_batch(1.0, 1e9) == BATCH
+    assert affordable_batch(1e6, 2 * 64 * 1e6) == 64
+    assert affordable_batch(1e6, 2 * 64 * 1e6 - 1) == 32
+    assert affordable_batch(1e12, 1.0) == 2, "two samples at the very least: batch normalization needs them"
+
+
+def test_seeds_go_on_after_the_largest():
+    assert seeds_up_to((0, 1, 2), 2) == [0, 1]
+    assert seeds_up_to((5, 3), 4) == [5, 3, 6, 7]
+
+
+def test_undecided_verdicts_take_more_seeds_up_to_the_limit():
+    few = ip.probe(lambda: deep(50, 8), inputs=(8,), scheme="he", seeds=3, max_seeds=3, batch=8)
+    more = ip.probe(lambda: deep(50, 8), inputs=(8,), scheme="he", seeds=3, max_seeds=8, batch=8)
+    assert len(few.entry.seeds) == 3
+    assert few.entry.seeds == more.entry.seeds[:3]
+    assert len(more.entry.seeds) == 8, "a net of width 8 and depth 50 is far too noisy for three seeds"
+
+
+def test_an_instance_is_one_draw_and_says_so():
+    result = ip.probe(deep(), inputs=(16,), batch=8)
+    assert result.entry.one_draw
+    assert len(result.entry.seeds) == 1
+    assert "one draw" in result.render()
+
+
+def test_a_scheme_makes_many_draws_of_an_instance_and_leaves_it_as_it_was():
+    model = deep()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    result = ip.probe(model, inputs=(16,), scheme="he", seeds=3, max_seeds=3, batch=8)
+    assert not result.entry.one_draw
+    assert len(result.entry.seeds) == 3
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_the_global_generators_are_not_touched():
+    torch.manual_seed(7)
+    expected = torch.randn(4)
+    torch.manual_seed(7)
+    ip.probe(deep, inputs=(16,), scheme="orthogonal", seeds=2, max_seeds=2, batch=8)
+    assert torch.equal(torch.randn(4), expected)
+
+
+def test_a_probe_asks_the_factory_once_per_seed():
+    calls = []
+
+    def build():
+        calls.append(1)
+        return deep(4)
+
+    ip.probe(build, inputs=(16,), seeds=3, max_seeds=3, batch=8)
+    assert len(calls) == 3

@@ -148,18 +148,33 @@ class NothingToProbeError(InitprobeError):
 
 
 def user_trace(error: BaseException) -> str:
-    """The frames of a traceback that are the user's own: not ours, not the import machinery's, not torch's inside."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not _hidden(frame.filename)]
-    # A failure deep inside a library is best explained by the user's line that called it.
-    own = [frame for frame in frames if not _LIBRARY.intersection(Path(frame.filename).parts)]
-    text = "".join(traceback.format_list(own or frames[-1:]))
-    return text + "".join(traceback.format_exception_only(error))
+    """The traceback as text with the user's own frames; causes are told too.
+
+    Ours and the import machinery's are left out. A failure deep inside a library is best explained by the user's line
+    that called it, so a library's frames are shown only where there is no other.
+    """
+    told = traceback.TracebackException.from_exception(error)
+    pending: list[traceback.TracebackException | None] = [told]
+    while pending:
+        part = pending.pop()
+        if part is None:
+            continue
+        frames = [frame for frame in part.stack if not _hidden(frame.filename)]
+        own = [frame for frame in frames if not _LIBRARY.intersection(Path(frame.filename).parts)]
+        part.stack[:] = (own or frames[-1:])[-FRAMES_SHOWN:]
+        pending += [part.__cause__, part.__context__]
+    return visible_lines("".join(told.format()).rstrip("\n"))
+
+
+def visible_lines(text: str) -> str:
+    """The text with control characters other than line breaks and tabs written as escapes."""
+    return "".join(char if char.isprintable() or char in "\n\t" else repr(char)[1:-1] for char in text)
 
 
 def first_line(error: BaseException) -> str:
     """Type and first line of an exception."""
-    text = str(error).strip()
-    return f"{type(error).__name__}: {text.splitlines()[0]}" if text else type(error).__name__
+    lines = str(error).strip().splitlines()
+    return visible_lines(f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__)
 
 
 def raised_here(error: BaseException) -> bool:
@@ -172,9 +187,13 @@ def raised_here(error: BaseException) -> bool:
     return bool(frames) and Path(frames[-1].filename).is_relative_to(_HERE)
 
 
+FRAMES_SHOWN = 20
+"""The innermost frames of a traceback that reach a person: a runaway recursion has a thousand."""
+
 _HERE = Path(__file__).parent
 _LIBRARY = {"site-packages", "dist-packages"}
 
 
 def _hidden(file: str) -> bool:
-    return file.startswith("<frozen") or Path(file).is_relative_to(_HERE)
+    path = Path(file)
+    return file.startswith("<frozen") or path.is_relative_to(_HERE) or path.parent.name == "importlib"

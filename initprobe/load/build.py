@@ -7,14 +7,16 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
-from initprobe.errors import KeyPath, Problem, SpecError
+from initprobe.errors import KeyPath, Problem, SpecError, first_line
 from initprobe.load.blocks.base import BLOCKS, Branch, Incoming, Layer, Misfit, Signal
 from initprobe.load.limits import MAX_MODULES, SMALLEST_BATCH, free_memory, readable
-from initprobe.load.usercode import seeded, summary
+from initprobe.load.usercode import seeded
 from initprobe.records import Location, Spec
 
 LAYERS: KeyPath = ("model", "layers")
@@ -83,7 +85,7 @@ def plan(spec: Spec, layers: Sequence[Layer], signal: Signal, *, memory: int | N
     _check_modules(spec, layers)
     survey = _Survey()
     assembly = _Assembly(spec, survey.make)
-    with seeded(0), torch.device("meta"), torch.no_grad():
+    with seeded(0), torch.device("meta"), _Undrawn(), torch.no_grad():
         output = assembly.sequence(layers, LAYERS, "", signal).signal
     costs = {("model", "input"): _Cost(outputs=math.prod(signal.shape)), **_costs_by_line(assembly, survey)}
     _check_memory(spec, costs, free_memory() if memory is None else memory)
@@ -219,6 +221,16 @@ class _Cost:
         return self.weights + 4 * SMALLEST_BATCH * self.outputs
 
 
+class _Undrawn(TorchFunctionMode):
+    """Skips what constructors draw: there is nothing to write to, and torch would load its compiler to find out."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ARG002
+        kwargs = kwargs or {}
+        if getattr(func, "__name__", "") in ("normal_", "uniform_"):
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
+
+
 class _Survey:
     """Builds and runs every layer on the meta device, once for each shape that reaches it, and notes what it costs."""
 
@@ -303,4 +315,8 @@ def _refused(layer: Layer, signal: Signal, error: Exception, keys: KeyPath) -> t
     """What to say of a layer that torch did not build or feed."""
     if "overflow" in str(error) or isinstance(error, OverflowError):
         return f"{layer.type} has more numbers than can be counted", keys, None
-    return f"{layer.type} does not take an input of shape {signal.shape}", keys, f"torch says: {summary(error)[:160]}"
+    return (
+        f"{layer.type} does not take an input of shape {signal.shape}",
+        keys,
+        f"torch says: {first_line(error)[:160]}",
+    )

@@ -9,16 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from functools import cache
 from pathlib import Path
-from traceback import TracebackException, walk_tb
+from traceback import walk_tb
 
 import numpy as np
 import torch
 
 import initprobe
-from initprobe.errors import InitprobeError, TargetError
-
-FRAMES_SHOWN = 20
-"""The innermost frames of a traceback that reach a person: a runaway recursion has a thousand."""
+from initprobe.errors import InitprobeError, TargetError, first_line, user_trace
 
 _OURS = str(Path(initprobe.__file__).parent)
 _LIBRARIES = (_OURS, str(Path(torch.__file__).parent), sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))
@@ -44,7 +41,7 @@ def running(doing: str) -> Iterator[None]:
     except SystemExit as error:
         raise TargetError(f"{doing} called sys.exit({error.code!r})", trace=user_trace(error)) from error
     except Exception as error:
-        raise TargetError(f"{doing} raised {summary(error)}", trace=user_trace(error)) from error
+        raise TargetError(f"{doing} raised {first_line(error)}", trace=user_trace(error)) from error
 
 
 @contextmanager
@@ -66,42 +63,15 @@ def seeded(seed: int) -> Iterator[None]:
             torch.cuda.set_rng_state_all(cuda)
 
 
-def summary(error: BaseException) -> str:
-    """The type and the first line of the message, on one line."""
-    lines = str(error).strip().splitlines()
-    return visible(f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__)
-
-
-def user_trace(error: BaseException) -> str:
-    """The traceback as text without initprobe's and importlib's frames; causes are told too."""
-    told = TracebackException.from_exception(error)
-    pending: list[TracebackException | None] = [told]
-    while pending:
-        part = pending.pop()
-        if part is not None:
-            part.stack[:] = [frame for frame in part.stack if not _hidden(frame.filename)][-FRAMES_SHOWN:]
-            pending += [part.__cause__, part.__context__]
-    return visible("".join(told.format()).rstrip("\n"))
-
-
 def raised_by_the_call(error: BaseException) -> bool:
     """Whether no code of the user had begun to run: every frame is one of ours."""
     return all(is_ours(frame.f_code.co_filename) for frame, _ in walk_tb(error.__traceback__))
-
-
-def visible(text: str) -> str:
-    """The text with control characters other than line breaks and tabs written as escapes."""
-    return "".join(char if char.isprintable() or char in "\n\t" else repr(char)[1:-1] for char in text)
 
 
 @cache
 def is_ours(filename: str) -> bool:
     """Whether a source file belongs to initprobe."""
     return Path(filename).is_relative_to(_OURS)
-
-
-def _hidden(filename: str) -> bool:
-    return is_ours(filename) or filename.startswith("<frozen importlib") or Path(filename).parent.name == "importlib"
 
 
 @cache

@@ -11,13 +11,13 @@ from typing import Any
 
 from torch import nn
 
-from initprobe.errors import TargetError, UsageError
+from initprobe.errors import TargetError, UsageError, visible_lines
 from initprobe.load.construction import Construction, class_locations, definition
 from initprobe.load.importing import find_object, importable, roots_of
 from initprobe.load.inputs import GivenInputs, as_call
 from initprobe.load.reference import Reference, parse_reference
 from initprobe.load.sources.base import Opener, Source, Target, placed, requested_inputs, resolved_inputs, source
-from initprobe.load.usercode import raised_by_the_call, running, seeded, visible
+from initprobe.load.usercode import raised_by_the_call, running, seeded
 from initprobe.records import Location, ProbeRequest, TargetRequest
 from initprobe.subject import Inputs, Loss, Subject
 
@@ -76,9 +76,9 @@ class FactoryTarget:
         return True
 
     def _wrong_arguments(self, cause: TypeError) -> TargetError:
-        place = f"  {self.defined}  {visible(self.defined.text.strip())}" if self.defined else ""
+        place = f"  {self.defined}  {visible_lines(self.defined.text.strip())}" if self.defined else ""
         return TargetError(
-            f"could not call {self.label}({_shown(self.args, self.kwargs)}): {visible(str(cause))}",
+            f"could not call {self.label}({_shown(self.args, self.kwargs)}): {visible_lines(str(cause))}",
             trace=place,
             hint=self._completed(),
         )
@@ -92,7 +92,7 @@ class FactoryTarget:
         try:
             bound = signature.bind_partial(*self.args, **self.kwargs)
         except TypeError:
-            return visible(f"it takes {signature}")
+            return visible_lines(f"it takes {signature}")
         named = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
         missing = {
             parameter.name: _example(parameter)
@@ -102,7 +102,7 @@ class FactoryTarget:
             and parameter.kind in named
         }
         if not missing or None in missing.values():
-            return visible(f"it takes {signature}; write a function that builds what is no literal")
+            return visible_lines(f"it takes {signature}; write a function that builds what is no literal")
         return repr(f"{self.label}({_shown(self.args, {**self.kwargs, **missing})})")
 
 

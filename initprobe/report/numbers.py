@@ -29,7 +29,8 @@ def plus_minus(estimate: Estimate) -> str:
     """``0.704 ±0.006``, half of the interval's width behind the sign, or the bare number where there is no interval."""
     if _bare(estimate):
         return _near_one(estimate.mean)
-    return f"{_near_one(estimate.mean)} ±{_near_one((estimate.high - estimate.low) / 2)}"
+    half = (estimate.high - estimate.low) / 2
+    return f"{_near_one(estimate.mean)} ±{f'{half:.1g}' if half < 1e-3 else _near_one(half)}"
 
 
 def count(total: int) -> str:

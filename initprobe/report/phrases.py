@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from initprobe.records import SEVERITIES, Entry, Finding
-from initprobe.report.numbers import count, number, plural, ranges
+from initprobe.report.layers import Fold, fold
+from initprobe.report.numbers import count, plural, ranges
 from initprobe.report.visible import visible
 
 Tone = Literal["plain", "title", "dim", "error", "warning", "info", "pass"]
@@ -113,24 +114,17 @@ def coverage_lines(entry: Entry) -> list[str]:
     lines = [
         f"{coverage.called} of {plural(coverage.modules, 'leaf module')} seen, {plural(coverage.sites, 'call site')}"
     ]
-    lines += _listed("never called", [visible(path) for path in coverage.uncalled])
-    lines += _listed(
-        "not measured", [f"{visible(gap.path) or '(model)'}: {visible(gap.reason)}" for gap in coverage.unseen]
-    )
+    gaps = [visible(gap.reason) for gap in coverage.unseen]
+    lines += _listed("never called", fold(coverage.uncalled, [None] * len(coverage.uncalled)))
+    for reason in dict.fromkeys(gaps):
+        paths = [gap.path for gap, why in zip(coverage.unseen, gaps, strict=True) if why == reason]
+        lines += _listed(f"not measured ({reason})", fold(paths, [None] * len(paths)))
     return lines
 
 
 def notes(entry: Entry) -> list[str]:
     """What a reader must know beside the numbers."""
-    lines = [visible(note, 1000) for note in entry.notes]
-    for segment in entry.segments:
-        if segment.bias_only:
-            where = f" of {visible(segment.label)}" if len(entry.segments) > 1 else ""
-            facts = [f"mean cosine {segment.cosine.mean:.3f}"] if segment.cosine else []
-            facts += [f"distance between inputs ×{number(segment.pair.mean)} per layer"] if segment.pair else []
-            why = f" ({', '.join(facts)})" if facts else ""
-            lines.append(f"the forward signal{where} is only the biases{why}: forward RMS alone looks healthy")
-    return lines
+    return [visible(note, 1000) for note in entry.notes]
 
 
 def check_command(entry: Entry) -> list[str]:
@@ -168,10 +162,7 @@ def _common(texts: Iterable[str]) -> str:
     return distinct.pop() if len(distinct) == 1 else ""
 
 
-def _listed(what: str, items: Sequence[str]) -> list[str]:
-    if not items:
-        return []
-    more = len(items) - _SHOWN
-    return [
-        f"{what}: {', '.join(items[:_SHOWN])}" + (f" and {more} more (the json format names all)" if more > 0 else "")
-    ]
+def _listed(what: str, folds: Sequence[Fold]) -> list[str]:
+    more = len(folds) - _SHOWN
+    names = ", ".join(found.label for found in folds[:_SHOWN])
+    return [f"{what}: {names}" + (f" and {more} more (the json format names all)" if more > 0 else "")] if folds else []

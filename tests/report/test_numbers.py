@@ -49,7 +49,8 @@ def test_intervals():
     assert (interval(single), plus_minus(single)) == ("1.000", "1.000")
     lost = Estimate(math.nan, math.nan, math.nan)
     assert (interval(lost), plus_minus(lost)) == ("nan", "nan")
-    assert plus_minus(Estimate(3e-5, 2e-5, 4e-5)) == "3.0e-05 ±1.0e-05"
+    assert plus_minus(Estimate(3e-5, 2e-5, 4e-5)) == "3.0e-05 ±1e-05"
+    assert plus_minus(Estimate(0.987, 0.9865, 0.9875)) == "0.987 ±0.0005"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from initprobe.records import Entry, Gain
 from initprobe.report.numbers import plus_minus
 from initprobe.report.phrases import row_names, shared_header
 from initprobe.report.streams import Side, gain_of, longest_segment
-from initprobe.report.visible import plot_text
+from initprobe.report.visible import plot_text, visible
 
 _SUBJECTS: dict[Side, str] = {"forward": "Forward: the signal", "backward": "Backward: the gradient"}
 
@@ -18,9 +18,14 @@ def figure_title(entries: Sequence[Entry]) -> str:
     return plot_text(shared_header(entries))
 
 
+def entry_names(entries: Sequence[Entry]) -> list[str]:
+    """What tells the entries apart, short enough for a legend or a title."""
+    return [plot_text(visible(name, 32)) for name in row_names(entries)[1]]
+
+
 def curve_labels(entries: Sequence[Entry]) -> list[str]:
     """What tells the curves apart; a signal that only looks kept says so."""
-    names = [plot_text(name) for name in row_names(entries)[1]]
+    names = entry_names(entries)
     return [name + " (only biases)" * _only_biases(entry) for entry, name in zip(entries, names, strict=True)]
 
 

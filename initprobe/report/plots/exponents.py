@@ -10,7 +10,7 @@ from initprobe.records import Entry, SiteSummary
 from initprobe.report.canvas import depth_axis
 from initprobe.report.depth import drawn_sites
 from initprobe.report.plots.base import plot
-from initprobe.report.story import curve_labels, figure_title
+from initprobe.report.story import entry_names, figure_title
 from initprobe.report.streams import BOTH, Side
 from initprobe.report.style import FAINT, INK
 
@@ -35,6 +35,8 @@ _LIMITS = {
 
 _MARGIN = 2
 _TICKS = 9
+_FAINTEST = 1e-5
+"""Shares below this have the darkest colour; an empty bin has none."""
 
 Counts = list[tuple[float, ...] | None]
 
@@ -54,15 +56,14 @@ def exponents(entries: Sequence[Entry]) -> Figure | None:
     grid = figure.subplots(rows, columns, squeeze=False).reshape(len(entries), len(sides))
     everything = [counts for row in table for counts in row.values()]
     exponent_range = _range(everything)
-    brightest = max(max(_shares(counts)) for panel in everything for counts in panel if counts)
-    for place, name in enumerate(curve_labels(entries)):
+    for place, name in enumerate(entry_names(entries)):
         for axes, side in zip(grid[place], sides, strict=True):
             if side not in table[place]:
                 axes.remove()
                 continue
-            image = _heat(axes, table[place][side], exponent_range, brightest)
+            image = _heat(axes, table[place][side], exponent_range)
             who = side.capitalize() if single else f"{name}, {side}"
-            axes.set_title(f"{who}: {_fitting(table[place][side])} of the values fit float16")
+            axes.set_title(f"{who}: {_fitting(table[place][side])} of the values fit float16", fontsize=8.5)
             axes.set_ylabel("magnitude |x|")
             depth_axis(axes, [summary.site.key for summary in drawn_sites(entries[place])])
     figure.colorbar(image, ax=figure.axes, label="share of a layer's values", aspect=30 * rows, pad=0.02)
@@ -87,8 +88,10 @@ def _range(panels: Sequence[Counts]) -> range:
     return range(max(-126, low), min(127, high) + 1)
 
 
-def _heat(axes: Axes, counts: Counts, exponent_range: range, brightest: float) -> AxesImage:
+def _heat(axes: Axes, counts: Counts, exponent_range: range) -> AxesImage:
     """A column per site; zeros stand apart below, what is not finite apart above."""
+    from matplotlib.colors import LogNorm
+
     nothing, gap = math.nan, max(2, round(len(exponent_range) / 15))
     columns = []
     for each in counts:
@@ -102,8 +105,7 @@ def _heat(axes: Axes, counts: Counts, exponent_range: range, brightest: float) -
         aspect="auto",
         interpolation="nearest",
         cmap="cividis",
-        vmin=0,
-        vmax=brightest,
+        norm=LogNorm(_FAINTEST, 1.0, clip=True),
         extent=(-0.5, len(columns) - 0.5, bottom - 0.5, top + 0.5),
     )
     step = next(step for step in (8, 16, 32) if len(exponent_range) / step <= _TICKS)
@@ -113,6 +115,7 @@ def _heat(axes: Axes, counts: Counts, exponent_range: range, brightest: float) -
     axes.grid(visible=False)
     for limit, meaning in _LIMITS.items():
         if limit in exponent_range:
+            axes.axhline(limit - 0.5, color="white", lw=2, alpha=0.6)
             axes.axhline(limit - 0.5, color=INK, lw=0.8, linestyle=(0, (4, 2)))
             axes.annotate(meaning, (1.01, limit - 0.5), xycoords=axes.get_yaxis_transform(), va="center", fontsize=7)
     return image
@@ -123,12 +126,10 @@ def _fitting(counts: Counts) -> str:
     known = [each for each in counts if each]
     total = sum(map(sum, known))
     fitting = sum(each[0] + sum(each[exponent + _BIAS] for exponent in _FLOAT16) for each in known)
-    return "all" if fitting == total else "none" if fitting == 0 else f"{_percent(fitting / total)} %"
-
-
-def _percent(share: float) -> str:
-    """Never rounded to 0 or 100."""
-    return next(text for digits in range(12) if float(text := f"{100 * share:.{digits}f}") not in {0.0, 100.0})
+    if fitting in {0.0, total}:
+        return "all" if fitting else "none"
+    share = fitting / total
+    return "over 99.9 %" if share > 0.999 else "under 0.1 %" if share < 0.001 else f"{100 * share:.3g} %"
 
 
 def _shares(counts: Sequence[float]) -> list[float]:

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-import numpy as np
-
 from initprobe.records import Estimate
 
 CONFIDENCE = 0.95
@@ -45,11 +43,14 @@ def t_interval(values: Sequence[float], confidence: float) -> Interval:
         raise ValueError("an interval needs a value")
     # Dividing by the largest magnitude keeps the squares of 1e200 finite and those of 1e-200 above zero.
     scale = max(abs(value) for value in values) or 1.0
-    scaled = np.asarray(values, dtype=np.float64) / scale
-    mean = float(scaled.mean()) * scale
-    if len(values) == 1:
+    scaled = [value / scale for value in values]
+    number = len(scaled)
+    middle = math.fsum(scaled) / number
+    mean = middle * scale
+    if number == 1:
         return Interval(mean, mean, mean)
-    half = student_t((1 + confidence) / 2, len(values) - 1) * float(scaled.std(ddof=1)) / math.sqrt(len(values)) * scale
+    deviation = math.sqrt(math.fsum((value - middle) ** 2 for value in scaled) / (number - 1))
+    half = student_t((1 + confidence) / 2, number - 1) * deviation / math.sqrt(number) * scale
     return Interval(mean, mean - half, mean + half)
 
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch.nn import UninitializedParameter
 
 from initprobe.dissect.handwritten import settle_handwritten
 from initprobe.dissect.operations import CHANNELS_LAST_NORMS, NORMS
-from initprobe.dissect.streams import find_streams, skip_of
+from initprobe.dissect.streams import find_joins, find_streams
 from initprobe.dissect.tape import Node, Tape
 from initprobe.dissect.weights import Use, describe_weights, nearest, settle_products
 from initprobe.errors import TargetError
 from initprobe.hooks import Mode, Visit, Watch, tensors_in, undisturbed, watching
-from initprobe.records import Anatomy, Location, Site, SiteKind
+from initprobe.records import Anatomy, Site, SiteKind
 from initprobe.subject import Subject, run_model
 
 SAMPLES = 2
@@ -88,29 +89,30 @@ def _anatomy(
     subject: Subject, tape: Tape, visits: list[tuple[Visit, Node]], uses: Mapping[Node, list[Use]], watch: Watch
 ) -> Anatomy:
     shown: dict[Node, str] = {}
+    axes, place = _unit_axes(tape, uses), partial(nearest, subject.locations)
     sites = [
-        _site(order, visit, node, shown, uses, nearest(subject.locations, visit.path))
+        replace(_site(visit, node, shown, uses, axes.get(node)), order=order, location=place(visit.path))
         for order, (visit, node) in enumerate(visits)
     ]
-    joined = _show_joins(tape, shown)
+    skips = find_joins(tape.nodes)
+    joined = _show_joins(skips, shown)
     sites = [replace(site, kind="join") if site.key in joined else site for site in sites]
     outputs = [node for visit, node in visits if visit.module is subject.model]
     return Anatomy(
         weights=describe_weights(subject.model, uses, subject.locations),
         sites=tuple(sites),
-        streams=find_streams(tape.nodes, outputs, shown),
+        streams=find_streams(tape.nodes, outputs, skips, shown),
         modules=len(watch.leaves),
         uncalled=watch.uncalled(),
     )
 
 
 def _site(
-    order: int,
     visit: Visit,
     node: Node,
     shown: dict[Node, str],
     uses: Mapping[Node, list[Use]],
-    location: Location | None,
+    axis: int | None,
 ) -> Site:
     """The first module that puts a value out shows it; views of it further on are sites of no kind."""
     maker = node.back("view")
@@ -119,43 +121,46 @@ def _site(
     if first:
         shown[maker] = visit.key
         kind = _KINDS.get(maker.effect, "other")
-    axis = _unit_axis(node, uses)
     weight = next((use.parameter for use in uses.get(maker, []) if use.role not in {"bias", "norm"}), None)
     return Site(
         key=visit.key,
         path=visit.path,
-        order=order,
+        order=0,
         module_type=type(visit.module).__name__,
         kind=kind,
-        units=visit.tensor.shape[axis] if axis is not None and visit.tensor.dim() >= -axis else None,
-        unit_axis=axis if axis is not None and visit.tensor.dim() >= -axis else None,
+        units=None if axis is None else node.shape[axis],
+        unit_axis=axis,
         weight=weight if kind in {"weighted", "embedding"} else None,
         activation=maker.activation if first else None,
         alias_of=visit.alias_of,
-        location=location,
     )
 
 
-def _unit_axis(node: Node, uses: Mapping[Node, list[Use]]) -> int | None:
-    """The axis of a value that counts units, carried along from the operation that made them."""
-    current: Node | None = node
-    while current is not None and node.shape and current.shape[-1:] == node.shape[-1:]:
-        axis = next((use.output_axis for use in uses.get(current, []) if use.output_axis is not None), None)
-        if axis is None and current.name in NORMS:
-            axis = -1 if current.name in CHANNELS_LAST_NORMS else 1 - len(current.shape)
-        if axis is not None:
-            # Views may add or fold leading axes; only the last one keeps its place.
-            return axis if axis == -1 or len(current.shape) == len(node.shape) else None
-        current = current.signal
-    return -1 if len(node.shape) == 2 else None
+def _unit_axes(tape: Tape, uses: Mapping[Node, list[Use]]) -> dict[Node, int]:
+    """The axis of every value that counts units, carried along from the operation that made them."""
+    made: dict[Node, tuple[int, int]] = {}
+    axes: dict[Node, int] = {}
+    for node in tape.nodes:
+        rank, source = len(node.shape), node.signal
+        carried = None if source is None or source.shape[-1:] != node.shape[-1:] else made.get(source)
+        own = next((use.output_axis for use in uses.get(node, []) if use.output_axis is not None), None)
+        if own is None and node.name in NORMS:
+            own = -1 if node.name in CHANNELS_LAST_NORMS else 1 - rank
+        if own is not None:
+            made[node] = own, rank
+        elif carried is not None:
+            made[node] = carried
+        axis, made_in = made.get(node, (-1, 2))
+        # Views may add or fold leading axes; only the last one keeps its place.
+        if rank == made_in or (axis == -1 and node in made and rank):
+            axes[node] = axis
+    return axes
 
 
-def _show_joins(tape: Tape, shown: dict[Node, str]) -> set[str]:
+def _show_joins(skips: Mapping[Node, Node], shown: dict[Node, str]) -> set[str]:
     """Let a join be shown by the site that puts it out, or by the activation right behind it."""
     keys = set()
-    for node in tape.nodes:
-        if node.effect != "sum" or skip_of(node) is None:
-            continue
+    for node in skips:
         if node not in shown:
             behind = next((one for one in node.consumers if one.activation is not None and one in shown), None)
             if behind is None:

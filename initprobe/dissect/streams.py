@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Mapping
+from functools import reduce
+from operator import or_
 
 from initprobe.dissect.tape import Node
 from initprobe.records import Stream
@@ -11,12 +13,15 @@ from initprobe.records import Stream
 _LINKS = ("view", "pass", "activation", "scale")
 
 
-def find_streams(nodes: list[Node], outputs: list[Node], keys: Mapping[Node, str]) -> tuple[Stream, ...]:
+def find_streams(
+    nodes: list[Node], outputs: list[Node], skips: Mapping[Node, Node], keys: Mapping[Node, str]
+) -> tuple[Stream, ...]:
     """All runs of two or more sites.
 
     Args:
         nodes: the tape's nodes, in order.
         outputs: those that the model puts out.
+        skips: what ``find_joins`` found.
         keys: the site that shows each node's value; nodes that no module put out have none.
     """
     weighted = [node for node in nodes if node.effect == "weighted"]  # embeddings are not among them
@@ -25,12 +30,10 @@ def find_streams(nodes: list[Node], outputs: list[Node], keys: Mapping[Node, str
         Stream("pre-activation", tuple(keys[node] for node in chain if node in keys), ends_model=chain[-1] in heads)
         for chain in _chains(weighted, {node: _weighted_at(node.signal) for node in weighted})
     ]
-    joins = {node: skip_of(node) for node in nodes if node.effect == "sum"}
-    residual = [node for node, skip in joins.items() if skip is not None]
-    known = set(residual)
-    before = {node: _join_before(joins[node], known) for node in residual}
+    before = {join: _join_before(skip, skips) for join, skip in skips.items()}
     streams += [
-        Stream("residual", tuple(keys[node] for node in chain if node in keys)) for chain in _chains(residual, before)
+        Stream("residual", tuple(keys[node] for node in chain if node in keys))
+        for chain in _chains(list(skips), before)
     ]
     return tuple(stream for stream in streams if len(stream.sites) > 1)
 
@@ -58,6 +61,23 @@ def _weighted_at(source: Node | None) -> Node | None:
             return None
         source = source.signal
     return source
+
+
+def find_joins(nodes: list[Node]) -> dict[Node, Node]:
+    """Every residual join, in order, with its skip path."""
+    origins: dict[Node, int] = {}
+    joins = {}
+    for node in nodes:
+        if node.operand is not None or node.name == "constant":
+            continue
+        sources = [origins.get(source, 0) for source in node.inputs]
+        # One bit for each value that nothing was made into, so that what has nothing in common is seen at once.
+        origins[node] = reduce(or_, sources, 0) or 1 << len(origins)
+        if node.effect == "sum" and len(sources) == 2 and sources[0] & sources[1]:
+            skip = skip_of(node)
+            if skip is not None:
+                joins[node] = skip
+    return joins
 
 
 def skip_of(join: Node) -> Node | None:
@@ -100,9 +120,9 @@ def _nearest_common(left: Node, right: Node) -> Node | None:
     return None
 
 
-def _join_before(skip: Node | None, joins: set[Node]) -> Node | None:
+def _join_before(skip: Node, joins: Mapping[Node, Node]) -> Node | None:
     """The residual join that the skip path comes from."""
-    node = skip
+    node: Node | None = skip
     while node is not None and node not in joins:
         if node.effect not in _LINKS:
             return None

@@ -7,15 +7,14 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import torch
 from torch import nn
-from torch.overrides import TorchFunctionMode
 
 from initprobe.errors import KeyPath, Problem, SpecError, first_line
 from initprobe.load.blocks.base import BLOCKS, Branch, Incoming, Layer, Misfit, Signal
-from initprobe.load.limits import MAX_MODULES, SMALLEST_BATCH, free_memory, readable
+from initprobe.load.limits import MAX_MODULES, free_memory, readable
+from initprobe.load.survey import Cost, Survey, Undrawn
 from initprobe.load.usercode import seeded
 from initprobe.records import Location, Spec
 
@@ -83,11 +82,11 @@ def plan(spec: Spec, layers: Sequence[Layer], signal: Signal, *, memory: int | N
         SpecError: too many modules, a layer that does not fit the one before, or too little memory.
     """
     _check_modules(spec, layers)
-    survey = _Survey()
+    survey = Survey()
     assembly = _Assembly(spec, survey.make)
-    with seeded(0), torch.device("meta"), _Undrawn(), torch.no_grad():
+    with seeded(0), torch.device("meta"), Undrawn(), torch.no_grad():
         output = assembly.sequence(layers, LAYERS, "", signal).signal
-    costs = {("model", "input"): _Cost(outputs=math.prod(signal.shape)), **_costs_by_line(assembly, survey)}
+    costs = {("model", "input"): Cost(outputs=math.prod(signal.shape)), **_costs_by_line(assembly, survey)}
     _check_memory(spec, costs, free_memory() if memory is None else memory)
     return Plan(
         layers=layers,
@@ -204,76 +203,12 @@ class _Assembly:
         return SpecError([Problem(message, keys, hint)], spec=self.spec)
 
 
-@dataclass(frozen=True, slots=True)
-class _Cost:
-    """What a layer takes: scalar parameters, bytes of parameters and buffers, numbers it puts out for one sample."""
-
-    parameters: int = 0
-    weights: int = 0
-    outputs: int = 0
-
-    def __add__(self, other: _Cost) -> _Cost:
-        return _Cost(self.parameters + other.parameters, self.weights + other.weights, self.outputs + other.outputs)
-
-    @property
-    def memory(self) -> int:
-        """Bytes in the smallest batch."""
-        return self.weights + 4 * SMALLEST_BATCH * self.outputs
-
-
-class _Undrawn(TorchFunctionMode):
-    """Skips what constructors draw: there is nothing to write to, and torch would load its compiler to find out."""
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ARG002
-        kwargs = kwargs or {}
-        if getattr(func, "__name__", "") in ("normal_", "uniform_"):
-            return args[0] if args else kwargs["tensor"]
-        return func(*args, **kwargs)
-
-
-class _Survey:
-    """Builds and runs every layer on the meta device, once for each shape that reaches it, and notes what it costs."""
-
-    def __init__(self) -> None:
-        self.seen: dict[tuple[int, Signal], tuple[Branch, _Cost]] = {}
-        self.costs: dict[str, _Cost] = {}
-
-    def make(self, layer: Layer, incoming: Incoming, path: str) -> Branch:
-        key = (id(layer), incoming.signal)
-        if key not in self.seen:
-            before = len(self.costs)
-            built = layer.build(incoming)
-            branch = built if isinstance(built, Branch) else _run(built, incoming.signal)
-            if len(self.costs) > before:
-                self.costs[path] = _cost(branch.module, recurse=False)
-                return branch
-            self.seen[key] = branch, _cost(branch.module) + _Cost(outputs=math.prod(branch.signal.shape))
-        branch, self.costs[path] = self.seen[key]
-        return branch
-
-
-def _run(module: nn.Module, signal: Signal) -> Branch:
-    """What leaves a module on the meta device."""
-    dtype = torch.float32 if signal.vocab is None else torch.int64
-    output = module(torch.empty((SMALLEST_BATCH, *signal.shape), dtype=dtype))
-    if not isinstance(output, torch.Tensor) or output.shape[:1] != (SMALLEST_BATCH,):
-        raise Misfit("does not keep the samples of a batch apart")
-    return Branch(module, Signal(tuple(output.shape[1:]), None if output.is_floating_point() else signal.vocab))
-
-
-def _cost(module: nn.Module, *, recurse: bool = True) -> _Cost:
-    """What the parameters and buffers of a module take; its children's, too, unless they were counted themselves."""
-    parameters = list(module.parameters(recurse))
-    weights = sum(tensor.nbytes for tensor in (*parameters, *module.buffers(recurse)))
-    return _Cost(sum(tensor.numel() for tensor in parameters), weights)
-
-
-def _costs_by_line(assembly: _Assembly, survey: _Survey) -> dict[KeyPath, _Cost]:
+def _costs_by_line(assembly: _Assembly, survey: Survey) -> dict[KeyPath, Cost]:
     """What every layer of the document takes, all its repetitions together."""
-    costs: dict[KeyPath, _Cost] = {}
+    costs: dict[KeyPath, Cost] = {}
     for path, cost in survey.costs.items():
         keys = assembly.keys[path]
-        costs[keys] = costs.get(keys, _Cost()) + cost
+        costs[keys] = costs.get(keys, Cost()) + cost
     return costs
 
 
@@ -298,9 +233,9 @@ def _check_modules(spec: Spec, layers: Iterable[Layer]) -> None:
     raise SpecError([Problem(message, (*LAYERS, index), f"{counts[index]:,} of them are in here")], spec=spec)
 
 
-def _check_memory(spec: Spec, costs: Mapping[KeyPath, _Cost], memory: int | None) -> None:
+def _check_memory(spec: Spec, costs: Mapping[KeyPath, Cost], memory: int | None) -> None:
     """Refuse what does not fit, at the line that takes the most."""
-    total = sum(costs.values(), start=_Cost())
+    total = sum(costs.values(), start=Cost())
     if memory is None or total.memory <= memory:
         return
     heaviest = max(costs, key=lambda keys: costs[keys].memory)

@@ -54,7 +54,7 @@ Names = Annotated[list[Text], Wanted("a list of names")]
 class DrawnInput(Section):
     """Numbers drawn anew for every seed."""
 
-    shape: list[Count] = Field(description="Shape of one sample, without the batch axis")
+    shape: list[Count] = Field(max_length=16, description="Shape of one sample, without the batch axis")
     dist: Literal["normal", "uniform", "tokens"] = Field(
         default="normal", description="Standard normal, uniform in [-1, 1), or token ids"
     )
@@ -235,7 +235,7 @@ class CheckSection(Section):
 class SpecSchema(Section):
     """A spec: a network, how it is initialized, measured and judged."""
 
-    version: Annotated[Literal[1], Wanted("1: no other version of the language is known")] = Field(
+    version: Annotated[Literal[1], Wanted("1", hint="no other version of the language is known")] = Field(
         description="Version of this language: 1"
     )
     name: Annotated[str, Field(min_length=1, max_length=80), Wanted("text of at most 80 characters")] | None = Field(

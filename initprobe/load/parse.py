@@ -153,9 +153,9 @@ class _Reader:
         if event.value == "<<":
             raise self._fatal("merge keys (<<) are not allowed", _start(event), NO_ANCHORS)
         path = (*top.path, event.value)
-        earlier = self.document.key_at.get(path)
-        if earlier is not None:
-            self._problem(f"{event.value[:60]!r} is given twice, first in line {earlier.line}", path, on_key=True)
+        if event.value in top.values:
+            first = self.document.key_at[path].line
+            self._problem(f"{event.value[:60]!r} is given twice, first in line {first}", path, on_key=True)
         self.document.key_at[path] = self._location(event)
         if self._scalar(event, path, on_key=True) not in (event.value, BROKEN):
             self._problem("a key must be text", path, "put it in quotes", on_key=True)

@@ -33,6 +33,7 @@ KINDS = {
 HINTS = {
     "version": "begin the file with `version: 1`",
     "layers": "or name a `target:` that builds the network",
+    "input": "write for example `input: {shape: [784]}`",
     "type": "write for example {type: linear, out: 10}",
 }
 """What to do about a key that is missing."""
@@ -47,9 +48,8 @@ def problems_of(error: ValidationError, values: Any) -> list[Problem]:
     """
     found: dict[KeyPath, Problem] = {}
     for detail in error.errors(include_url=False):
-        path, value = _walk(detail["loc"], values)
-        if value is not BROKEN:
-            problem = _problem(detail, path, value)
+        problem = _problem(detail, *_walk(detail["loc"], values))
+        if _walk(problem.path, values)[1] is not BROKEN:
             found.setdefault(problem.path, problem)
     return list(found.values())
 
@@ -79,8 +79,11 @@ def _problem(detail: ErrorDetails, path: KeyPath, value: Any) -> Problem:
         return _unwanted(path, value, kind, context)
     if kind == "needs":
         return Problem(detail["msg"], path)
-    said = "must not be empty" if kind == "too_short" else f"is wrong: {detail['msg']}"
-    return Problem(f"{_label(path)} {said}", path)
+    said = {
+        "too_short": "must not be empty",
+        "too_long": f"must not have more than {context.get('max_length')} items",
+    }
+    return Problem(f"{_label(path)} {said.get(kind, 'is wrong: ' + detail['msg'])}", path)
 
 
 def _unknown_key(loc: Sequence[str | int], path: KeyPath) -> Problem:

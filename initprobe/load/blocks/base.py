@@ -45,7 +45,7 @@ Text = Annotated[str, Field(min_length=1), Wanted("text")]
 PerAxis = Annotated[Count | list[Count], Wanted("a whole number from 1 up, or a list with one per axis")]
 PaddingPerAxis = Annotated[Whole | list[Whole], Wanted("a whole number from 0 up, or a list with one per axis")]
 LayerName = Annotated[
-    str, Field(pattern=r"^[A-Za-z0-9_-]{1,80}$"), Wanted("a name of letters, digits, _ and - (at most 80)")
+    str, Field(pattern=r"^[A-Za-z0-9_-]{1,80}$"), Wanted("made of letters, digits, _ and - (at most 80)")
 ]
 
 
@@ -227,9 +227,8 @@ def windows(sizes: Shape, kernel: Shape, stride: Shape, padding: Shape, dilation
         reach = (dilation[axis] if dilation else 1) * (kernel[axis] - 1) + 1
         counts.append((size + 2 * padding[axis] - reach) // stride[axis] + 1)
         if counts[-1] < 1:
-            raise Misfit(
-                f"has a kernel of {reach} over {size + 2 * padding[axis]} values, here it is {sizes}", key="kernel"
-            )
+            room = size + 2 * padding[axis]
+            raise Misfit(f"cannot fit a kernel of {reach} into a size of {room}, here it is {sizes}", key="kernel")
     return tuple(counts)
 
 

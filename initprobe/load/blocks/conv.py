@@ -51,7 +51,8 @@ class Convolution(Layer):
         """The module for that many axes."""
         channels, *sizes = incoming.axes(*AXES[count - 1])
         if channels % self.groups or self.out % self.groups:
-            raise Misfit(f"has {channels} channels in and {self.out} out: {self.groups} must divide both", key="groups")
+            message = f"needs channels in ({channels}) and out ({self.out}) that {self.groups} groups divide"
+            raise Misfit(message, key="groups")
         kernel, stride = per_axis(self.kernel, count, "kernel"), per_axis(self.stride, count, "stride")
         dilation = per_axis(self.dilation, count, "dilation")
         if self.padding == "same" and set(stride) != {1}:

@@ -18,4 +18,5 @@ class Flatten(Layer):
 
     def build(self, incoming: Incoming) -> Branch:
         """``torch.nn.Flatten``."""
+        incoming.last()
         return Branch(nn.Flatten(), incoming.signal.shaped(math.prod(incoming.shape)))

@@ -72,5 +72,5 @@ class GroupNorm(Layer):
         incoming.last()
         channels = incoming.shape[0]
         if channels % self.groups:
-            raise Misfit(f"has {channels} channels, {self.groups} groups must divide them", key="groups")
+            raise Misfit(f"needs channels ({channels}) that {self.groups} groups divide", key="groups")
         return Branch(nn.GroupNorm(self.groups, channels, self.eps, self.affine), incoming.signal)

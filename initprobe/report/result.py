@@ -10,7 +10,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any, Literal
 
@@ -26,6 +26,9 @@ SCHEMA: Literal["initprobe/result/v1"] = "initprobe/result/v1"
 _FAMILY = "initprobe/result/"
 _TOLD = 5
 """How many problems of a broken file are told one by one."""
+
+_WHOLE = 2.0**53
+"""Up to here every whole float64 is the same number as its int."""
 
 _ABSOLUTE = re.compile(r"(?<![\w.:/\\~-])(?:[A-Za-z]:[\\/]|/)(?:[^\s:'\"(),/\\]+[\\/])+[^\s:'\"(),/\\]+")
 
@@ -126,15 +129,24 @@ class _ResultSchema(GenerateJsonSchema):
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return _number(value)
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode()
-    if isinstance(value, float) and not math.isfinite(value):
-        return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
-    if isinstance(value, Mapping):
-        return {_plain(key): _plain(value[key]) for key in sorted(value)}
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
-    return _fields(value) if is_dataclass(value) else value
+    if value is None or isinstance(value, int):
+        return value
+    if isinstance(value, Mapping):
+        return {_plain(key): _plain(value[key]) for key in sorted(value)}
+    return _fields(value)
+
+
+def _number(value: float) -> float | int | str:
+    """A JSON number or one of our three words; whole numbers lose their ``.0``, which JSON does not distinguish."""
+    if not math.isfinite(value):
+        return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
+    return int(value) if value.is_integer() and abs(value) < _WHOLE else value
 
 
 def _fields(record: Any) -> dict[str, Any]:

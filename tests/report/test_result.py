@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 
 from initprobe.errors import UsageError
-from initprobe.records import Location, Report, TargetRequest
+from initprobe.records import Estimate, Location, Report, TargetRequest
 from initprobe.report.render import render
 from initprobe.report.result import load_result, portable_path, result_json_schema, to_result
 
@@ -44,6 +44,17 @@ def test_the_schema_refuses_other_spellings_of_numbers(canonical, bad):
 def test_a_report_comes_back_the_same(canonical):
     for name in ("empty", "clean", "failing", "compare"):
         assert load_result(render(canonical[name], "json")) == canonical[name], name
+
+
+def test_whole_numbers_are_written_in_one_way(canonical):
+    entry = canonical["clean"].entries[0]
+    text = render(Report("run", (replace(entry, segments=(), sites=(as_int(entry.sites[0]), entry.sites[1])),)), "json")
+    assert render(load_result(text), "json") == text
+
+
+def as_int(summary):
+    """A site whose statistics came as integers where the record says float."""
+    return replace(summary, forward={"count": Estimate(7, 7, 7, (7, 7)), "rms": Estimate(-0.0, 1e300, 0.5, (1.0,))})
 
 
 def test_a_hostile_report_comes_back_as_it_was_written(canonical):

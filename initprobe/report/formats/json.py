@@ -21,15 +21,17 @@ def result_json(report: Report, options: RenderOptions) -> str:
 
 def _laid_out(value: Any, indent: str) -> str:
     """JSON with one record per line where it is short, so that people and diff can read it too."""
-    flat = json.dumps(value, allow_nan=False)
-    if len(flat) <= _LINE or not isinstance(value, dict | list) or _is_row(value):
-        return flat
+    if not isinstance(value, dict | list) or _is_row(value):
+        return json.dumps(value, allow_nan=False)
     deeper = indent + "  "
     if isinstance(value, dict):
         items = [f"{json.dumps(key)}: {_laid_out(item, deeper)}" for key, item in value.items()]
     else:
         items = [_laid_out(item, deeper) for item in value]
     first, last = "{}" if isinstance(value, dict) else "[]"
+    flat = f"{first}{', '.join(items)}{last}"
+    if len(flat) <= _LINE and "\n" not in flat:
+        return flat
     inner = f",\n{deeper}".join(items)
     return f"{first}\n{deeper}{inner}\n{indent}{last}"
 

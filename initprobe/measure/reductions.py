@@ -149,6 +149,12 @@ def _fast_moments(chunk: torch.Tensor, workspace: Workspace, *, extremes: bool) 
     # NaN fails every comparison, so it goes the exact way too.
     if not (SAFE[0] * size < m2 < SAFE[1] * size and mean * mean * size <= CENTRED * m2):
         return None
+    if mean * mean * size > m2:
+        # The difference has lost digits already: take it around the mean.
+        centre = chunk.new_tensor(mean)
+        shift = torch.sub(chunk, centre, out=scratch).sum().item() / size
+        m2 = scratch.square_().sum().item() - size * shift * shift
+        mean = centre.item() + shift
     if not extremes:
         return mean, m2, math.inf, -math.inf, 0
     smallest, largest = torch.aminmax(chunk)

@@ -12,7 +12,7 @@ from initprobe.measure.statistics.base import Statistic, statistic
 
 def absolute_sum(view: View) -> Result:
     """``[sum of |x|, number]`` over the finite elements."""
-    values = torch.view_as_real(view.tensor) if view.tensor.is_complex() else view.tensor
+    values = view.values
     total = torch.zeros(2, dtype=torch.float64, device=values.device)
     for chunk in chunks(values, EXACT):
         finite = torch.isfinite(chunk)

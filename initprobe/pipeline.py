@@ -97,7 +97,8 @@ class Bench:
         self.traced = traced = trace_anatomy(subject, mode=self.request.probe.mode, seed=seed)
         self.batch = self._choose_batch(subject, traced.bytes_per_sample)
         self.dtype = next(
-            (str(p.dtype).removeprefix("torch.") for p in subject.model.parameters() if p.is_floating_point()), "float32"
+            (str(p.dtype).removeprefix("torch.") for p in subject.model.parameters() if p.is_floating_point()),
+            "float32",
         )
         own = subject.loss is not None and self.request.probe.loss != "gaussian"
         self.loss = "own" if own else "gaussian"

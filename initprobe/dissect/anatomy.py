@@ -58,7 +58,6 @@ def trace_anatomy(subject: Subject, *, mode: Mode = "train", seed: int = 0) -> T
             hint="lazy layers take their shape from the first forward: call the model once in the factory",
         )
     samples = subject.inputs.fixed or SAMPLES
-    call = subject.call(samples, seed)
     tape = Tape(model)
     visits: list[tuple[Visit, Node]] = []
 
@@ -68,6 +67,7 @@ def trace_anatomy(subject: Subject, *, mode: Mode = "train", seed: int = 0) -> T
         visits.append((visit, node))
 
     with undisturbed(model, mode=mode, seed=seed), torch.no_grad():
+        call = subject.call(samples, seed)
         for _, tensor in [*tensors_in(call.args), *tensors_in(call.kwargs)]:
             tape.add_input(tensor)
         with watching(model, see) as watch, tape:

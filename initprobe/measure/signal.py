@@ -158,12 +158,14 @@ def measure_signal(subject: Subject, anatomy: Anatomy, probe: ProbeRequest, *, s
         TargetError: the model's own forward, loss or backward failed.
     """
     model = subject.model
-    ledger = Ledger(Plan.of(probe.statistics))
-    recorder = Recorder(ledger, anatomy, batch=batch, backward=probe.backward)
-    for name, parameter in model.named_parameters():
-        if unmeasurable(parameter) is None:
-            ledger.take("parameter", name, View(parameter.detach(), ledger.workspace, extremes=False))
-    with undisturbed(model, mode=probe.mode, seed=seed), closing(recorder):
+    with (
+        undisturbed(model, mode=probe.mode, seed=seed),
+        closing(Recorder(Ledger(Plan.of(probe.statistics)), anatomy, batch=batch, backward=probe.backward)) as recorder,
+    ):
+        ledger = recorder.ledger
+        for name, parameter in model.named_parameters():
+            if unmeasurable(parameter) is None:
+                ledger.take("parameter", name, View(parameter.detach(), ledger.workspace, extremes=False))
         call = _inputs(subject, batch, seed, ledger, gradients=probe.backward)
         # A file may hold fewer samples than were asked for.
         held = (len(tensor) for _, tensor in tensors_in((call.args, call.kwargs)) if tensor.dim())

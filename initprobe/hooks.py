@@ -11,7 +11,7 @@ import random
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -27,8 +27,7 @@ _PLAIN = (torch.Tensor, nn.Parameter)
 _FLOATS = frozenset([torch.float32, torch.float64, torch.float16, torch.bfloat16])
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Visit:
+class Visit(NamedTuple):
     """One float tensor that left one call of one module.
 
     Attributes:
@@ -89,17 +88,19 @@ class Watch:
     """What the hooks of one pass have seen so far.
 
     Attributes:
+        modules: every distinct module with its first path, as they were before the pass.
         leaves: paths of the modules without children.
         called: paths of the modules that ran, with the number of calls.
         unseen: keys of outputs that hold no measurable tensor, with the reason.
     """
 
     def __init__(self, model: nn.Module, on_visit: Callable[[Visit], None]) -> None:
-        self.paths = {id(module): path for path, module in model.named_modules()}
+        self.modules = list(model.named_modules())
+        self.paths = {id(module): path for path, module in self.modules}
         self.leaves = tuple(
             path
-            for path, module in model.named_modules()
-            if next(module.children(), None) is None and not isinstance(module, torch.jit.ScriptModule)
+            for path, module in self.modules
+            if not module._modules and not isinstance(module, torch.jit.ScriptModule)
         )
         self.called: dict[str, int] = {}
         self.unseen: dict[str, str] = {}
@@ -147,7 +148,7 @@ def watching(model: nn.Module, on_visit: Callable[[Visit], None]) -> Iterator[Wa
     """Call ``on_visit`` for every float tensor that leaves a module, in the order in which the calls return."""
     watch = Watch(model, on_visit)
     with ExitStack() as stack:
-        for module in model.modules():
+        for _, module in watch.modules:
             if isinstance(module, torch.jit.ScriptModule):
                 watch.unseen[watch.paths[id(module)] or ROOT] = "a ScriptModule takes no hooks"
             else:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -116,7 +117,7 @@ class Recorder:
         why = None if self.backward else "no backward pass was asked for"
         if self.backward and not tensor.requires_grad:
             why = "no gradient path: computed without gradient, or detached"
-        self.visits[visit.key] = (tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."), why)
+        self.visits[visit.key] = (tuple(tensor.shape), dtype_name(tensor.dtype), why)
         if why is None:
             self.edges[visit.key] = get_gradient_edge(tensor)
             self.handles.append(tensor.register_hook(self._gradient_hook(visit.key)))  # type: ignore[no-untyped-call]
@@ -142,6 +143,12 @@ class Recorder:
             view.weighted = site.kind == "weighted"
             view.can_die = site.activation is not None and site.activation.name in self.mortal
         return view
+
+
+@lru_cache(maxsize=64)
+def dtype_name(dtype: torch.dtype) -> str:
+    """``float32``, without torch's prefix."""
+    return str(dtype).removeprefix("torch.")
 
 
 def measure_signal(subject: Subject, anatomy: Anatomy, probe: ProbeRequest, *, seed: int, batch: int) -> Trace:

@@ -10,14 +10,11 @@ import torch
 from initprobe.measure.reductions import SAFE, Numbers, Reduction, Result, View
 from initprobe.measure.statistics.base import Statistic, Subject, statistic
 
-PAIRS = 16
+PAIRS = 8
 """Pairs per batch: sample i of the first PAIRS with sample i of the next ones."""
 
 ELEMENTS = 1 << 21
 """Elements in all pairs together, so that large feature maps of large batches cost no more than small ones."""
-
-LONG = 1 << 14
-"""Elements from which on a pair is worth a call of its own, which allocates less."""
 
 TINY = 1e-25
 """A sum of float32 squares below this may have lost some of them to underflow."""
@@ -31,15 +28,19 @@ FORWARD: frozenset[Subject] = frozenset(["forward"])
 def has_pairs(view: View) -> bool:
     """Whether the site is on a signal's way (an activation has no geometry of its own), and axis 0 counts samples."""
     batch = view.batch
-    return view.on_stream and batch is not None and batch >= 2 and view.tensor.dim() > 0 and len(view.tensor) == batch
+    shape = view.tensor.shape
+    return view.on_stream and batch is not None and batch >= 2 and len(shape) > 0 and shape[0] == batch
 
 
 def pair_geometry(view: View) -> Result:
-    """``[mean cosine, RMS of x_a - x_b]`` over pairs of samples; a pair with a zero has no cosine."""
+    """``[cosine, RMS of x_a - x_b]`` over pairs of samples.
+
+    The cosine is that of all pairs together: the sum of their inner products over the product of their norms.
+    """
     values = view.values
-    size = values[0].numel()
+    size = values.numel() // values.shape[0]
     number = min(values.shape[0] // 2, PAIRS, max(4, ELEMENTS // (2 * size)))
-    left, right = values[:number].reshape(number, size), values[number : 2 * number].reshape(number, size)
+    left, right = values[:number].reshape(-1), values[number : 2 * number].reshape(-1)
     moments = view.host_moments
     if moments is not None and values.dtype is torch.float32 and _safe(moments):
         numbers = _fast_geometry(left, right)
@@ -54,20 +55,10 @@ def _safe(moments: Numbers) -> bool:
 
 
 def _fast_geometry(left: torch.Tensor, right: torch.Tensor) -> list[float] | None:
-    if left.shape[1] < LONG:
-        together = torch.cat((left, right, left - right))
-        squares = (together * together).sum(1).tolist()
-        rows = list(zip(squares[: len(left)], squares[len(left) : -len(left)], squares[-len(left) :], strict=True))
-    else:
-        rows = [(_square(a), _square(b), _square(a - b)) for a, b in zip(left, right, strict=True)]
-    if min(map(min, rows)) < TINY:
-        return None
-    cosine = sum((aa + bb - gg) / (2 * math.sqrt(aa * bb)) for aa, bb, gg in rows) / len(rows)
-    return [max(-1.0, min(1.0, cosine)), math.sqrt(sum(gg for *_, gg in rows) / left.numel())]
-
-
-def _square(values: torch.Tensor) -> float:
-    return torch.dot(values, values).item()
+    """In float32; None where a square may have underflowed."""
+    gap = left - right
+    squares = [torch.dot(row, row).item() for row in (left, right, gap)]
+    return None if min(squares) < TINY else _numbers(squares[0], squares[1], squares[2], left.numel())
 
 
 def _exact_geometry(left: torch.Tensor, right: torch.Tensor) -> Result:
@@ -75,16 +66,27 @@ def _exact_geometry(left: torch.Tensor, right: torch.Tensor) -> Result:
     scale = torch.maximum(left.abs().amax(), right.abs().amax())
     scale = torch.where(scale > 0, scale, torch.ones_like(scale))
     left, right = left / scale, right / scale
-    gap = (left - right).square().sum(1)
-    norms = left.square().sum(1).sqrt() * right.square().sum(1).sqrt()
-    cosine = (left * right).sum(1) / norms
-    numbers = torch.stack([cosine.clamp(-1.0, 1.0).nanmean(), (gap.mean() / left.shape[1]).sqrt() * scale])
-    return numbers.tolist() if numbers.device.type == "cpu" else numbers
+    gap = left - right
+    squares = torch.stack([row.square().sum() for row in (left, right, gap)])
+    if squares.device.type == "cpu":
+        first, second, third = squares.tolist()
+        cosine, distance = _numbers(first, second, third, left.numel())
+        return [cosine, distance * scale.item()]
+    sides, apart = squares[0] + squares[1], squares[2]
+    there = ((sides - apart) / (2 * (squares[0] * squares[1]).sqrt())).clamp(-1.0, 1.0)
+    return torch.stack([there, (apart / left.numel()).sqrt() * scale])
+
+
+def _numbers(first: float, second: float, gap: float, elements: int) -> list[float]:
+    """From the sums of squares of both sides and of their difference; a zero has no direction, so no cosine."""
+    norms = 2 * math.sqrt(first * second)
+    cosine = (first + second - gap) / norms if norms else math.nan
+    return [cosine if math.isnan(cosine) else max(-1.0, min(1.0, cosine)), math.sqrt(gap / elements)]
 
 
 GEOMETRY = Reduction("pair_geometry", pair_geometry, has_pairs)
 
-statistic(Statistic("cosine", "mean cosine between the values of two inputs", GEOMETRY, lambda pair: pair[0], FORWARD))
+statistic(Statistic("cosine", "cosine between two inputs' values, over pairs", GEOMETRY, lambda pair: pair[0], FORWARD))
 statistic(
     Statistic(
         "pair_distance",

@@ -12,8 +12,13 @@ SAMPLES = 4
 
 def unit_range(view: View) -> Result:
     """The largest range across units, over the first samples, relative to the largest value of all."""
-    few, axis = view.tensor[:SAMPLES], view.unit_axis or -1
-    spread = (few.amax(axis).double() - few.amin(axis)).amax()  # twice the largest float16 is inf in float16
+    tensor, axis = view.tensor, view.unit_axis or -1
+    if tensor.dim() == 2:
+        low, high = torch.aminmax(tensor[0])  # a sample is a row of units, and one tells
+        spread = high.double() - low
+    else:
+        few = tensor[:SAMPLES]
+        spread = (few.amax(axis).double() - few.amin(axis)).amax()  # twice the largest float16 is inf in float16
     moments = view.host_moments
     if moments is None:
         largest = view.tensor.abs().amax()

@@ -174,7 +174,8 @@ def undisturbed(model: nn.Module, *, mode: Mode, seed: int) -> Iterator[None]:
         with _random_states(model) as devices, torch.inference_mode(mode=False), torch.enable_grad():
             # The fused path of TransformerEncoder skips the sub-modules that are to be seen (pytorch#132700).
             torch.backends.mha.set_fastpath_enabled(False)
-            if mode != "as-is":
+            # A module may have its own idea of train(), so it is called, but only where something would change.
+            if mode != "as-is" and any(state.training != (mode == "train") for state in states):
                 model.train(mode == "train")
             _seed_all(seed, devices)
             yield

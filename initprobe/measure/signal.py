@@ -170,7 +170,8 @@ def measure_signal(subject: Subject, anatomy: Anatomy, probe: ProbeRequest, *, s
         closing(Recorder(Ledger(Plan.of(probe.statistics)), anatomy, batch=batch, backward=probe.backward)) as recorder,
     ):
         ledger = recorder.ledger
-        for name, parameter in model.named_parameters():
+        parameters = list(model.named_parameters())
+        for name, parameter in parameters:
             if unmeasurable(parameter) is None:
                 ledger.take("parameter", name, View(parameter.detach(), ledger.workspace, extremes=False))
         call = _inputs(subject, batch, seed, ledger, gradients=probe.backward)
@@ -180,7 +181,7 @@ def measure_signal(subject: Subject, anatomy: Anatomy, probe: ProbeRequest, *, s
         with watching(model, recorder.visit) as watch, torch.set_grad_enabled(probe.backward):
             output = run_model(model, call)
         reach = _backward(subject, output, recorder, probe, seed) if probe.backward else None
-    return _trace(seed, model, recorder, watch, reach)
+    return _trace(seed, parameters, recorder, watch, reach)
 
 
 def _inputs(subject: Subject, batch: int, seed: int, ledger: Ledger, *, gradients: bool) -> Call:
@@ -259,7 +260,9 @@ def _own_loss(subject: Subject, output: Any) -> torch.Tensor:
     return loss
 
 
-def _trace(seed: int, model: nn.Module, recorder: Recorder, watch: Watch, reach: Reach | None) -> Trace:
+def _trace(
+    seed: int, held: Sequence[tuple[str, nn.Parameter]], recorder: Recorder, watch: Watch, reach: Reach | None
+) -> Trace:
     values = recorder.ledger.statistics()
     sites = []
     for key, (shape, dtype, why) in recorder.visits.items():
@@ -267,7 +270,7 @@ def _trace(seed: int, model: nn.Module, recorder: Recorder, watch: Watch, reach:
         missing = why if backward is not None else why or "the loss does not depend on it"
         sites.append(SiteTrace(key, shape, dtype, values[("forward", key)], backward, missing))
     parameters = []
-    for name, parameter in model.named_parameters():
+    for name, parameter in held:
         reached = None if reach is None else id(parameter) in reach.leaves
         parameters.append(
             ParameterTrace(name, values.get(("parameter", name), {}), values.get(("gradient", name)), reached)

@@ -18,7 +18,11 @@ def exponent_counts(view: View) -> Result:
     for chunk in chunks(values, FAST):
         # Converting float64 rounds what float32 cannot hold to infinity or zero, which are the outer bins.
         bits = chunk.float().resolve_neg().view(torch.int32)
-        counts += torch.bincount(torch.bitwise_right_shift(bits, 23).bitwise_and_(BINS - 1), minlength=BINS)
+        bins = torch.bitwise_right_shift(bits, 23).bitwise_and_(BINS - 1)
+        if counts.device.type == "cpu":
+            counts += torch.bincount(bins, minlength=BINS)
+        else:  # bincount would wait for the largest bin to come home
+            counts.scatter_add_(0, bins.long(), torch.ones_like(bins, dtype=torch.int64))
     return counts.double() if counts.device.type != "cpu" else [float(count) for count in counts.tolist()]
 
 

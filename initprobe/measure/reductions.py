@@ -207,8 +207,9 @@ class _Moments:
         zeros = 0 if low > 0 or high < 0 else size - int(torch.count_nonzero(wide).item())
         mean = wide.sum().item() / size
         wide.sub_(mean)
-        # The second term takes out the rounding error of the mean.
-        m2 = torch.dot(wide, wide).item() - wide.sum().item() ** 2 / size
+        rounding = wide.sum().item()
+        # Not torch.dot: its last bits depend on the number of threads. The second term takes out the mean's own error.
+        m2 = wide.square_().sum().item() - rounding * rounding / size
         self._merge(size, mean, max(m2, 0.0), low, high, zeros)
 
     def _merge(self, size: int, mean: float, m2: float, low: float, high: float, zeros: int) -> None:

@@ -35,7 +35,7 @@ def moments(values: torch.Tensor) -> dict[str, float]:
     """The statistics of the finite elements, in the widest arithmetic there is."""
     if values.is_complex():
         values = torch.view_as_real(values.resolve_conj())
-    wide = values.detach().double().reshape(-1).numpy().astype(np.longdouble)
+    wide = values.detach().resolve_neg().double().reshape(-1).numpy().astype(np.longdouble)
     known = wide[np.isfinite(wide)]
     found = {"count": wide.size, "nonfinite": wide.size - known.size}
     if not known.size:

@@ -26,7 +26,9 @@ def dead_units(view: View) -> Result:
 
 def can_die(view: View) -> bool:
     """Whether the site is an activation with a flat half-line and a unit axis."""
-    return view.can_die and view.unit_axis is not None and view.tensor.dim() > max(1, -view.unit_axis - 1)
+    if not view.can_die or view.unit_axis is None or view.tensor.is_complex():
+        return False
+    return view.tensor.dim() > max(1, -view.unit_axis - 1)
 
 
 statistic(

@@ -22,7 +22,7 @@ def unit_range(view: View) -> Result:
     moments = view.host_moments
     if moments is None:
         largest = view.tensor.abs().amax()
-        return torch.where(largest > 0, spread / largest, torch.zeros_like(spread)).reshape(1)
+        return torch.where(largest == 0, torch.zeros_like(spread), spread / largest).reshape(1)
     peak = max(-moments[4], moments[5]) * moments[7]
     return [spread.item() / peak if peak else 0.0]
 

@@ -146,23 +146,24 @@ def _fast_moments(chunk: torch.Tensor, workspace: Workspace, *, extremes: bool) 
     mean = chunk.sum().item() / size
     # torch.dot would be twice as fast, and is wrong by 1e-5 on heavy tails and by 1e-6 on values of few digits
     # (bfloat16 ones): it rounds the same way again and again, where torch.sum cascades.
-    m2 = torch.mul(chunk, chunk, out=scratch).sum().item() - size * mean * mean
+    squares = torch.mul(chunk, chunk, out=scratch)
+    m2 = squares.sum().item() - size * mean * mean
     # NaN fails every comparison, so it goes the exact way too.
     if not (SAFE[0] * size < m2 < SAFE[1] * size and mean * mean * size <= CENTRED * m2):
         return None
+    low, high, zeros = math.inf, -math.inf, 0
+    if extremes:
+        smallest, largest = torch.aminmax(chunk)
+        low, high = smallest.item(), largest.item()
+        # Counting is dear: where no square is zero there is nothing to count.
+        if low <= 0.0 <= high and (low * high == 0.0 or squares.amin().item() == 0.0):
+            zeros = size - int(torch.ne(chunk, 0, out=scratch).sum().item())
     if mean * mean * size > m2:
         # The difference has lost digits already: take it around the mean.
         centre = chunk.new_tensor(mean)
         shift = torch.sub(chunk, centre, out=scratch).sum().item() / size
         m2 = scratch.square_().sum().item() - size * shift * shift
         mean = centre.item() + shift
-    if not extremes:
-        return mean, m2, math.inf, -math.inf, 0
-    smallest, largest = torch.aminmax(chunk)
-    low, high = smallest.item(), largest.item()
-    zeros = 0
-    if low <= 0.0 <= high:
-        zeros = size - int(torch.ne(chunk, 0, out=scratch).sum().item())
     return mean, m2, low, high, zeros
 
 

@@ -12,19 +12,23 @@ SAMPLES = 4
 
 def unit_range(view: View) -> Result:
     """The largest range across units, over the first samples, relative to the largest value of all."""
-    tensor, axis = view.tensor, view.unit_axis or -1
-    if tensor.dim() == 2:
-        low, high = torch.aminmax(tensor[0])  # a sample is a row of units, and one tells
-        spread = high.double() - low
-    else:
-        few = tensor[:SAMPLES]
-        spread = (few.amax(axis).double() - few.amin(axis)).amax()  # twice the largest float16 is inf in float16
-    moments = view.host_moments
-    if moments is None:
-        largest = view.tensor.abs().amax()
-        return torch.where(largest == 0, torch.zeros_like(spread), spread / largest).reshape(1)
+    tensor, axis, moments = view.tensor, view.unit_axis or -1, view.moments
+    if isinstance(moments, torch.Tensor):
+        peaks = torch.maximum(-moments[4], moments[5]) * moments[7]
+        return torch.where(peaks == 0, 0.0, _range(tensor, axis) / peaks).reshape(1)
     peak = max(-moments[4], moments[5]) * moments[7]
-    return [spread.item() / peak if peak else 0.0]
+    if peak == 0:
+        return [0.0]
+    # A row of units is a sample, and one tells.
+    spread = _range(tensor[:1] if tensor.dim() == 2 else tensor[:SAMPLES], axis).item()
+    if spread == 0:  # unless it is silent
+        spread = _range(tensor, axis).item()
+    return [spread / peak]
+
+
+def _range(tensor: torch.Tensor, axis: int) -> torch.Tensor:
+    # Twice the largest float16 is inf in float16.
+    return (tensor.amax(axis).double() - tensor.amin(axis)).amax()
 
 
 def has_units(view: View) -> bool:

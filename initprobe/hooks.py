@@ -72,7 +72,8 @@ def _items(value: object) -> Iterator[tuple[object, object]]:
 
 def unmeasurable(tensor: torch.Tensor) -> str | None:
     """Why statistics of a tensor make no sense or cannot be taken, None when they can."""
-    if type(tensor) in _PLAIN and tensor.dtype in _FLOATS and tensor.is_cpu and tensor.layout is torch.strided:
+    plain = type(tensor) in _PLAIN and tensor.dtype in _FLOATS and tensor.is_cpu
+    if plain and tensor.layout is torch.strided and not tensor.is_nested:
         return None if tensor.numel() else "empty tensor"  # the common case first: this is asked of every output
     reasons = (
         (tensor.is_nested, "nested tensor"),
@@ -107,12 +108,18 @@ class Watch:
         self._on_visit = on_visit
         self._holder: dict[int, tuple[weakref.ref[torch.Tensor], int, str]] = {}
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Watch:
+        """Itself: a forward that copies a module copies its hooks, and through them all that they hold."""
+        return self
+
     def leave(self, module: nn.Module, args: tuple[Any, ...], output: object) -> None:
         """The forward hook. It answers None: anything else would replace the output."""
         # Activation checkpointing runs the forward a second time inside the backward pass (pytorch#81296).
         if torch._C._current_graph_task_id() != -1:
             return
-        path = self.paths[id(module)]
+        path = self.paths.get(id(module))
+        if path is None:
+            return  # a copy of a module takes its hooks along
         calls = self.called[path] = self.called.get(path, 0) + 1
         stem = (path or ROOT) + (f"#{calls}" if calls > 1 else "")
         if torch._C._functorch.peek_interpreter_stack() is not None:
@@ -226,10 +233,11 @@ class _ModuleState:
         if "training" not in self.attributes:
             self.module.training = self.training
         for buffer, values in self.buffers:
-            if buffer.shape == values.shape:
-                buffer.detach().copy_(values)
-            else:
+            if buffer.shape != values.shape:
                 buffer.data = values
+                continue
+            with torch.no_grad():
+                buffer.copy_(values)
 
 
 @contextmanager

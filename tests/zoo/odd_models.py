@@ -6,6 +6,7 @@ sites carry no gradient in a plain pass (frozen layers behind token inputs), so 
 
 from __future__ import annotations
 
+import copy
 import random
 import warnings
 from collections import UserDict, namedtuple
@@ -357,6 +358,13 @@ class Bypassed(Two):
         return self.second(self.hidden[0](self.first.forward(x)))
 
 
+class Copying(Two):
+    """Copies a module in its forward, hooks and all."""
+
+    def forward(self, x):
+        return self.second(copy.deepcopy(self.first)(x) + self.first(x))
+
+
 class Spectrum(nn.Module):
     def forward(self, x):
         return torch.fft.fft(x).conj()
@@ -529,6 +537,7 @@ ODD: dict[str, Odd] = {
     "random": Odd(Random),
     "same_tensor": Odd(Same),
     "bypassed": Odd(Bypassed),
+    "copying": Odd(Copying, twin=False),
     "complex": Odd(Complex),
     "mapped": Odd(Mapped, twin=False),
     "unmeasurable": Odd(Unmeasurable, twin=False),

@@ -40,7 +40,8 @@ class Variates:
 
     def integers(self, shape: tuple[int, ...], high: int) -> torch.Tensor:
         """Whole numbers in [0, high), contiguous, int64, on the CPU."""
-        return torch.randint(high, (math.prod(shape),), generator=generator(self.seed, self.name)).reshape(shape)
+        size = (math.prod(shape),)
+        return torch.randint(high, size, generator=generator(self.seed, self.name), device="cpu").reshape(shape)
 
     def _filled(self, shape: tuple[int, ...], fill: object) -> torch.Tensor:
         flat = torch.empty(math.prod(shape), dtype=torch.float32, device="cpu")

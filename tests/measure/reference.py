@@ -65,7 +65,10 @@ class Capture:
     def run(self, call, *, mode: Mode = "train", seed: int = 3):
         names = {module: path for path, module in self.model.named_modules()}
         handles = [
-            module.register_forward_hook(lambda module, _, output: self.see(names[module], output)) for module in names
+            module.register_forward_hook(
+                lambda module, _, output: self.see(names[module], output) if module in names else None
+            )
+            for module in names
         ]
         self.model.train(mode == "train")
         fast = torch.backends.mha.get_fastpath_enabled()

@@ -68,7 +68,7 @@ def find_joins(nodes: list[Node]) -> dict[Node, Node]:
     origins: dict[Node, int] = {}
     joins = {}
     for node in nodes:
-        if node.operand is not None or node.name == "constant":
+        if node.operand is not None or node.fixed:
             continue
         sources = [origins.get(source, 0) for source in node.inputs]
         # One bit for each value that nothing was made into, so that what has nothing in common is seen at once.
@@ -112,7 +112,7 @@ def _nearest_common(left: Node, right: Node) -> Node | None:
         if sides == 3:
             return node
         for source in node.inputs:
-            if source.operand is not None or source.name == "constant":
+            if source.operand is not None or source.fixed:
                 continue
             if source not in reached:
                 heapq.heappush(queue, (-source.order, source.order, source))

@@ -53,6 +53,7 @@ class Node:
         inputs: the tensors it was made from, in argument order.
         shape: of the value.
         args, kwargs: the call's arguments, tensors replaced by their nodes.
+        fixed: whether it was made of constants alone.
         operand: the parameter behind this value, None where a signal had a part in it.
         activation: the activation with its options, for effect ``activation``.
         consumers: the nodes made from it.
@@ -65,6 +66,7 @@ class Node:
     shape: tuple[int, ...] = ()
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
+    fixed: bool = False
     operand: Operand | None = None
     activation: ActivationUse | None = None
     consumers: list[Node] = field(default_factory=list)
@@ -113,7 +115,7 @@ class Tape(TorchFunctionMode):
         """The node of a tensor; one that no recorded function made is a constant."""
         node = self._of.get(id(tensor))
         if node is None:
-            node = self._new("constant", shape=_shape(tensor))
+            node = self._new("constant", shape=_shape(tensor), fixed=True)
             self._bind(tensor, node)
         return node
 
@@ -159,6 +161,7 @@ class Tape(TorchFunctionMode):
             effect = "pass"
         node = self._new(name, effect=effect, inputs=inputs, shape=_shape(made))
         node.args, node.kwargs = self._nodes_in(args), self._nodes_in(kwargs)
+        node.fixed = bool(inputs) and all(source.fixed for source in inputs)
         node.operand = operand(node)
         if effect == "activation":
             node.activation = _activation(name, args, kwargs)
@@ -195,7 +198,7 @@ def operand(node: Node) -> Operand | None:
         if source is None or math.prod(source.shape) != math.prod(node.shape):
             return None
         return replace(source, shape=node.shape, axes=_permuted(node, source))
-    behind = [source.operand for source in node.inputs if source.name != "constant"]
+    behind = [source.operand for source in node.inputs if not source.fixed]
     made_of_parameters = [found for found in behind if found is not None]
     if not behind or len(made_of_parameters) != len(behind) or node.effect == "embedding":
         return None

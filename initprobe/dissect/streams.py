@@ -56,7 +56,7 @@ def _chains(nodes: list[Node], before: Mapping[Node, Node | None]) -> list[list[
 def _weighted_at(source: Node | None) -> Node | None:
     """The weight operation whose output, through activations, pooling and a bias, is this value."""
     while source is not None and source.effect != "weighted":
-        shifted = source.effect == "sum" and sum(part.operand is None for part in source.inputs) == 1
+        shifted = source.effect == "sum" and len(source.signals) == 1
         if not shifted and source.effect not in _LINKS:
             return None
         source = source.signal
@@ -86,7 +86,7 @@ def skip_of(join: Node) -> Node | None:
     None where the sum is no residual join: its operands have nothing in common (token plus position embedding), or
     both were transformed on the way (a projection shortcut), which starts a stream of its own at this join.
     """
-    operands = [node for node in join.inputs if node.operand is None]
+    operands = join.signals
     if len(operands) != 2 or operands[0] is operands[1]:
         return None
     meeting = _nearest_common(operands[0], operands[1])

@@ -73,8 +73,13 @@ class Node:
 
     @property
     def signal(self) -> Node | None:
-        """The first input that no parameter alone made: where the signal came from."""
-        return next((node for node in self.inputs if node.operand is None), None)
+        """Where the signal came from: the first input that is neither parameter nor constant, if there is one."""
+        return next(iter(self.signals or (node for node in self.inputs if node.operand is None)), None)
+
+    @property
+    def signals(self) -> tuple[Node, ...]:
+        """The inputs that an input of the model had a part in."""
+        return tuple(node for node in self.inputs if node.operand is None and not node.fixed)
 
     def back(self, *effects: Effect) -> Node:
         """The nearest value behind this one that was not made by one of ``effects``."""
@@ -155,11 +160,11 @@ class Tape(TorchFunctionMode):
         if known is not None and known not in inputs:
             return  # an attribute such as ``.data`` or ``.grad`` that hands out a tensor known already
         effect = effect_of(name)
-        if effect == "scale" and sum(node.operand is None for node in inputs) != 1:
-            effect = "other"
-        if effect == "sum" and len(inputs) < 2:
-            effect = "pass"
         node = self._new(name, effect=effect, inputs=inputs, shape=_shape(made))
+        if effect == "scale" and len(node.signals) != 1:
+            node.effect = "other"
+        if effect == "sum" and len(inputs) < 2:
+            node.effect = "pass"
         node.args, node.kwargs = self._nodes_in(args), self._nodes_in(kwargs)
         node.fixed = bool(inputs) and all(source.fixed for source in inputs)
         node.operand = operand(node)

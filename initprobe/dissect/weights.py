@@ -214,7 +214,7 @@ def activation_behind(node: Node) -> ActivationUse | None:
         seen.add(consumer)
         if consumer.activation is not None:
             return consumer.activation
-        shifted = consumer.effect == "sum" and sum(source.operand is None for source in consumer.inputs) == 1
+        shifted = consumer.effect == "sum" and len(consumer.signals) == 1
         if shifted or consumer.effect in {"view", "pass", "norm"}:
             queue.extend(consumer.consumers)
     return None

@@ -63,6 +63,7 @@ def trace_anatomy(subject: Subject, *, mode: Mode = "train", seed: int = 0) -> T
 
     def see(visit: Visit) -> None:
         node = tape.node_of(visit.tensor)
+        _settle_norm(visit, node, tape)
         settle_handwritten(visit, node, tape)
         visits.append((visit, node))
 
@@ -73,16 +74,16 @@ def trace_anatomy(subject: Subject, *, mode: Mode = "train", seed: int = 0) -> T
         with watching(model, see) as watch, tape:
             run_model(model, call)
     uses = settle_products(tape)
-    _settle_norms(visits)
     return Traced(_anatomy(subject, tape, visits, uses, watch), tape.bytes / samples)
 
 
-def _settle_norms(visits: list[tuple[Visit, Node]]) -> None:
+def _settle_norm(visit: Visit, node: Node, tape: Tape) -> None:
     """A module that calls itself a norm is one, however it computes it."""
-    for visit, node in visits:
-        leaf = next(visit.module.children(), None) is None
-        if leaf and "Norm" in type(visit.module).__name__ and not node.operand and node.effect in {"other", "scale"}:
-            node.effect = "norm"
+    given = next((tape.node_of(value).order for value in visit.args if isinstance(value, torch.Tensor)), -1)
+    maker = node.back("view")
+    named = "Norm" in type(visit.module).__name__ and next(visit.module.children(), None) is None
+    if named and maker.order > given and not maker.operand and maker.effect in {"other", "scale"}:
+        maker.effect = "norm"
 
 
 def _anatomy(

@@ -110,16 +110,21 @@ def _filter(node: Node, weight: Operand, layout: str, given: Mapping[str, Any]) 
     if layout == "out,in":
         axis, fans = (weight.axis(0), (shape[1], shape[0])) if len(shape) == 2 else (None, (shape[-1], 1))
         return Use(node, weight.parameter, "linear", float(fans[0]), float(fans[1]), axis, -1)
-    kernel, groups = math.prod(shape[2:]), int(given.get("groups", 1) or 1)
     stride = given.get("stride", 1)
     steps = math.prod(stride) if isinstance(stride, tuple) else int(stride) ** (len(shape) - 2)
-    axis = 1 - len(shape)
-    if layout == "conv":  # weight: (out, in / groups, kernel ...)
-        fan_out = shape[0] / groups * kernel / steps
-        return Use(node, weight.parameter, "conv", float(shape[1] * kernel), fan_out, weight.axis(0), axis)
-    # A transposed convolution: weight (in, out / groups, kernel ...); each output sees every stride-th tap.
-    fan_in = shape[0] / groups * kernel / steps
-    return Use(node, weight.parameter, "transposed", fan_in, float(shape[1] * kernel), weight.axis(1), axis)
+    near, far = _convolution_fans(shape, int(given.get("groups", 1) or 1), steps)
+    if layout == "conv":
+        return Use(node, weight.parameter, "conv", near, far, weight.axis(0), 1 - len(shape))
+    return Use(node, weight.parameter, "transposed", far, near, weight.axis(1), 1 - len(shape))
+
+
+def _convolution_fans(shape: tuple[int, ...], groups: int, steps: int) -> tuple[float, float]:
+    """Fan in and out of a convolution, out and in of a transposed one.
+
+    The weight is (out, in / groups, kernel ...). Of an input's taps only every stride-th is at an output.
+    """
+    kernel = math.prod(shape[2:])
+    return float(shape[1] * kernel), shape[0] / groups * kernel / steps
 
 
 def _packed(node: Node, role: Role, gates: int) -> Iterator[Use]:
@@ -226,8 +231,24 @@ def _from_shape(known: dict[str, Any], module: nn.Module) -> Weight:
     if len(shape) < 2:
         kind: Role = "bias" if "bias" in last else "norm" if "Norm" in type(module).__name__ else "other"
         return Weight(role=kind, traced=False, **known)
-    kernel = math.prod(shape[2:])
-    role: Role = "embedding" if isinstance(module, nn.Embedding) else "conv" if len(shape) > 2 else "linear"
-    return Weight(
-        role=role, fan_in=float(shape[1] * kernel), fan_out=float(shape[0] * kernel), unit_axis=0, traced=False, **known
-    )
+    found = _fans_from_shape(shape, module)
+    if found is None:
+        return Weight(role="other", traced=False, **known)
+    role, fan_in, fan_out, axis = found
+    return Weight(role=role, fan_in=fan_in, fan_out=fan_out, unit_axis=axis, traced=False, **known)
+
+
+_GATES = ((nn.LSTM, 4), (nn.LSTMCell, 4), (nn.GRU, 3), (nn.GRUCell, 3), (nn.RNNBase, 1), (nn.RNNCellBase, 1))
+
+
+def _fans_from_shape(shape: tuple[int, ...], module: nn.Module) -> tuple[Role, float, float, int] | None:
+    """Role, fans and unit axis; None where neither the module nor two axes tell."""
+    if isinstance(module, nn.modules.conv._ConvNd):  # noqa: SLF001 the only name of all convolutions
+        near, far = _convolution_fans(shape, module.groups, math.prod(module.stride))
+        return ("transposed", far, near, 1) if module.transposed else ("conv", near, far, 0)
+    if len(shape) != 2:
+        return None
+    if isinstance(module, (nn.Embedding, nn.EmbeddingBag)):
+        return "embedding", 1.0, float(shape[1]), 1
+    gates = next((number for kind, number in _GATES if isinstance(module, kind)), None)
+    return "linear" if gates is None else "recurrent", float(shape[1]), shape[0] / (gates or 1), 0

@@ -151,6 +151,10 @@ def dtype_name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
+SETS_LEAVES = "you can only change requires_grad flags of leaf variables"
+"""What torch says to a forward that sets ``requires_grad`` on its input (wav2vec2 does, for its checkpointing)."""
+
+
 def measure_signal(subject: Subject, anatomy: Anatomy, probe: ProbeRequest, *, seed: int, batch: int) -> Trace:
     """Measure one draw: every site forward and backward, every parameter, every input.
 
@@ -164,6 +168,17 @@ def measure_signal(subject: Subject, anatomy: Anatomy, probe: ProbeRequest, *, s
     Raises:
         TargetError: the model's own forward, loss or backward failed.
     """
+    try:
+        return _measure(subject, anatomy, probe, seed, batch, into_inputs=probe.backward)
+    except TargetError as error:
+        if SETS_LEAVES not in str(error):
+            raise
+    return _measure(subject, anatomy, probe, seed, batch, into_inputs=False)
+
+
+def _measure(
+    subject: Subject, anatomy: Anatomy, probe: ProbeRequest, seed: int, batch: int, *, into_inputs: bool
+) -> Trace:
     model = subject.model
     with (
         undisturbed(model, mode=probe.mode, seed=seed),
@@ -174,7 +189,7 @@ def measure_signal(subject: Subject, anatomy: Anatomy, probe: ProbeRequest, *, s
         for name, parameter in parameters:
             if unmeasurable(parameter) is None:
                 ledger.take("parameter", name, View(parameter.detach(), ledger.workspace, extremes=False))
-        call = _inputs(subject, batch, seed, ledger, gradients=probe.backward)
+        call = _inputs(subject, batch, seed, ledger, gradients=into_inputs)
         # A file may hold fewer samples than were asked for.
         held = (len(tensor) for _, tensor in tensors_in((call.args, call.kwargs)) if tensor.dim())
         recorder.batch = next(held, batch)

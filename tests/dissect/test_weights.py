@@ -264,6 +264,18 @@ def test_a_norm_written_by_hand():
     anatomy = anatomy_of(model, Drawn())
     assert table(anatomy)["3.weight"] == ("linear", 8, 3, 0, "-", "-")
     assert next(site for site in anatomy.sites if site.key == "2").kind == "norm"
+    model[2].forward = lambda x: HandNorm.forward(model[2], x.float()).type_as(x)
+    assert next(site for site in anatomy_of(model, Drawn()).sites if site.key == "2").kind == "norm"
+
+
+def test_what_is_called_a_norm_and_only_hands_on_is_none():
+    class Norm(nn.Module):
+        def forward(self, x):
+            return x.view_as(x)
+
+    model = nn.Sequential(nn.Linear(6, 8), Norm(), nn.Linear(8, 8), nn.Linear(8, 3))
+    anatomy = anatomy_of(model, Drawn())
+    assert [stream.sites for stream in anatomy.streams] == [("0", "2", "3")]
 
 
 def test_frozen_models_are_read_too():
@@ -282,6 +294,51 @@ def test_what_the_pass_did_not_use_is_read_off_its_shape():
     assert known["never.bias"].role == "bias"
     assert known["loose"].role == "other"
     assert known["first.weight"].traced
+
+
+@pytest.mark.parametrize(
+    ("module", "inputs"),
+    [
+        (nn.Linear(6, 5), Drawn()),
+        (nn.Conv2d(4, 6, 3, stride=2, groups=2), Drawn(((4, 9, 9),))),
+        (nn.ConvTranspose1d(4, 6, 3, stride=2, groups=2), Drawn(((4, 9),))),
+        (nn.Embedding(11, 4), WHOLE),
+        (nn.LSTM(8, 5, batch_first=True), SEQUENCES),
+        (nn.GRUCell(6, 5), Drawn()),
+        (nn.LayerNorm(6), Drawn()),
+        (nn.BatchNorm1d(6), Drawn()),
+    ],
+)
+def test_the_shape_tells_what_the_pass_would_have_told(module, inputs):
+    class Idle(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.m = module
+
+        def forward(self, x):
+            return x * 1.0
+
+    used, unused = anatomy_of(nn.ModuleDict({"m": module})["m"], inputs), anatomy_of(Idle(), Drawn())
+    assert [weight.traced for weight in unused.weights] == [False] * len(unused.weights)
+    for seen, read in zip(used.weights, unused.weights, strict=True):
+        assert (seen.role, seen.shape, seen.traced) == (read.role, read.shape, True)
+        if seen.role != "bias":
+            assert (seen.fan_in, seen.fan_out, seen.unit_axis) == (read.fan_in, read.fan_out, read.unit_axis)
+
+
+def test_parameters_of_three_axes_are_convolutions_only_in_convolutions():
+    class Experts(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.stacked = nn.Parameter(torch.randn(4, 6, 6))
+            self.token = nn.Parameter(torch.randn(1, 1, 6))
+
+        def forward(self, x):
+            return torch.einsum("bi,eio->beo", x, self.stacked) + self.token
+
+    known = {weight.name: weight for weight in anatomy_of(Experts(), Drawn()).weights}
+    assert (known["stacked"].role, known["stacked"].fan_in) == ("other", None)
+    assert known["token"].role == "bias"
 
 
 def test_residual_branches_keep_their_activations():

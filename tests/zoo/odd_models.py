@@ -365,6 +365,16 @@ class Copying(Two):
         return self.second(copy.deepcopy(self.first)(x) + self.first(x))
 
 
+class SetsLeaf(Two):
+    """Asks for gradients of its input by itself, which only a leaf without them allows."""
+
+    def forward(self, x):
+        x = x[:, None]
+        if self.training and x.is_floating_point() and torch.is_grad_enabled():
+            x.requires_grad = True
+        return self.second(torch.relu(self.first(x[:, 0])))
+
+
 class Spectrum(nn.Module):
     def forward(self, x):
         return torch.fft.fft(x).conj()
@@ -538,6 +548,7 @@ ODD: dict[str, Odd] = {
     "same_tensor": Odd(Same),
     "bypassed": Odd(Bypassed),
     "copying": Odd(Copying, twin=False),
+    "sets_leaf": Odd(SetsLeaf),
     "complex": Odd(Complex),
     "mapped": Odd(Mapped, twin=False),
     "unmeasurable": Odd(Unmeasurable, twin=False),

@@ -15,22 +15,22 @@ class Reach:
 
     Attributes:
         nodes: every node the outputs depend on, inputs before what is made of them.
-        leaves: ids of the leaf tensors (parameters, inputs) that a gradient would reach.
+        leaves: the leaf tensors (parameters, inputs) that a gradient would reach, by their ids.
     """
 
     nodes: tuple[Node, ...]
-    leaves: frozenset[int]
+    leaves: Mapping[int, torch.Tensor]
 
 
 def reach_of(outputs: Iterable[torch.Tensor]) -> Reach:
     """Walk the graph of ``outputs`` once, without recursion: a thousand layers are a thousand nodes deep."""
     order: list[Node] = []
-    leaves: set[int] = set()
+    leaves: dict[int, torch.Tensor] = {}
     seen: set[Node] = set()
     for output in outputs:
         root = output.grad_fn
         if root is None:
-            leaves.add(id(output))
+            leaves[id(output)] = output
             continue
         stack: list[tuple[Node, bool]] = [(root, False)]
         while stack:
@@ -44,9 +44,9 @@ def reach_of(outputs: Iterable[torch.Tensor]) -> Reach:
             stack.append((node, True))
             variable = getattr(node, "variable", None)
             if variable is not None:
-                leaves.add(id(variable))
+                leaves[id(variable)] = variable
             stack.extend((child, False) for child, _ in node.next_functions if child is not None)
-    return Reach(tuple(order), frozenset(leaves))
+    return Reach(tuple(order), leaves)
 
 
 def first_edges(reach: Reach, edges: Mapping[str, GradientEdge]) -> list[GradientEdge]:

@@ -155,6 +155,10 @@ def test_tokens_plus_positions_are_no_join():
     assert streams(anatomy, "residual") == [("first", "second")]
 
 
+def test_a_forward_that_is_called_directly_leaves_its_module_uncalled():
+    assert anatomy_of(*built("bypassed")).uncalled == ("first",)
+
+
 def test_two_towers_that_meet_are_no_join():
     class Towers(nn.Module):
         def __init__(self):
@@ -243,12 +247,12 @@ DEEP = 2000
             lambda: nn.Sequential(*[layer for _ in range(DEEP) for layer in (nn.Linear(2, 2), nn.Tanh())]),
             "pre-activation",
         ),
-        (lambda: nn.Sequential(nn.Linear(2, 2), *[PreActivation(2) for _ in range(DEEP)]), "residual"),
+        (lambda: nn.Sequential(nn.Linear(2, 2), *[PreActivation(2) for _ in range(DEEP // 2)]), "residual"),
     ],
 )
 def test_two_thousand_layers_are_no_recursion(build, kind):
     found = streams(anatomy_of(build(), Drawn(((2,),))), kind)
-    assert [len(sites) for sites in found] == [DEEP]
+    assert [len(sites) for sites in found] == [DEEP if kind == "pre-activation" else DEEP // 2]
 
 
 def test_sums_of_long_lines_that_never_meet_take_no_square_of_their_length():

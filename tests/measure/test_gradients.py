@@ -41,7 +41,7 @@ def test_a_site_that_the_outputs_do_not_need_is_no_target():
     edges = edges_of(a=a, aside=aside)
     reach = reach_of([a.sum()])
     assert names_of(first_edges(reach, edges), edges) == ["a"]
-    assert reach.leaves == {id(layer.weight), id(layer.bias)}
+    assert set(reach.leaves) == {id(layer.weight), id(layer.bias)}
 
 
 def test_hooks_of_every_site_fire_on_the_way_to_the_first_ones():
@@ -59,8 +59,8 @@ def test_hooks_of_every_site_fire_on_the_way_to_the_first_ones():
 
 def test_an_output_that_is_a_leaf_is_reached_itself():
     parameter = nn.Parameter(torch.ones(2))
-    assert reach_of([parameter]).leaves == {id(parameter)}
-    assert reach_of([]).leaves == frozenset()
+    assert set(reach_of([parameter]).leaves) == {id(parameter)}
+    assert not reach_of([]).leaves
 
 
 def test_in_place_operations_keep_the_node_of_each_version():

@@ -302,6 +302,12 @@ def test_one_tensor_handed_on_is_one_site():
     assert [site.key for site in probe(*built("same_tensor")).sites] == ["first", "second"]
 
 
+def test_parameters_outside_all_modules_are_told():
+    (told,) = probe(*built("bypassed")).unseen
+    assert (told.path, "plain list" in told.reason) == ("(model)", True)
+    assert not probe(*built("bypassed"), backward=False).unseen  # only the graph tells
+
+
 def test_inputs_are_described_wherever_they_lie():
     class Nested:
         fixed = None

@@ -5,6 +5,7 @@ Where the distance falls and the RMS does not, what is left of the signal no lon
 
 import math
 
+import numpy as np
 import torch
 
 from initprobe.measure.reductions import SAFE, Numbers, Reduction, Result, View
@@ -15,6 +16,9 @@ PAIRS = 8
 
 ELEMENTS = 1 << 21
 """Elements in all pairs together, so that large feature maps of large batches cost no more than small ones."""
+
+LONG = 1 << 14
+"""Elements from which on a pair is worth a call of its own, which allocates less."""
 
 TINY = 1e-25
 """A sum of float32 squares below this may have lost some of them to underflow."""
@@ -33,14 +37,11 @@ def has_pairs(view: View) -> bool:
 
 
 def pair_geometry(view: View) -> Result:
-    """``[cosine, RMS of x_a - x_b]`` over pairs of samples.
-
-    The cosine is that of all pairs together: the sum of their inner products over the product of their norms.
-    """
+    """``[mean cosine, RMS of x_a - x_b]`` over pairs of samples; a pair with a zero has no cosine."""
     values = view.values
     size = values.numel() // values.shape[0]
     number = min(values.shape[0] // 2, PAIRS, max(4, ELEMENTS // (2 * size)))
-    left, right = values[:number].reshape(-1), values[number : 2 * number].reshape(-1)
+    left, right = values[:number].reshape(number, size), values[number : 2 * number].reshape(number, size)
     moments = view.host_moments
     if moments is not None and values.dtype is torch.float32 and _safe(moments):
         numbers = _fast_geometry(left, right)
@@ -55,10 +56,19 @@ def _safe(moments: Numbers) -> bool:
 
 
 def _fast_geometry(left: torch.Tensor, right: torch.Tensor) -> list[float] | None:
-    """In float32; None where a square may have underflowed."""
-    gap = left - right
-    squares = [torch.dot(row, row).item() for row in (left, right, gap)]
-    return None if min(squares) < TINY else _numbers(squares[0], squares[1], squares[2], left.numel())
+    """In float32, the pairs put together in float64; None where a square may have underflowed."""
+    number, size = left.shape
+    if size < LONG:
+        together = torch.cat((left, right, left - right))
+        squares = torch.mul(together, together).sum(1).numpy().astype(np.float64).reshape(3, number)
+    else:
+        gaps = (a - b for a, b in zip(left, right, strict=True))
+        squares = np.array([[torch.dot(row, row).item() for row in rows] for rows in (left, right, gaps)])
+    if squares.min() < TINY:
+        return None
+    first, second, gap = squares
+    cosine = float(((first + second - gap) / np.sqrt(first * second)).sum()) / (2 * number)
+    return [max(-1.0, min(1.0, cosine)), math.sqrt(float(gap.sum()) / (number * size))]
 
 
 def _exact_geometry(left: torch.Tensor, right: torch.Tensor) -> Result:
@@ -66,27 +76,17 @@ def _exact_geometry(left: torch.Tensor, right: torch.Tensor) -> Result:
     scale = torch.maximum(left.abs().amax(), right.abs().amax())
     scale = torch.where(scale > 0, scale, torch.ones_like(scale))
     left, right = left / scale, right / scale
-    gap = left - right
-    squares = torch.stack([row.square().sum() for row in (left, right, gap)])
-    if squares.device.type == "cpu":
-        first, second, third = squares.tolist()
-        cosine, distance = _numbers(first, second, third, left.numel())
-        return [cosine, distance * scale.item()]
-    sides, apart = squares[0] + squares[1], squares[2]
-    there = ((sides - apart) / (2 * (squares[0] * squares[1]).sqrt())).clamp(-1.0, 1.0)
-    return torch.stack([there, (apart / left.numel()).sqrt() * scale])
-
-
-def _numbers(first: float, second: float, gap: float, elements: int) -> list[float]:
-    """From the sums of squares of both sides and of their difference; a zero has no direction, so no cosine."""
-    norms = 2 * math.sqrt(first * second)
-    cosine = (first + second - gap) / norms if norms else math.nan
-    return [cosine if math.isnan(cosine) else max(-1.0, min(1.0, cosine)), math.sqrt(gap / elements)]
+    gap = (left - right).square().sum(1)
+    norms = left.square().sum(1).sqrt() * right.square().sum(1).sqrt()
+    cosine = ((left * right).sum(1) / norms).clamp(-1.0, 1.0).nanmean()
+    cosine = torch.where(torch.isfinite(gap).all(), cosine, math.nan)
+    numbers = torch.stack([cosine, (gap.mean() / left.shape[1]).sqrt() * scale])
+    return numbers.tolist() if numbers.device.type == "cpu" else numbers
 
 
 GEOMETRY = Reduction("pair_geometry", pair_geometry, has_pairs)
 
-statistic(Statistic("cosine", "cosine between two inputs' values, over pairs", GEOMETRY, lambda pair: pair[0], FORWARD))
+statistic(Statistic("cosine", "mean cosine between the values of two inputs", GEOMETRY, lambda pair: pair[0], FORWARD))
 statistic(
     Statistic(
         "pair_distance",

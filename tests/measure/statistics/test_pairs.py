@@ -31,11 +31,11 @@ def expected(tensor):
     wide = (torch.view_as_real(tensor) if tensor.is_complex() else tensor).double()
     size = wide[0].numel()
     number = min(len(wide) // 2, PAIRS, max(4, ELEMENTS // (2 * size)))
-    wide = wide[: 2 * number].reshape(2, -1)
+    wide = wide[: 2 * number].reshape(2, number, -1)
     scale = wide.abs().max()
     left, right = wide / scale
     distance = (left - right).square().mean().sqrt() * scale
-    return ((left @ right) / (left.norm() * right.norm())).item(), distance.item()
+    return torch.cosine_similarity(left, right, dim=1, eps=0.0).mean().item(), distance.item()
 
 
 def assert_right(tensor, close=1e-6):

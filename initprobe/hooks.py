@@ -10,12 +10,13 @@ import dataclasses
 import random
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
 from torch import nn
+from torch.utils.hooks import RemovableHandle
 
 Mode = Literal["train", "eval", "as-is"]
 
@@ -145,6 +146,13 @@ class Watch:
         self._holder[id(tensor)] = (weakref.ref(tensor), version, key)
         return None
 
+    def newcomers(self, model: nn.Module) -> list[str]:
+        """Paths of the modules that were not there before the pass."""
+        children = (child for _, module in self.modules for child in module._modules.values() if child is not None)
+        if all(id(child) in self.paths for child in children):
+            return []
+        return [path for path, module in model.named_modules() if id(module) not in self.paths]
+
     def uncalled(self) -> tuple[str, ...]:
         """Paths of the leaf modules that never ran."""
         return tuple(path for path in self.leaves if path not in self.called)
@@ -154,16 +162,19 @@ class Watch:
 def watching(model: nn.Module, on_visit: Callable[[Visit], None]) -> Iterator[Watch]:
     """Call ``on_visit`` for every float tensor that leaves a module, in the order in which the calls return."""
     watch = Watch(model, on_visit)
-    with ExitStack() as stack:
+    handles: list[RemovableHandle] = []
+    try:
         for _, module in watch.modules:
             if isinstance(module, torch.jit.ScriptModule):
                 watch.unseen[watch.paths[id(module)] or ROOT] = "a ScriptModule takes no hooks"
             else:
-                stack.callback(module.register_forward_hook(watch.leave).remove)
+                handles.append(module.register_forward_hook(watch.leave))
         yield watch
-        for path, module in model.named_modules():
-            if id(module) not in watch.paths:
-                watch.unseen[path] = "the forward builds it itself, anew in every pass"
+        for path in watch.newcomers(model):
+            watch.unseen[path] = "the forward builds it itself, anew in every pass"
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 @contextmanager
@@ -178,7 +189,8 @@ def undisturbed(model: nn.Module, *, mode: Mode, seed: int) -> Iterator[None]:
     fastpath = torch.backends.mha.get_fastpath_enabled()
     try:
         # Whoever calls us may have switched gradients off.
-        with _random_states(model) as devices, torch.inference_mode(mode=False), torch.enable_grad():
+        modules = [state.module for state in states]
+        with _random_states(modules) as devices, torch.inference_mode(mode=False), torch.enable_grad():
             # The fused path of TransformerEncoder skips the sub-modules that are to be seen (pytorch#132700).
             torch.backends.mha.set_fastpath_enabled(False)
             # A module may have its own idea of train(), so it is called, but only where something would change.
@@ -226,10 +238,11 @@ class _ModuleState:
     def restore(self) -> None:
         """Put everything back."""
         for held, saved in ((vars(self.module), self.attributes), *self.members):
-            if held.keys() != saved.keys():
+            if len(held) != len(saved) or held.keys() != saved.keys():
                 for name in held.keys() - saved.keys():
                     del held[name]
-            held.update(saved)
+            if saved:
+                held.update(saved)
         if "training" not in self.attributes:
             self.module.training = self.training
         for buffer, values in self.buffers:
@@ -241,8 +254,9 @@ class _ModuleState:
 
 
 @contextmanager
-def _random_states(model: nn.Module) -> Iterator[list[int]]:
-    devices = sorted({parameter.device.index or 0 for parameter in model.parameters() if parameter.is_cuda})
+def _random_states(modules: list[nn.Module]) -> Iterator[list[int]]:
+    parameters = (parameter for module in modules for parameter in module._parameters.values())
+    devices = sorted({one.device.index or 0 for one in parameters if one is not None and one.is_cuda})
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 the legacy state is the global one
     try:
         with torch.random.fork_rng(devices=devices, enabled=True):

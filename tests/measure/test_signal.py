@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from initprobe.errors import TargetError, UsageError
+from initprobe.measure import signal
 from initprobe.measure.signal import Plan
 from initprobe.subject import Call, Subject
 from tests.measure.reference import BATCH, Capture, leaves, moments, probe, pull_back
@@ -86,8 +87,10 @@ def test_gradients_are_those_at_zeros_added_to_a_plain_pass(name):
             agree(site.backward, moments(gradient), close=close)
 
 
+@pytest.mark.parametrize("largest_kept", [signal.SMALL, 0])  # at 0 every gradient is let go of at once
 @pytest.mark.parametrize("name", [name for name, odd in ODD.items() if odd.twin and not odd.signal_free])
-def test_weight_gradients_are_those_of_backward(name):
+def test_weight_gradients_are_those_of_backward(name, largest_kept, monkeypatch):
+    monkeypatch.setattr(signal, "SMALL", largest_kept)
     trace = probe(*built(name), "weight_gradients")
     capture, output = twin_pass(name)
     pull_back(output)

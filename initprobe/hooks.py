@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import dataclasses
 import random
+import sys
 import weakref
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
+
+from initprobe.functions import Functions, is_opaque
 
 Mode = Literal["train", "eval", "as-is"]
 
@@ -38,6 +42,8 @@ class Visit(NamedTuple):
         tensor: its output, as it is now: later in-place operations may overwrite it.
         alias_of: key of the visit that saw the very same tensor before, or None.
         args: the positional arguments of the call, likewise.
+        operation: short name of the operation inside the module that made the tensor (``add``); None for the module's
+            own output.
     """
 
     key: str
@@ -46,6 +52,7 @@ class Visit(NamedTuple):
     tensor: torch.Tensor
     alias_of: str | None = None
     args: tuple[Any, ...] = ()
+    operation: str | None = None
 
 
 def tensors_in(value: object, *, depth: int = _DEPTH) -> Iterator[tuple[str, torch.Tensor]]:
@@ -106,12 +113,39 @@ class Watch:
         )
         self.called: dict[str, int] = {}
         self.unseen: dict[str, str] = {}
+        self.functions = Functions(self.show)
         self._on_visit = on_visit
         self._holder: dict[int, tuple[weakref.ref[torch.Tensor], int, str]] = {}
+        self._running: list[tuple[nn.Module, str, bool]] = []
+        self._entered: Counter[str] = Counter()
+        self._shown: Counter[str] = Counter()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Watch:
         """Itself: a forward that copies a module copies its hooks, and through them all that they hold."""
         return self
+
+    def enter(self, module: nn.Module, args: tuple[Any, ...]) -> None:  # noqa: ARG002 - a hook gets them
+        """The hook in front of a module, where operations are shown too: they are named by the call they belong to."""
+        path = self.paths.get(id(module))
+        if path is None or torch._C._current_graph_task_id() != -1:
+            return
+        self._entered[path] += 1
+        calls = self._entered[path]
+        self._running.append((module, (path or ROOT) + (f"#{calls}" if calls > 1 else ""), self.functions.hidden))
+        self.functions.hidden = self.functions.hidden or is_opaque(module)
+
+    def show(self, name: str, tensor: torch.Tensor) -> None:
+        """An operation between modules has made a tensor."""
+        if torch._C._current_graph_task_id() != -1 or torch._C._functorch.peek_interpreter_stack() is not None:
+            return
+        module, stem, _ = self._running[-1] if self._running else (self.modules[0][1], ROOT, False)
+        key = f"{stem}/{name}"
+        self._shown[key] += 1
+        if self._shown[key] > 1:
+            key = f"{key}#{self._shown[key]}"
+        if unmeasurable(tensor) is None:
+            path = self.paths[id(module)]
+            self._on_visit(Visit(key, path, module, tensor, self._same_as(key, tensor), (), name))
 
     def leave(self, module: nn.Module, args: tuple[Any, ...], output: object) -> None:
         """The forward hook. It answers None: anything else would replace the output."""
@@ -121,6 +155,14 @@ class Watch:
         path = self.paths.get(id(module))
         if path is None:
             return  # a copy of a module takes its hooks along
+        self._close(module)
+        if output is None and sys.exc_info()[0] is not None:
+            return  # it failed; whoever called it may catch that
+        # What is done with the output is none of the model's operations.
+        with torch._C.DisableTorchFunction():
+            self._visit(module, path, args, output)
+
+    def _visit(self, module: nn.Module, path: str, args: tuple[Any, ...], output: object) -> None:
         calls = self.called[path] = self.called.get(path, 0) + 1
         stem = (path or ROOT) + (f"#{calls}" if calls > 1 else "")
         if torch._C._functorch.peek_interpreter_stack() is not None:
@@ -136,6 +178,14 @@ class Watch:
                 self.unseen[key] = reason
                 continue
             self._on_visit(Visit(key, path, module, tensor, self._same_as(key, tensor), args))
+
+    def _close(self, module: nn.Module) -> None:
+        """The call is over, and with it those inside that an exception ended and the model caught."""
+        for place in range(len(self._running) - 1, -1, -1):
+            if self._running[place][0] is module:
+                self.functions.hidden = self._running[place][2]
+                del self._running[place:]
+                return
 
     def _same_as(self, key: str, tensor: torch.Tensor) -> str | None:
         """A container hands out its last child's tensor: the same object in the same version is one value."""
@@ -159,8 +209,14 @@ class Watch:
 
 
 @contextmanager
-def watching(model: nn.Module, on_visit: Callable[[Visit], None]) -> Iterator[Watch]:
-    """Call ``on_visit`` for every float tensor that leaves a module, in the order in which the calls return."""
+def watching(model: nn.Module, on_visit: Callable[[Visit], None], *, operations: bool = False) -> Iterator[Watch]:
+    """Call ``on_visit`` for every float tensor that leaves a module, in the order in which the calls return.
+
+    Args:
+        model: the module to be run inside.
+        on_visit: gets the tensors.
+        operations: whether the operations between modules are shown too (``initprobe/functions.py``).
+    """
     watch = Watch(model, on_visit)
     handles: list[RemovableHandle] = []
     try:
@@ -168,8 +224,11 @@ def watching(model: nn.Module, on_visit: Callable[[Visit], None]) -> Iterator[Wa
             if isinstance(module, torch.jit.ScriptModule):
                 watch.unseen[watch.paths[id(module)] or ROOT] = "a ScriptModule takes no hooks"
             else:
-                handles.append(module.register_forward_hook(watch.leave))
-        yield watch
+                if operations:
+                    handles.append(module.register_forward_pre_hook(watch.enter))
+                handles.append(module.register_forward_hook(watch.leave, always_call=operations))
+        with watch.functions if operations else nullcontext():
+            yield watch
         for path in watch.newcomers(model):
             watch.unseen[path] = "the forward builds it itself, anew in every pass"
     finally:

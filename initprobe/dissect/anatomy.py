@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 
 import torch
 from torch.nn import UninitializedParameter
 
 from initprobe.dissect.handwritten import settle_handwritten
-from initprobe.dissect.operations import CHANNELS_LAST_NORMS, NORMS
+from initprobe.dissect.hidden import Seen, chosen
 from initprobe.dissect.streams import find_joins, find_streams
 from initprobe.dissect.tape import Node, Tape
 from initprobe.dissect.weights import Use, describe_weights, nearest, settle_products
 from initprobe.errors import TargetError
+from initprobe.functions import calling_line
 from initprobe.hooks import Mode, Visit, Watch, tensors_in, undisturbed, watching
-from initprobe.records import Anatomy, Site, SiteKind
+from initprobe.operations import ATTENTIONS, CHANNELS_LAST_NORMS, NORMS
+from initprobe.places import in_project, line_of_code
+from initprobe.records import Anatomy, Location, Site, SiteKind
 from initprobe.subject import Subject, run_model
 
 SAMPLES = 2
@@ -59,46 +61,49 @@ def trace_anatomy(subject: Subject, *, mode: Mode = "train", seed: int = 0) -> T
         )
     samples = subject.inputs.fixed or SAMPLES
     tape = Tape(model)
-    visits: list[tuple[Visit, Node]] = []
+    seen: list[Seen] = []
 
     def see(visit: Visit) -> None:
         node = tape.node_of(visit.tensor)
-        _settle_norm(visit, node, tape)
-        settle_handwritten(visit, node, tape)
-        visits.append((visit, node))
+        if visit.operation is None:
+            handmade = settle_norm(visit, node, tape) or settle_handwritten(visit, node, tape)
+            seen.append(Seen(visit, node, handmade=handmade))
+        else:
+            seen.append(Seen(visit, node, line=calling_line()))
 
     with undisturbed(model, mode=mode, seed=seed), torch.no_grad():
         call = subject.call(samples, seed)
         for _, tensor in [*tensors_in(call.args), *tensors_in(call.kwargs)]:
             tape.add_input(tensor)
-        with watching(model, see) as watch, tape:
+        # The tape lies under the watch, so that what an operation made is on it when the watch shows it.
+        with tape, watching(model, see, operations=True) as watch:
             run_model(model, call)
     uses = settle_products(tape)
-    return Traced(_anatomy(subject, tape, visits, uses, watch), tape.bytes / samples)
+    return Traced(_anatomy(subject, tape, seen, uses, watch), tape.bytes / samples)
 
 
-def _settle_norm(visit: Visit, node: Node, tape: Tape) -> None:
+def settle_norm(visit: Visit, node: Node, tape: Tape) -> bool:
     """A module that calls itself a norm is one, however it computes it."""
     given = next((tape.node_of(value).order for value in visit.args if isinstance(value, torch.Tensor)), -1)
     maker = node.back("view")
     named = "Norm" in type(visit.module).__name__ and next(visit.module.children(), None) is None
-    if named and maker.order > given and not maker.operand and maker.effect in {"other", "scale"}:
+    settled = named and maker.order > given and not maker.operand and maker.effect in {"other", "scale"}
+    if settled:
         maker.effect = "norm"
+    return settled
 
 
-def _anatomy(
-    subject: Subject, tape: Tape, visits: list[tuple[Visit, Node]], uses: Mapping[Node, list[Use]], watch: Watch
-) -> Anatomy:
+def _anatomy(subject: Subject, tape: Tape, seen: list[Seen], uses: Mapping[Node, list[Use]], watch: Watch) -> Anatomy:
     shown: dict[Node, str] = {}
-    axes, place = _unit_axes(tape, uses), partial(nearest, subject.locations)
-    sites = [
-        replace(_site(visit, node, shown, uses, axes.get(node)), order=order, location=place(visit.path))
-        for order, (visit, node) in enumerate(visits)
-    ]
+    axes = _unit_axes(tape, uses)
     skips = find_joins(tape.nodes)
+    sites = [
+        replace(_site(one.visit, one.node, shown, uses, axes.get(one.node)), order=order, location=_place(subject, one))
+        for order, one in enumerate(chosen(seen, skips))
+    ]
     joined = _show_joins(skips, shown)
     sites = [replace(site, kind="join") if site.key in joined else site for site in sites]
-    outputs = [node for visit, node in visits if visit.module is subject.model]
+    outputs = [one.node for one in seen if one.visit.module is subject.model and one.visit.operation is None]
     return Anatomy(
         weights=describe_weights(subject.model, uses, subject.locations),
         sites=tuple(sites),
@@ -106,6 +111,13 @@ def _anatomy(
         modules=len(watch.leaves),
         uncalled=watch.uncalled(),
     )
+
+
+def _place(subject: Subject, seen: Seen) -> Location | None:
+    """Where an operation stands, in a file of the user's; else where its module was built."""
+    if seen.line is not None and in_project(seen.line[0]):
+        return line_of_code(*seen.line)
+    return nearest(subject.locations, seen.visit.path)
 
 
 def _site(
@@ -121,7 +133,7 @@ def _site(
     kind: SiteKind = "other"
     if first:
         shown[maker] = visit.key
-        kind = _KINDS.get(maker.effect, "other")
+        kind = "attention" if maker.name in ATTENTIONS else _KINDS.get(maker.effect, "other")
     weight = next((use.parameter for use in uses.get(maker, []) if use.role not in {"bias", "norm"}), None)
     return Site(
         key=visit.key,
@@ -134,6 +146,7 @@ def _site(
         weight=weight if kind in {"weighted", "embedding"} else None,
         activation=maker.activation if first else None,
         alias_of=visit.alias_of,
+        operation=visit.operation,
     )
 
 

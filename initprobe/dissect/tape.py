@@ -17,7 +17,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from initprobe.activations.base import ACTIVATIONS
-from initprobe.dissect.operations import Effect, activation_functions, bind, effect_of, name_of
+from initprobe.operations import Effect, activation_functions, bind, effect_of, name_of
 from initprobe.records import ActivationUse
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from torch import nn
 
-from initprobe.dissect.operations import ATTENTION, EMBEDDINGS, NORMS, PRODUCTS, RECURRENT, bind
 from initprobe.dissect.tape import Node, Operand, Tape
+from initprobe.operations import ATTENTION, EMBEDDINGS, NORMS, PRODUCTS, RECURRENT, bind
 from initprobe.records import ActivationUse, Location, Role, Weight
 
 

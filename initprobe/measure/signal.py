@@ -115,11 +115,16 @@ class Recorder:
         self.edges: dict[str, GradientEdge] = {}
         self.handles: list[RemovableHandle] = []
         self.told: set[str] = set()
+        self.renamed: set[str] = set()
 
     def visit(self, visit: Visit) -> None:
-        """Called by the hooks for every float tensor that leaves a module."""
+        """Called by the hooks for every float tensor that leaves a module, and every operation between modules."""
+        if visit.operation is not None and visit.key not in self.sites:
+            return  # the module that puts it out is its name
         if visit.alias_of is not None:
-            return
+            if visit.alias_of in self.visits or visit.alias_of in self.renamed:
+                return
+            self.renamed.add(visit.alias_of)
         tensor, site = visit.tensor, self.sites.get(visit.key)
         self.ledger.take("forward", visit.key, self._view(tensor.detach(), site))
         why = None if self.backward else "no backward pass was asked for"
@@ -216,7 +221,8 @@ def _measure(
         # A file may hold fewer samples than were asked for.
         held = (len(tensor) for _, tensor in tensors_in((call.args, call.kwargs)) if tensor.dim())
         recorder.batch = next(held, batch)
-        with watching(model, recorder.visit) as watch, torch.set_grad_enabled(probe.backward):
+        operations = any(site.operation is not None for site in anatomy.sites)
+        with watching(model, recorder.visit, operations=operations) as watch, torch.set_grad_enabled(probe.backward):
             output = run_model(model, call)
         reach = _backward(subject, output, recorder, probe, seed) if probe.backward else None
     return _trace(seed, parameters, recorder, watch, reach)

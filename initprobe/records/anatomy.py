@@ -10,7 +10,7 @@ from initprobe.records.location import Location
 Role = Literal["linear", "conv", "transposed", "embedding", "recurrent", "norm", "bias", "other"]
 """What a parameter is in the arithmetic; ``norm`` is a normalization's scale, ``bias`` any additive shift."""
 
-SiteKind = Literal["weighted", "embedding", "norm", "activation", "join", "other"]
+SiteKind = Literal["weighted", "embedding", "norm", "activation", "attention", "join", "other"]
 """What made a site's value: a weight operation (a pre-activation), a residual add, a normalization ..."""
 
 
@@ -67,11 +67,12 @@ class Weight:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One call of one module with one float tensor as its output.
+    """One float tensor that one call of one module put out, or that an operation inside of it made.
 
     Attributes:
-        key: unique name: path, ``#2`` for the second call, ``[1]`` for the second tensor of an output.
-        path: the module's path; empty for the model itself.
+        key: unique name: path, ``#2`` for the second call, ``[1]`` for the second tensor of an output, ``/add`` for an
+            operation inside of it, ``/add#2`` for the second one of that name in the call.
+        path: the path of the module, for an operation of the one around it; empty for the model itself.
         order: position in execution order, from 0.
         module_type: class name of the module.
         kind: what made the value.
@@ -80,7 +81,8 @@ class Site:
         weight: name of the weight whose operation made the value, for kind ``weighted`` and ``embedding``.
         activation: the activation that made the value, for kind ``activation``.
         alias_of: key of the earlier site that holds the very same tensor (a container and its last child).
-        location: where the module was built, or None.
+        location: where the module was built, or where the operation stands; None where neither is known.
+        operation: name of the operation (``add``), None for a module's output.
     """
 
     key: str
@@ -94,6 +96,7 @@ class Site:
     activation: ActivationUse | None = None
     alias_of: str | None = None
     location: Location | None = None
+    operation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

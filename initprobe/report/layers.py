@@ -124,7 +124,7 @@ def _with_first_calls(names: Sequence[str]) -> list[str]:
 
 def _whole(name: str, found: re.Match[str]) -> bool:
     before, after = name[: found.start()], name[found.end() :]
-    return before[-1:] in {"", ".", "#"} and after[:1] in {"", ".", "#", "["}
+    return before[-1:] in {"", ".", "#"} and after[:1] in {"", ".", "#", "[", "/"}
 
 
 def _structure(summary: SiteSummary, shapes: dict[str, tuple[int, ...]]) -> Hashable:

@@ -89,6 +89,9 @@ RECURRENT = {
 ATTENTION = f"{_FUNCTIONAL}multi_head_attention_forward"
 """All projections of ``nn.MultiheadAttention`` in one call, which the modules inside it never see."""
 
+ATTENTIONS = frozenset([ATTENTION, f"{_FUNCTIONAL}scaled_dot_product_attention"])
+"""Functions that mix values by attention."""
+
 CHANNELS_LAST_NORMS = {f"{_FUNCTIONAL}layer_norm", f"{_FUNCTIONAL}rms_norm", "torch.rms_norm", "torch.layer_norm"}
 
 _VIEWS = (
@@ -113,6 +116,14 @@ _EFFECTS: dict[str, Effect] = {
     **dict.fromkeys(_SUMS.split(), "sum"),
     **dict.fromkeys(_SCALES.split(), "scale"),
 }
+_PLAIN_NAMES = {
+    **{f"{prefix}{name}": name for prefix in "ir" for name in ("add", "sub", "mul", "matmul")},
+    **dict.fromkeys(("truediv", "itruediv", "true_divide"), "div"),
+    "scaled_dot_product_attention": "attention",
+    "multi_head_attention_forward": "attention",
+}
+"""The names of operators and long functions, as sites show them."""
+
 _PREFIXES = ("torch.Tensor.", "torch.nn.functional.", "torch._C._nn.", "torch.")
 
 
@@ -147,6 +158,21 @@ def effect_of(name: str) -> Effect:
         if name.startswith(prefix):
             return _EFFECTS.get(name.removeprefix(prefix), "other")
     return "other"
+
+
+@lru_cache(maxsize=4096)
+def shown_as(function: Callable[..., Any]) -> tuple[str, bool] | None:
+    """The short name of an operation whose value is worth a site of its own, None for all others.
+
+    The second part says whether that takes two tensors: a bias or a plain factor makes no signal of its own.
+    """
+    name = name_of(function)
+    effect = effect_of(name)
+    pointwise = effect in {"sum", "scale"}
+    if not pointwise and name not in ATTENTIONS and effect not in {"weighted", "embedding", "activation", "norm"}:
+        return None
+    short = name.rpartition(".")[2].strip("_")
+    return _PLAIN_NAMES.get(short, short), pointwise
 
 
 def bind(parameters: tuple[str, ...], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,6 +27,12 @@ Mode = Literal["train", "eval", "as-is"]
 ROOT = "(model)"
 """The key of the model's own output."""
 
+NO_HOOKS = "a ScriptModule takes no hooks"
+TRANSFORMED = "inside a torch.func transform, it has no values of its own"
+BUILT_ANEW = "the forward builds it itself, anew in every pass"
+OUT_OF_SIGHT = frozenset([NO_HOOKS, TRANSFORMED, BUILT_ANEW])
+"""Reasons for which a computation was not seen at all; the others are about values that have no statistics."""
+
 _DEPTH = 8
 _PLAIN = (torch.Tensor, nn.Parameter)
 _FLOATS = frozenset([torch.float32, torch.float64, torch.float16, torch.bfloat16])
@@ -166,7 +172,7 @@ class Watch:
         calls = self.called[path] = self.called.get(path, 0) + 1
         stem = (path or ROOT) + (f"#{calls}" if calls > 1 else "")
         if torch._C._functorch.peek_interpreter_stack() is not None:
-            self.unseen[stem] = "inside a torch.func transform, it has no values of its own"
+            self.unseen[stem] = TRANSFORMED
             return
         found = [("", output)] if isinstance(output, torch.Tensor) else list(tensors_in(output))
         if not found:
@@ -222,7 +228,7 @@ def watching(model: nn.Module, on_visit: Callable[[Visit], None], *, operations:
     try:
         for _, module in watch.modules:
             if isinstance(module, torch.jit.ScriptModule):
-                watch.unseen[watch.paths[id(module)] or ROOT] = "a ScriptModule takes no hooks"
+                watch.unseen[watch.paths[id(module)] or ROOT] = NO_HOOKS
             else:
                 if operations:
                     handles.append(module.register_forward_pre_hook(watch.enter))
@@ -230,7 +236,7 @@ def watching(model: nn.Module, on_visit: Callable[[Visit], None], *, operations:
         with watch.functions if operations else nullcontext():
             yield watch
         for path in watch.newcomers(model):
-            watch.unseen[path] = "the forward builds it itself, anew in every pass"
+            watch.unseen[path] = BUILT_ANEW
     finally:
         for handle in handles:
             handle.remove()

@@ -20,7 +20,7 @@ from torch.utils.hooks import RemovableHandle
 
 from initprobe.activations.base import ACTIVATIONS
 from initprobe.errors import TargetError, first_line, raised_here, user_trace
-from initprobe.hooks import ROOT, Visit, Watch, tensors_in, undisturbed, unmeasurable, watching
+from initprobe.hooks import OUT_OF_SIGHT, ROOT, Visit, Watch, tensors_in, undisturbed, unmeasurable, watching
 from initprobe.measure.gradients import Reach, first_edges, reach_of
 from initprobe.measure.reductions import MOMENTS, SMALL, Reduction, Result, View, Workspace, to_host, together
 from initprobe.measure.statistics.base import STATISTICS, Statistic
@@ -181,6 +181,8 @@ def dtype_name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
+UNOWNED = "it uses parameters that none of its modules owns (layers in a plain list?)"
+
 SETS_LEAVES = "you can only change requires_grad flags of leaf variables"
 """What torch says to a forward that sets ``requires_grad`` on its input (wav2vec2 does, for its checkpointing)."""
 
@@ -320,9 +322,9 @@ def _trace(
             ParameterTrace(name, values.get(("parameter", name), {}), values.get(("gradient", name)), reached)
         )
     inputs = {name: row for (kind, name), row in values.items() if kind == "input"}
-    unseen = [Unseen(key, reason) for key, reason in watch.unseen.items()]
+    unseen = [Unseen(key, reason, hidden=reason in OUT_OF_SIGHT) for key, reason in watch.unseen.items()]
     known = {id(parameter) for _, parameter in held}
     reachable = {} if reach is None else reach.leaves
     if any(isinstance(leaf, nn.Parameter) and key not in known for key, leaf in reachable.items()):
-        unseen.append(Unseen(ROOT, "it uses parameters that none of its modules owns (layers in a plain list?)"))
+        unseen.append(Unseen(ROOT, UNOWNED, hidden=True))
     return Trace(seed, tuple(sites), tuple(parameters), inputs, tuple(unseen))

@@ -10,8 +10,9 @@ import torch
 from torch.nn import UninitializedParameter
 
 from initprobe.dissect.handwritten import settle_handwritten
+from initprobe.dissect.joins import find_joins
 from initprobe.dissect.operations import CHANNELS_LAST_NORMS, NORMS
-from initprobe.dissect.streams import find_joins, find_streams
+from initprobe.dissect.streams import find_streams
 from initprobe.dissect.tape import Node, Tape
 from initprobe.dissect.weights import Use, describe_weights, nearest, settle_products
 from initprobe.errors import TargetError
@@ -95,7 +96,7 @@ def _anatomy(
         replace(_site(visit, node, shown, uses, axes.get(node)), order=order, location=place(visit.path))
         for order, (visit, node) in enumerate(visits)
     ]
-    skips = find_joins(tape.nodes)
+    skips = {node: join.skip for node, join in find_joins(tape.nodes).items()}
     joined = _show_joins(skips, shown)
     sites = [replace(site, kind="join") if site.key in joined else site for site in sites]
     outputs = [node for visit, node in visits if visit.module is subject.model]

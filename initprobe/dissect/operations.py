@@ -54,6 +54,8 @@ PRODUCTS: Mapping[str, Product] = {
             "torch.Tensor.__rmatmul__",
         )
     },
+    f"{_FUNCTIONAL}grouped_mm": Product(("input", "weight"), "in,out"),
+    "_grouped_mm": Product(("input", "weight"), "in,out"),
     "torch.addmm": Product(("bias", "input", "weight"), "in,out"),
     "torch.Tensor.addmm": Product(("bias", "input", "weight"), "in,out"),
 }
@@ -89,6 +91,12 @@ RECURRENT = {
 ATTENTION = f"{_FUNCTIONAL}multi_head_attention_forward"
 """All projections of ``nn.MultiheadAttention`` in one call, which the modules inside it never see."""
 
+DOT_PRODUCT_ATTENTION = f"{_FUNCTIONAL}scaled_dot_product_attention"
+"""Scores, softmax and the mixing of values in one call."""
+
+MIXING = {"matmul", "__matmul__", "__rmatmul__", "mm", "bmm", "baddbmm", "einsum"}
+"""Short names of functions that sum products of two signals: the scores of an attention, the mixing of its values."""
+
 CHANNELS_LAST_NORMS = {f"{_FUNCTIONAL}layer_norm", f"{_FUNCTIONAL}rms_norm", "torch.rms_norm", "torch.layer_norm"}
 
 _VIEWS = (
@@ -104,7 +112,7 @@ _PASSES = (
     "pixel_shuffle pixel_unshuffle channel_shuffle roll flip __getitem__ narrow select index_select chunk split "
     "unbind tensor_split mean neg __neg__ clamp_max"
 )
-_SUMS = "add add_ __add__ __radd__ __iadd__ sub __sub__ sub_ __isub__"
+_SUMS = "add add_ __add__ __radd__ __iadd__ sub __sub__ sub_ __isub__ addcmul addcmul_ lerp lerp_"
 _SCALES = "mul mul_ __mul__ __rmul__ __imul__ div div_ __truediv__ __itruediv__ true_divide"
 
 _EFFECTS: dict[str, Effect] = {
@@ -115,12 +123,23 @@ _EFFECTS: dict[str, Effect] = {
 }
 _PREFIXES = ("torch.Tensor.", "torch.nn.functional.", "torch._C._nn.", "torch.")
 
+MULTIPLYING = {"mul", "mul_", "__mul__", "__rmul__", "__imul__"}
+"""Short names of the elementwise product."""
+
+MOVING = {"cat", "concat", "concatenate", "stack", "hstack", "vstack"}
+"""Short names of functions that put values side by side and change none."""
+
 
 @lru_cache(maxsize=4096)
 def name_of(function: Callable[..., Any]) -> str:
     """The qualified name of a torch callable (``torch.nn.functional.relu``), its plain name where it has none."""
     name: str | None = resolve_name(function)
     return name or str(getattr(function, "__name__", type(function).__name__))
+
+
+def short_name(name: str) -> str:
+    """The last part of a qualified name."""
+    return name.rpartition(".")[2]
 
 
 @lru_cache(maxsize=1)

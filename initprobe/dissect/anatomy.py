@@ -9,12 +9,17 @@ from functools import partial
 import torch
 from torch.nn import UninitializedParameter
 
+from initprobe.dissect.attention import find_attentions
+from initprobe.dissect.branches import find_branches
+from initprobe.dissect.flow import is_shift
 from initprobe.dissect.handwritten import settle_handwritten
 from initprobe.dissect.joins import find_joins
 from initprobe.dissect.operations import CHANNELS_LAST_NORMS, NORMS
+from initprobe.dissect.places import find_marks, place_weights
 from initprobe.dissect.streams import find_streams
 from initprobe.dissect.tape import Node, Tape
-from initprobe.dissect.weights import Use, describe_weights, nearest, settle_products
+from initprobe.dissect.uses import Use
+from initprobe.dissect.weights import describe_weights, nearest, settle_products
 from initprobe.errors import TargetError
 from initprobe.hooks import Mode, Visit, Watch, tensors_in, undisturbed, watching
 from initprobe.records import Anatomy, Site, SiteKind
@@ -83,7 +88,7 @@ def _settle_norm(visit: Visit, node: Node, tape: Tape) -> None:
     given = next((tape.node_of(value).order for value in visit.args if isinstance(value, torch.Tensor)), -1)
     maker = node.back("view")
     named = "Norm" in type(visit.module).__name__ and next(visit.module.children(), None) is None
-    if named and maker.order > given and not maker.operand and maker.effect in {"other", "scale"}:
+    if named and maker.order > given and not maker.operand and (maker.effect in {"other", "scale"} or is_shift(maker)):
         maker.effect = "norm"
 
 
@@ -96,16 +101,22 @@ def _anatomy(
         replace(_site(visit, node, shown, uses, axes.get(node)), order=order, location=place(visit.path))
         for order, (visit, node) in enumerate(visits)
     ]
-    skips = {node: join.skip for node, join in find_joins(tape.nodes).items()}
+    attentions = find_attentions(tape.nodes, uses)
+    joins = find_joins(tape.nodes, {node for attention in attentions for node in attention.scores})
+    skips = {node: join.skip for node, join in joins.items()}
     joined = _show_joins(skips, shown)
     sites = [replace(site, kind="join") if site.key in joined else site for site in sites]
     outputs = [node for visit, node in visits if visit.module is subject.model]
+    branches = find_branches(joins, uses, shown, [(visit.path, node) for visit, node in visits])
+    marks = find_marks(tape.nodes, attentions, joins, uses)
+    weights = describe_weights(subject.model, uses, subject.locations)
     return Anatomy(
-        weights=describe_weights(subject.model, uses, subject.locations),
+        weights=place_weights(weights, tape.nodes, uses, branches, marks, outputs),
         sites=tuple(sites),
         streams=find_streams(tape.nodes, outputs, skips, shown),
         modules=len(watch.leaves),
         uncalled=watch.uncalled(),
+        branches=branches.records,
     )
 
 

@@ -8,11 +8,8 @@ from functools import reduce
 from operator import or_
 
 from initprobe.dissect.flow import LINKS, Ancestry, between, is_shift
-from initprobe.dissect.operations import MOVING, short_name
 from initprobe.dissect.tape import Node
 from initprobe.records import Skip
-
-_STILL = {"view", "pass", "scale", "sum"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +37,7 @@ def find_joins(nodes: list[Node], apart: Collection[Node] = frozenset()) -> dict
     """Every residual join, in order.
 
     A sum is none where its operands have nothing in common (token plus position embedding), where both were
-    transformed alike (two layers side by side), or where one is the other moved and scaled (a rotation).
+    transformed alike (two layers side by side), or where neither a weight nor a normalization lies between them.
 
     Args:
         nodes: the tape's nodes, in order.
@@ -118,8 +115,15 @@ def _back(node: Node | None, joins: Mapping[Node, Join], weights: int) -> Iterat
 
 
 def _transforms(way: list[Node]) -> bool:
-    """Whether anything happens on a way but moving and scaling."""
-    return any(node.effect not in _STILL and short_name(node.name) not in MOVING for node in way[1:])
+    """Whether a weight, a normalization or an unknown operation with a parameter lies on a way.
+
+    Without one it is no branch but a formula: the polynomial inside a gelu, a rotation, a step of a scan.
+    """
+    return any(
+        node.effect in {"weighted", "norm"}
+        or (node.effect == "other" and any(source.operand is not None for source in node.inputs))
+        for node in way[1:]
+    )
 
 
 def _is_reused(product: Node) -> bool:

@@ -76,20 +76,22 @@ NORMS: Mapping[str, tuple[str, ...]] = {
     "torch.batch_norm": ("input", "weight", "bias"),
 }
 
-RECURRENT = {
-    "lstm": 4,
-    "gru": 3,
-    "rnn_tanh": 1,
-    "rnn_relu": 1,
-    "lstm_cell": 4,
-    "gru_cell": 3,
-    "rnn_tanh_cell": 1,
-    "rnn_relu_cell": 1,
+GATES: Mapping[str, tuple[str, ...]] = {
+    "lstm": ("input_gate", "forget_gate", "cell_gate", "output_gate"),
+    "gru": ("reset_gate", "update_gate", "new_gate"),
+    "rnn_tanh": (),
+    "rnn_relu": (),
 }
-"""Gates in the packed weights of torch's fused recurrent functions."""
+"""Gates in the packed weights of torch's fused recurrent functions, in the order of their rows."""
 
 ATTENTION = f"{_FUNCTIONAL}multi_head_attention_forward"
 """All projections of ``nn.MultiheadAttention`` in one call, which the modules inside it never see."""
+
+ATTENTION_PARAMETERS = (
+    "query", "key", "value", "embed_dim_to_check", "num_heads", "in_proj_weight", "in_proj_bias", "bias_k", "bias_v",
+    "add_zero_attn", "dropout_p", "out_proj_weight", "out_proj_bias", "training", "key_padding_mask", "need_weights",
+    "attn_mask", "use_separate_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight",
+)  # fmt: skip
 
 DOT_PRODUCT_ATTENTION = f"{_FUNCTIONAL}scaled_dot_product_attention"
 """Scores, softmax and the mixing of values in one call."""
@@ -125,9 +127,6 @@ _PREFIXES = ("torch.Tensor.", "torch.nn.functional.", "torch._C._nn.", "torch.")
 
 MULTIPLYING = {"mul", "mul_", "__mul__", "__rmul__", "__imul__"}
 """Short names of the elementwise product."""
-
-MOVING = {"cat", "concat", "concatenate", "stack", "hstack", "vstack"}
-"""Short names of functions that put values side by side and change none."""
 
 
 @lru_cache(maxsize=4096)

@@ -82,7 +82,8 @@ class Weight:
         output_activation: the first activation behind its output, None where there is none.
         trainable: whether it requires a gradient.
         aliases: its other names, when it is shared (tied).
-        traced: whether the traced pass used it; fans and activations of the others are read off the shape.
+        traced: whether the traced pass used it; the others are read off their shape, and off siblings that it used (an
+            expert that no token was sent to).
         location: where the layer was built, or None.
         parts: the matrices packed into it, in the order of their rows; empty where it is one.
         attention: which projection of an attention it is, or its bias; None elsewhere.

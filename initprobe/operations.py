@@ -54,6 +54,8 @@ PRODUCTS: Mapping[str, Product] = {
             "torch.Tensor.__rmatmul__",
         )
     },
+    f"{_FUNCTIONAL}grouped_mm": Product(("input", "weight"), "in,out"),
+    "_grouped_mm": Product(("input", "weight"), "in,out"),
     "torch.addmm": Product(("bias", "input", "weight"), "in,out"),
     "torch.Tensor.addmm": Product(("bias", "input", "weight"), "in,out"),
 }
@@ -74,21 +76,28 @@ NORMS: Mapping[str, tuple[str, ...]] = {
     "torch.batch_norm": ("input", "weight", "bias"),
 }
 
-RECURRENT = {
-    "lstm": 4,
-    "gru": 3,
-    "rnn_tanh": 1,
-    "rnn_relu": 1,
-    "lstm_cell": 4,
-    "gru_cell": 3,
-    "rnn_tanh_cell": 1,
-    "rnn_relu_cell": 1,
+GATES: Mapping[str, tuple[str, ...]] = {
+    "lstm": ("input_gate", "forget_gate", "cell_gate", "output_gate"),
+    "gru": ("reset_gate", "update_gate", "new_gate"),
+    "rnn_tanh": (),
+    "rnn_relu": (),
 }
-"""Gates in the packed weights of torch's fused recurrent functions."""
+"""Gates in the packed weights of torch's fused recurrent functions, in the order of their rows."""
 
 ATTENTION = f"{_FUNCTIONAL}multi_head_attention_forward"
 """All projections of ``nn.MultiheadAttention`` in one call, which the modules inside it never see."""
 
+ATTENTION_PARAMETERS = (
+    "query", "key", "value", "embed_dim_to_check", "num_heads", "in_proj_weight", "in_proj_bias", "bias_k", "bias_v",
+    "add_zero_attn", "dropout_p", "out_proj_weight", "out_proj_bias", "training", "key_padding_mask", "need_weights",
+    "attn_mask", "use_separate_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight",
+)  # fmt: skip
+
+DOT_PRODUCT_ATTENTION = f"{_FUNCTIONAL}scaled_dot_product_attention"
+"""Scores, softmax and the mixing of values in one call."""
+
+MIXING = {"matmul", "__matmul__", "__rmatmul__", "mm", "bmm", "baddbmm", "einsum"}
+"""Short names of functions that sum products of two signals: the scores of an attention, the mixing of its values."""
 ATTENTIONS = frozenset([ATTENTION, f"{_FUNCTIONAL}scaled_dot_product_attention"])
 """Functions that mix values by attention."""
 
@@ -107,7 +116,7 @@ _PASSES = (
     "pixel_shuffle pixel_unshuffle channel_shuffle roll flip __getitem__ narrow select index_select chunk split "
     "unbind tensor_split mean neg __neg__ clamp_max"
 )
-_SUMS = "add add_ __add__ __radd__ __iadd__ sub __sub__ sub_ __isub__"
+_SUMS = "add add_ __add__ __radd__ __iadd__ sub __sub__ sub_ __isub__ addcmul addcmul_ lerp lerp_"
 _SCALES = "mul mul_ __mul__ __rmul__ __imul__ div div_ __truediv__ __itruediv__ true_divide"
 
 _EFFECTS: dict[str, Effect] = {
@@ -126,12 +135,20 @@ _PLAIN_NAMES = {
 
 _PREFIXES = ("torch.Tensor.", "torch.nn.functional.", "torch._C._nn.", "torch.")
 
+MULTIPLYING = {"mul", "mul_", "__mul__", "__rmul__", "__imul__"}
+"""Short names of the elementwise product."""
+
 
 @lru_cache(maxsize=4096)
 def name_of(function: Callable[..., Any]) -> str:
     """The qualified name of a torch callable (``torch.nn.functional.relu``), its plain name where it has none."""
     name: str | None = resolve_name(function)
     return name or str(getattr(function, "__name__", type(function).__name__))
+
+
+def short_name(name: str) -> str:
+    """The last part of a qualified name."""
+    return name.rpartition(".")[2]
 
 
 @lru_cache(maxsize=1)

@@ -8,17 +8,23 @@ from dataclasses import dataclass, replace
 import torch
 from torch.nn import UninitializedParameter
 
+from initprobe.dissect.attention import find_attentions
+from initprobe.dissect.branches import find_branches
+from initprobe.dissect.flow import is_shift
 from initprobe.dissect.handwritten import settle_handwritten
 from initprobe.dissect.hidden import Seen, chosen
-from initprobe.dissect.streams import find_joins, find_streams
+from initprobe.dissect.joins import find_joins
+from initprobe.dissect.places import find_marks, place_weights
+from initprobe.dissect.streams import find_streams
 from initprobe.dissect.tape import Node, Tape
-from initprobe.dissect.weights import Use, describe_weights, nearest, settle_products
+from initprobe.dissect.uses import Use
+from initprobe.dissect.weights import describe_weights, nearest, settle_products
 from initprobe.errors import TargetError
 from initprobe.functions import calling_line
 from initprobe.hooks import Mode, Visit, Watch, tensors_in, undisturbed, watching
 from initprobe.operations import ATTENTIONS, CHANNELS_LAST_NORMS, NORMS
-from initprobe.places import in_project, line_of_code
 from initprobe.records import Anatomy, Location, Site, SiteKind
+from initprobe.source_lines import in_project, line_of_code
 from initprobe.subject import Subject, run_model
 
 SAMPLES = 2
@@ -87,7 +93,8 @@ def settle_norm(visit: Visit, node: Node, tape: Tape) -> bool:
     given = next((tape.node_of(value).order for value in visit.args if isinstance(value, torch.Tensor)), -1)
     maker = node.back("view")
     named = "Norm" in type(visit.module).__name__ and next(visit.module.children(), None) is None
-    settled = named and maker.order > given and not maker.operand and maker.effect in {"other", "scale"}
+    plain = maker.effect in {"other", "scale"} or is_shift(maker)
+    settled = named and maker.order > given and not maker.operand and plain
     if settled:
         maker.effect = "norm"
     return settled
@@ -96,20 +103,27 @@ def settle_norm(visit: Visit, node: Node, tape: Tape) -> bool:
 def _anatomy(subject: Subject, tape: Tape, seen: list[Seen], uses: Mapping[Node, list[Use]], watch: Watch) -> Anatomy:
     shown: dict[Node, str] = {}
     axes = _unit_axes(tape, uses)
-    skips = find_joins(tape.nodes)
+    attentions = find_attentions(tape.nodes, uses)
+    joins = find_joins(tape.nodes, {node for attention in attentions for node in attention.scores})
+    skips = {node: join.skip for node, join in joins.items()}
     sites = [
         replace(_site(one.visit, one.node, shown, uses, axes.get(one.node)), order=order, location=_place(subject, one))
         for order, one in enumerate(chosen(seen, skips))
     ]
     joined = _show_joins(skips, shown)
     sites = [replace(site, kind="join") if site.key in joined else site for site in sites]
-    outputs = [one.node for one in seen if one.visit.module is subject.model and one.visit.operation is None]
+    modules = [one for one in seen if one.visit.operation is None]
+    outputs = [one.node for one in modules if one.visit.module is subject.model]
+    branches = find_branches(joins, uses, shown, [(one.visit.path, one.node) for one in modules])
+    marks = find_marks(tape.nodes, attentions, joins, uses)
+    weights = describe_weights(subject.model, uses, subject.locations)
     return Anatomy(
-        weights=describe_weights(subject.model, uses, subject.locations),
+        weights=place_weights(weights, tape.nodes, uses, branches, marks, outputs),
         sites=tuple(sites),
         streams=find_streams(tape.nodes, outputs, skips, shown),
         modules=len(watch.leaves),
         uncalled=watch.uncalled(),
+        branches=branches.records,
     )
 
 

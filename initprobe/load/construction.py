@@ -21,8 +21,8 @@ from typing import Any, NamedTuple, Self
 
 from torch import nn
 
-from initprobe.places import in_project, is_ours, shown_path
 from initprobe.records import Location
+from initprobe.source_lines import in_project, is_ours, shown_path
 
 _DEFINITION = re.compile(r"\s*(?:async\s+)?(?:def|class)\s")
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from initprobe.errors import InitprobeError, TargetError, first_line, user_trace
-from initprobe.places import is_ours
+from initprobe.source_lines import is_ours
 
 
 @contextmanager

@@ -186,7 +186,7 @@ def test_a_small_gpt2_of_transformers():
     assert streams(anatomy, "pre-activation") == [(f"h.{n}.mlp.c_fc", f"h.{n}.mlp.c_proj") for n in range(3)]
     weights = {weight.name: weight for weight in anatomy.weights}
     for name, fans in (
-        ("attn.c_attn", (64, 192)),
+        ("attn.c_attn", (64, 64)),
         ("attn.c_proj", (64, 64)),
         ("mlp.c_fc", (64, 256)),
         ("mlp.c_proj", (256, 64)),

@@ -53,19 +53,11 @@ class Functions(TorchFunctionMode):
         output = function(*args, **(kwargs or {}))
         if self.hidden:
             return output
-        shown = shown_as(function)
-        if shown is None:
-            return output
-        name, pointwise = shown
+        name = shown_as(function)
         made = output[0] if isinstance(output, tuple) and output else output
-        if isinstance(made, torch.Tensor) and not (pointwise and not _two_tensors(args, kwargs)):
+        if name is not None and isinstance(made, torch.Tensor):
             self._show(name, made)
         return output
-
-
-def _two_tensors(args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> bool:
-    given = (*args, *kwargs.values()) if kwargs else args
-    return len(given) > 1 and isinstance(given[0], torch.Tensor) and isinstance(given[1], torch.Tensor)
 
 
 def calling_line() -> tuple[str, int] | None:

@@ -125,6 +125,7 @@ _EFFECTS: dict[str, Effect] = {
     **dict.fromkeys(_SUMS.split(), "sum"),
     **dict.fromkeys(_SCALES.split(), "scale"),
 }
+_SHOWN = {"sum", "scale", "weighted", "embedding", "activation", "norm"}
 _PLAIN_NAMES = {
     **{f"{prefix}{name}": name for prefix in "ir" for name in ("add", "sub", "mul", "matmul")},
     **dict.fromkeys(("truediv", "itruediv", "true_divide"), "div"),
@@ -178,18 +179,13 @@ def effect_of(name: str) -> Effect:
 
 
 @lru_cache(maxsize=4096)
-def shown_as(function: Callable[..., Any]) -> tuple[str, bool] | None:
-    """The short name of an operation whose value is worth a site of its own, None for all others.
-
-    The second part says whether that takes two tensors: a bias or a plain factor makes no signal of its own.
-    """
+def shown_as(function: Callable[..., Any]) -> str | None:
+    """The short name of an operation whose value may be worth a site of its own, None for all others."""
     name = name_of(function)
-    effect = effect_of(name)
-    pointwise = effect in {"sum", "scale"}
-    if not pointwise and name not in ATTENTIONS and effect not in {"weighted", "embedding", "activation", "norm"}:
+    if name not in ATTENTIONS and effect_of(name) not in _SHOWN:
         return None
     short = name.rpartition(".")[2].strip("_")
-    return _PLAIN_NAMES.get(short, short), pointwise
+    return _PLAIN_NAMES.get(short, short)
 
 
 def bind(parameters: tuple[str, ...], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:

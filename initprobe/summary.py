@@ -36,6 +36,7 @@ def summarize(entry: Entry, evidences: Sequence[Evidence], judgement: Judgement)
         weights=summarize_weights(evidences),
         branches=first.anatomy.branches,
         segments=judgement.segments,
+        residual=judgement.residual,
         findings=judgement.findings,
         verdict=judgement.verdict,
         coverage=Coverage(

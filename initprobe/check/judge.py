@@ -9,6 +9,7 @@ from initprobe.check.case import Case, Facts
 from initprobe.check.causes import attribute
 from initprobe.check.interval import CONFIDENCE
 from initprobe.check.looks import LookPlan
+from initprobe.check.residual import residual_streams
 from initprobe.check.segments import Judging, fit_segments
 from initprobe.check.selection import Selection, select
 from initprobe.check.signals import Signals
@@ -83,6 +84,7 @@ def judge(
         findings=findings,
         segments=segments,
         notes=(*_notes(segments, findings), *_untold(undecided, findings)),
+        residual=residual_streams(anatomy, signals),
     )
 
 

@@ -212,6 +212,7 @@ def _probe(
     plots: Path | None,
 ) -> Mapping[str, Any]:
     """Those fields of the probe request that were given."""
+    from initprobe.report.plots.base import wanted_statistics
     from initprobe.settings import seeds_of
 
     given: dict[str, Any] = {
@@ -227,10 +228,11 @@ def _probe(
         given["seeds"] = seeds_of(seeds or "5", base)
     if no_backward:
         given["backward"] = False
-    # The heat map needs the exponents; whoever asks for plots should not have to know that.
-    wanted = [*statistics, *(["exponents"] if plots is not None and "exponents" not in statistics else [])]
+    wanted = [name for text in statistics for name in text.split(",")]
+    if plots is not None:  # whoever asks for plots should not have to know what they are drawn from
+        wanted += [name for name in wanted_statistics() if name not in wanted]
     if wanted:
-        given["statistics"] = tuple(name for text in wanted for name in text.split(","))
+        given["statistics"] = tuple(wanted)
     return given
 
 

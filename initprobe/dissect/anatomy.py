@@ -106,9 +106,10 @@ def _anatomy(subject: Subject, tape: Tape, seen: list[Seen], uses: Mapping[Node,
     attentions = find_attentions(tape.nodes, uses)
     joins = find_joins(tape.nodes, {node for attention in attentions for node in attention.scores})
     skips = {node: join.skip for node, join in joins.items()}
+    operands = {operand.back("view") for node in joins for operand in node.signals}
     sites = [
         replace(_site(one.visit, one.node, shown, uses, axes.get(one.node)), order=order, location=_place(subject, one))
-        for order, one in enumerate(chosen(seen, skips))
+        for order, one in enumerate(chosen(seen, skips, operands))
     ]
     joined = _show_joins(skips, shown)
     sites = [replace(site, kind="join") if site.key in joined else site for site in sites]
@@ -169,8 +170,10 @@ def _unit_axes(tape: Tape, uses: Mapping[Node, list[Use]]) -> dict[Node, int]:
     made: dict[Node, tuple[int, int]] = {}
     axes: dict[Node, int] = {}
     for node in tape.nodes:
-        rank, source = len(node.shape), node.signal
-        carried = None if source is None or source.shape[-1:] != node.shape[-1:] else made.get(source)
+        rank = len(node.shape)
+        sources = node.signals if node.effect == "sum" else (node.signal,)
+        alike = (made.get(one) for one in sources if one is not None and one.shape[-1:] == node.shape[-1:])
+        carried = next((found for found in alike if found is not None), None)
         own = next((use.output_axis for use in uses.get(node, []) if use.output_axis is not None), None)
         if own is None and node.name in NORMS:
             own = -1 if node.name in CHANNELS_LAST_NORMS else 1 - rank

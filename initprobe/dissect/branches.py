@@ -25,11 +25,13 @@ class Way:
         inner: its values in the order of the tape, from behind the parting point to the operand of the join, and the
             weights that feed it from elsewhere.
         tails: the nodes of its last weights.
+        end: its value at the join.
         gate, norm: names of the parameters at its end.
     """
 
     join: Join
     inner: tuple[Node, ...]
+    end: Node
     tails: tuple[Node, ...] = ()
     gate: str | None = None
     norm: str | None = None
@@ -66,7 +68,14 @@ def find_branches(
     ways = [way for join in joins.values() for way in _ways(join, joins, uses)]
     within = _nesting(ways)
     records = tuple(
-        replace(_record(way, uses, ends), index=place, join=shown.get(way.join.node), within=within[place])
+        replace(
+            _record(way, uses, ends),
+            index=place,
+            join=shown.get(way.join.node),
+            within=within[place],
+            end=_shown_at(way.end, shown),
+            beside=_shown_at(next(one for one in way.join.node.signals if one is not way.join.branch), shown),
+        )
         for place, way in enumerate(ways)
     )
     of: dict[Node, int] = {}
@@ -83,6 +92,15 @@ def find_branches(
     )
 
 
+def _shown_at(node: Node, shown: Mapping[Node, str]) -> str | None:
+    """The site that shows a value, or the nearest one behind it in front of dropout, pooling and the like."""
+    while node not in shown:
+        if node.effect not in {"view", "pass"} or node.signal is None:
+            return None
+        node = node.signal
+    return shown[node]
+
+
 def _ways(join: Join, joins: Mapping[Node, Join], uses: Uses) -> Iterator[Way]:
     """The branches of a join: one, or one for each of the functions whose sum is added."""
     gate = None
@@ -90,7 +108,7 @@ def _ways(join: Join, joins: Mapping[Node, Join], uses: Uses) -> Iterator[Way]:
         gate = next((source.operand.parameter for source in join.node.inputs if source.operand), None)
     for end in sorted(_terms(join, joins, uses), key=lambda node: node.order):
         inner = _with_sides(between(join.start, end)[1:], join.start, uses)
-        yield _ended(Way(join, inner, gate=gate), end, uses)
+        yield _ended(Way(join, inner, end, gate=gate), uses)
 
 
 def _with_sides(inner: list[Node], start: Node, uses: Uses) -> tuple[Node, ...]:
@@ -127,9 +145,9 @@ def _sum_behind(node: Node, joins: Mapping[Node, Join]) -> Node | None:
     return None
 
 
-def _ended(way: Way, end: Node, uses: Uses) -> Way:
+def _ended(way: Way, uses: Uses) -> Way:
     """A branch with its last weights, and with the parameters behind them."""
-    inner, queue, seen = set(way.inner), [end], {end}
+    inner, queue, seen = set(way.inner), [way.end], {way.end}
     tails: list[Node] = []
     gate, norm = way.gate, way.norm
     while queue:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 from initprobe.dissect.tape import Node
@@ -27,12 +27,13 @@ class Seen:
     line: tuple[str, int] | None = None
 
 
-def chosen(seen: list[Seen], joins: Mapping[Node, Node]) -> list[Seen]:
+def chosen(seen: list[Seen], joins: Mapping[Node, Node], operands: Container[Node]) -> list[Seen]:
     """The visits that become sites.
 
     An operation is one where it makes a signal of its own: a weight's product, an activation, a norm, attention, the
-    sum or product of two signals. Not where the module around it puts out that very tensor, for then the module is its
-    name, nor where it is one step of an activation or a norm that a module computes by hand.
+    sum or product of two signals, a branch or a skip path at the join (``operands``). Not where the module around it
+    puts out that very tensor, for then the module is its name, nor where it is one step of an activation or a norm that
+    a module computes by hand.
     """
     handmade = {_stem(one.visit.key) for one in seen if one.handmade}
     made = {one.node: one.visit.key for one in seen if one.visit.operation is not None}
@@ -43,7 +44,7 @@ def chosen(seen: list[Seen], joins: Mapping[Node, Node]) -> list[Seen]:
         visit = one.visit
         if visit.operation is not None:
             stem = visit.key.rpartition("/")[0]
-            if visit.key in own or stem in handmade or not _makes_a_signal(one.node, joins):
+            if visit.key in own or stem in handmade or not (one.node in operands or _makes_a_signal(one.node, joins)):
                 left_out[visit.key] = None
                 continue
         alias = visit.alias_of
@@ -70,5 +71,4 @@ def _makes_a_signal(node: Node, joins: Mapping[Node, Node]) -> bool:
         return False  # a constant, or a weight on its way into its product
     if node in joins or node.name in ATTENTIONS or node.effect in {"weighted", "embedding", "activation", "norm"}:
         return True
-    first, *others = node.signals
-    return any(other is not first for other in others)
+    return len(set(node.signals)) > 1

@@ -16,11 +16,11 @@ from initprobe.records.anatomy import (
     Stream,
     Weight,
 )
+from initprobe.records.estimate import Estimate
 from initprobe.records.evidence import Evidence
 from initprobe.records.finding import (
     SEVERITIES,
     Confidence,
-    Estimate,
     Finding,
     Gain,
     Judgement,
@@ -54,6 +54,7 @@ from initprobe.records.request import (
     SchemeChoice,
     TargetRequest,
 )
+from initprobe.records.residual import Growth, GrowthLaw, ResidualBlock, ResidualStream
 from initprobe.records.spec import Spec
 from initprobe.records.trace import ParameterTrace, SiteTrace, Statistics, Trace, Unseen, Value
 
@@ -74,6 +75,8 @@ __all__ = [
     "Failure",
     "Finding",
     "Gain",
+    "Growth",
+    "GrowthLaw",
     "InitRequest",
     "Judgement",
     "Location",
@@ -88,6 +91,8 @@ __all__ = [
     "ProbeRequest",
     "Report",
     "Request",
+    "ResidualBlock",
+    "ResidualStream",
     "Role",
     "RuleCard",
     "SchemeChoice",

@@ -139,6 +139,8 @@ class Branch:
         gate: the parameter that scales it, None where there is none.
         norm: scale of the normalization at its end, behind all weights; None where there is none.
         within: index of the smallest branch that holds this one, None for one of the main stream.
+        end: key of the site that shows what the branch adds; None where no hook sees it.
+        beside: key of the site that shows what it is added to.
     """
 
     index: int
@@ -151,6 +153,8 @@ class Branch:
     gate: str | None = None
     norm: str | None = None
     within: int | None = None
+    end: str | None = None
+    beside: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from initprobe.records.estimate import Estimate
 from initprobe.records.location import Location
+from initprobe.records.residual import ResidualStream
 
 Severity = Literal["error", "warning", "info"]
 Confidence = Literal["certain", "high", "heuristic"]
@@ -31,22 +33,6 @@ class RuleCard:
     severity: Severity
     confidence: Confidence
     summary: str
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A number over seeds.
-
-    Attributes:
-        mean: over the seeds (finite values only; nan when there is none).
-        low, high: the 95 % confidence interval of the mean; equal to it for a single draw without an interval.
-        per_seed: one value per seed, in seed order.
-    """
-
-    mean: float
-    low: float
-    high: float
-    per_seed: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,3 +125,4 @@ class Judgement:
     findings: tuple[Finding, ...] = ()
     segments: tuple[Segment, ...] = ()
     notes: tuple[str, ...] = ()
+    residual: tuple[ResidualStream, ...] = ()

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from initprobe.records.anatomy import Branch, Site, Weight
-from initprobe.records.finding import Estimate, Finding, Segment, Verdict
+from initprobe.records.estimate import Estimate
+from initprobe.records.finding import Finding, Segment, Verdict
 from initprobe.records.outcome import Outcome
 from initprobe.records.request import Request
+from initprobe.records.residual import ResidualStream
 from initprobe.records.trace import Unseen
 
 StatisticSummary = Estimate | tuple[float, ...]
@@ -88,6 +90,7 @@ class Entry:
         weights: every parameter.
         branches: every residual branch, in the order of the joins.
         segments: streams with their gains.
+        residual: residual streams with what each branch adds.
         findings: most severe first.
         verdict: None when nothing was judged.
         notes: things a reader must know (a lowered batch, a single draw).
@@ -113,6 +116,7 @@ class Entry:
     outcome: Outcome | None = None
     notes: tuple[str, ...] = ()
     failure: Failure | None = None
+    residual: tuple[ResidualStream, ...] = ()
     branches: tuple[Branch, ...] = ()
 
 

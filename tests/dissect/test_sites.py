@@ -210,7 +210,7 @@ def test_checkpointed_blocks_are_seen_through(reentrant):
     anatomy = anatomy_of(nn.Sequential(nn.Linear(6, 8), Block(8), Block(8), nn.Linear(8, 2)), Drawn())
     assert streams(anatomy, "residual") == [("1", "2")]
     assert [site.key for site in anatomy.sites if site.alias_of is None] == [
-        "0", "1/relu", "1.a", "1/relu#2", "1.b", "1", "2/relu", "2.a", "2/relu#2", "2.b", "2", "3",
+        "0", "1/relu", "1.a", "1/relu#2", "1.b", "1/mul", "1", "2/relu", "2.a", "2/relu#2", "2.b", "2/mul", "2", "3",
     ]  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from initprobe.records import (
     ActivationUse,
+    Branch,
     Coverage,
     Drawn,
     Entry,
@@ -18,6 +19,7 @@ from initprobe.records import (
     Failure,
     Finding,
     Gain,
+    Growth,
     InitRequest,
     Location,
     Outcome,
@@ -25,6 +27,8 @@ from initprobe.records import (
     ProbeRequest,
     Report,
     Request,
+    ResidualBlock,
+    ResidualStream,
     RuleCard,
     SchemeChoice,
     Segment,
@@ -207,6 +211,34 @@ def failing() -> Entry:
     return replace(entry, findings=findings, notes=("the batch was lowered to 256 to fit the memory",))
 
 
+def residual() -> Entry:
+    """Branches that each add the first join's variance to the stream."""
+    entry = mlp("kaiming_normal", 1.0, 1.0, layers=6)
+    joins = [f"block.{layer}.linear" for layer in range(6)]
+    size = {key: 2.0 * (place + 1) for place, key in enumerate(joins)}
+    sites = tuple(
+        replace(
+            found,
+            site=replace(found.site, kind="join"),
+            forward=dict(found.forward)
+            | {"channel_mean": about(0.1), "channel_std": about(size[found.site.key] ** 0.5)},
+        )
+        if found.site.key in size
+        else found
+        for found in entry.sites
+    )
+    blocks = tuple(
+        ResidualBlock(place, f"block.{place}", key, about(1 / (place + 1)), about(size[key]))
+        for place, key in enumerate(joins)
+    )
+    stream = ResidualStream(f"{joins[0]} … {joins[-1]}", blocks, Growth("linear", 1.0, 6.0))
+    branches = tuple(
+        Branch(place, f"block.{place}", key, (f"{key}.weight",), (f"{key}.weight",), end=key, beside="stem")
+        for place, key in enumerate(joins)
+    )
+    return replace(entry, sites=sites, residual=(stream,), branches=branches)
+
+
 def compared() -> tuple[Entry, ...]:
     """Four schemes: two hold, one vanishes, one only looks healthy."""
     torch = mlp("torch_default", 0.987, 0.408, layers=4, verdict="fail")
@@ -284,6 +316,7 @@ def broken() -> Entry:
 CANONICAL: dict[str, Callable[[], Report]] = {
     "empty": lambda: Report("check", ()),
     "clean": lambda: Report("run", (mlp("kaiming_normal", 0.996, 1.0, layers=4),), ENVIRONMENT),
+    "residual": lambda: Report("run", (residual(),), ENVIRONMENT),
     "failing": lambda: Report("check", (failing(),), ENVIRONMENT),
     "compare": lambda: Report("compare", compared(), ENVIRONMENT),
     "hostile": lambda: Report("run", (hostile(), broken()), ENVIRONMENT),

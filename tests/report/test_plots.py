@@ -29,7 +29,8 @@ def with_rms(entry, values):
     """The entry with another RMS at every site, forwards and backwards."""
 
     def changed(statistics, value):
-        return dict(statistics) | {"rms": Estimate(value, value, value, (value, value))}
+        same = Estimate(value, value, value, (value, value))
+        return dict(statistics) | {"rms": same, "channel_mean": same, "channel_std": same}
 
     sites = [
         replace(
@@ -60,7 +61,7 @@ class TestEveryPlot:
         assert PLOTS[name].draw(()) is None
 
     def test_has_something_to_show_of_a_plain_run(self, name, canonical):
-        figure = PLOTS[name].draw(canonical["clean"].entries)
+        figure = PLOTS[name].draw(canonical["residual"].entries)
         assert figure is not None
         assert all(
             axes.get_title(loc="left") and axes.get_ylabel() for axes in figure.axes if axes.get_label() != "<colorbar>"
@@ -68,12 +69,12 @@ class TestEveryPlot:
 
     @pytest.mark.parametrize("values", ODD.values(), ids=ODD)
     def test_odd_numbers_are_drawn(self, name, canonical, values):
-        entry = with_rms(canonical["clean"].entries[0], values)
+        entry = with_rms(canonical["residual"].entries[0], values)
         figure = PLOTS[name].draw((entry,))
         assert figure is None or b"</svg>" in picture(figure, "svg")
 
     def test_entries_of_different_depth_share_a_figure(self, name, canonical):
-        entries = (canonical["clean"].entries[0], canonical["failing"].entries[0])
+        entries = (canonical["residual"].entries[0], canonical["failing"].entries[0])
         assert b"</svg>" in picture(PLOTS[name].draw(entries), "svg")
 
 
@@ -103,7 +104,7 @@ def test_equal_reports_give_equal_bytes_without_markup(canonical, tmp_path, repo
 
 
 def test_several_targets_have_names_of_their_own(canonical, tmp_path):
-    entry = canonical["clean"].entries[0]
+    entry = canonical["residual"].entries[0]
     report = Report("run", tuple(replace(entry, name=name) for name in ("../a/b", "a-b")))
     written = save_plots(report, tmp_path / "deep" / "er", formats=("svg",))
     assert len(set(written)) == 2 * len(PLOTS)

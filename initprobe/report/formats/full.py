@@ -23,6 +23,7 @@ from initprobe.report.phrases import (
     summary_line,
     verdict_phrase,
 )
+from initprobe.report.residual import residual_table
 from initprobe.report.streams import BOTH, Side
 from initprobe.report.tables import Grid, compare_table, layer_table
 from initprobe.report.terminal import Page
@@ -52,6 +53,8 @@ def _run(page: Page, report: Report, options: RenderOptions) -> None:
         if _failure(page, entry):
             continue
         _layers(page, entry, options)
+        if entry.residual:
+            _table(page, residual_table(entry))
         if options.anatomy:
             _anatomy(page, entry, options)
         _findings(page, entry)

@@ -10,6 +10,7 @@ from initprobe.report.anatomy import branch_table, weight_table
 from initprobe.report.diagnostic import location_text
 from initprobe.report.formats.base import RenderOptions, report_format
 from initprobe.report.phrases import active, coverage_lines, header, notes, summary_line, verdict_phrase
+from initprobe.report.residual import residual_table
 from initprobe.report.tables import Cell, Grid, compare_table, layer_table
 from initprobe.report.visible import markdown_cell, visible, visible_lines
 
@@ -41,6 +42,7 @@ def _entry(command: str, entry: Entry, options: RenderOptions) -> list[str]:
     blocks += [_finding_table(active([entry])), _items(notes(entry))]
     layers = _table(layer_table(entry, options))
     blocks += layers if command == "run" else _folded("Layers", layers)
+    blocks += _folded("Residual streams", _table(residual_table(entry)))
     if options.anatomy:
         blocks += _folded("Parameters", _table(weight_table(entry, options)))
         blocks += _folded("Residual branches", _table(branch_table(entry, options)))

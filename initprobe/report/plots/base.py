@@ -24,18 +24,28 @@ class Plot:
         name: what it is called, and how its files begin.
         summary: one line for ``ls plots``.
         draw: entries (all of which were measured) to a Figure, or None when they do not hold what it shows.
+        statistics: what must be measured for it beyond the core statistics.
     """
 
     name: str
     summary: str
     draw: Drawing
+    statistics: tuple[str, ...] = ()
+
+
+def wanted_statistics() -> tuple[str, ...]:
+    """Everything that some plot needs beyond the core statistics."""
+    return tuple(dict.fromkeys(name for leaf in PLOTS.values() for name in leaf.statistics))
 
 
 PLOTS: Registry[Plot] = Registry("plot", "initprobe.report.plots", "initprobe.plots")
 
 
-def plot(name: str) -> Callable[[Drawing], Drawing]:
-    """Register a function from entries to a Figure (or None); it never sees an entry without sites."""
+def plot(name: str, *, statistics: tuple[str, ...] = ()) -> Callable[[Drawing], Drawing]:
+    """Register a function from entries to a Figure (or None); it never sees an entry without sites.
+
+    ``statistics`` names what it shows beyond the core ones; whoever asks for plots gets them measured.
+    """
 
     def register(drawing: Drawing) -> Drawing:
         def draw(entries: Sequence[Entry]) -> Figure | None:
@@ -45,7 +55,7 @@ def plot(name: str) -> Callable[[Drawing], Drawing]:
             with house_style():
                 return drawing(measured)
 
-        PLOTS.add(name, Plot(name, (drawing.__doc__ or "").strip().partition("\n")[0], draw))
+        PLOTS.add(name, Plot(name, (drawing.__doc__ or "").strip().partition("\n")[0], draw, statistics))
         return draw
 
     return register

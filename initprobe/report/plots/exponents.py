@@ -41,7 +41,7 @@ _FAINTEST = 1e-5
 Counts = list[tuple[float, ...] | None]
 
 
-@plot("exponents")
+@plot("exponents", statistics=("exponents",))
 def exponents(entries: Sequence[Entry]) -> Figure | None:
     """Layer by exponent histogram of the values and gradients, with the limits of float16 and bfloat16."""
     from matplotlib.figure import Figure

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from initprobe.errors import TargetError, visible_lines
+from initprobe.errors import TargetError, first_line, visible_lines
 from initprobe.load.construction import Construction
 from initprobe.load.importing import importable
 from initprobe.load.inputs import GivenInputs, as_call
@@ -18,6 +20,8 @@ from initprobe.load.reference import written
 from initprobe.load.usercode import raised_by_the_call, running, seeded
 from initprobe.records import Location
 from initprobe.subject import Inputs, Loss
+
+_UNEXPECTED = re.compile(r"unexpected keyword argument '(\w+)'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,8 @@ class Factory:
         args, kwargs: with these.
         roots: directories that are importable while it runs.
         defined: the line of its definition.
+        handed_on: for a library's function, names of further arguments that it takes. Frames of a library say nothing
+            to whoever typed an argument, so the arguments are told and its frames are not. None for the user's own.
     """
 
     label: str
@@ -55,6 +61,7 @@ class Factory:
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     roots: tuple[Path, ...] = ()
     defined: Location | None = None
+    handed_on: tuple[str, ...] | None = None
 
     def build(self, seed: int) -> Built:
         """One draw; the global generators are as before afterwards.
@@ -74,7 +81,9 @@ class Factory:
         except TargetError as error:
             cause = error.__cause__
             if isinstance(cause, TypeError) and (raised_by_the_call(cause) or not self._fits()):
-                raise self._wrong_arguments(cause) from cause
+                raise self._wrong_arguments(str(cause), self._completed()) from cause
+            if cause is not None and self.handed_on is not None and self.kwargs:
+                raise self._wrong_arguments(first_line(cause), self._meant(cause)) from cause
             raise
 
     def _fits(self) -> bool:
@@ -86,13 +95,21 @@ class Factory:
             return True
         return True
 
-    def _wrong_arguments(self, cause: TypeError) -> TargetError:
+    def _wrong_arguments(self, reason: str, hint: str | None) -> TargetError:
         place = f"  {self.defined}  {visible_lines(self.defined.text.strip())}" if self.defined else ""
         return TargetError(
-            f"could not call {self.label}({written(self.args, self.kwargs)}): {visible_lines(str(cause))}",
+            f"could not call {self.label}({written(self.args, self.kwargs)}): {visible_lines(reason)}",
             trace=place,
-            hint=self._completed(),
+            hint=hint,
         )
+
+    def _meant(self, cause: BaseException) -> str | None:
+        """The argument that a mistyped one was meant to be."""
+        typed = _UNEXPECTED.search(str(cause))
+        if typed is None or not self.handed_on:
+            return None
+        near = get_close_matches(typed[1], self.handed_on, n=1)
+        return f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(self.handed_on)}"
 
     def _completed(self) -> str | None:
         """The call with every argument that is missing, or the signature where another one is wrong."""

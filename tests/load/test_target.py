@@ -112,7 +112,6 @@ def test_any_text_is_a_target_or_a_clear_refusal(text):
         ("net", UsageError, 2, "cannot read the target"),
         ("", UsageError, 2, "cannot read the target"),
         ("net.py:", UsageError, 2, "cannot read the target"),
-        ("timm:resnet50", UsageError, 2, "no source 'timm'"),
         ("hf:gpt2", UsageError, 2, "no source 'hf'"),
         ("old.json", UsageError, 2, "saved result"),
         ("net.onnx", UsageError, 2, "no target"),
@@ -132,7 +131,7 @@ def test_every_mistake_has_its_error_and_its_exit_code(text, kind, code, says):
 
 def test_a_source_that_does_not_exist_names_those_that_do():
     with pytest.raises(UsageError, match=f"there are: {', '.join(SOURCES)}"):
-        open_target(TargetRequest("torchvision:resnet18"))
+        open_target(TargetRequest("hf:gpt2"))
 
 
 def test_a_file_without_a_name_is_told_what_is_in_it(monkeypatch):

@@ -18,7 +18,7 @@ from initprobe.load.reference import parse_name, written
 from initprobe.load.sources.base import FactoryTarget, Opener, Source, Target, requested_inputs, source
 from initprobe.records import TargetRequest
 
-_NAME = re.compile(r"[A-Za-z0-9_]+(?P<tag>\.[A-Za-z0-9_.]+)?")
+_NAME = re.compile(r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_.]+)?")
 _LOADS = ("checkpoint_path", "pretrained")
 """Arguments that bring trained weights, from this machine or from another."""
 

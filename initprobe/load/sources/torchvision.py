@@ -106,9 +106,9 @@ def _known_input(model: nn.Module, kind: str, size: tuple[int, ...], kwargs: Map
     """The input: as large as an argument says, else as the first weights say. Optical flow is between two images."""
     if kind == "optical_flow":
         return DrawnInputs((InputSpec(None, (3, 128, 128)), InputSpec(None, (3, 128, 128))))
-    asked = kwargs.get("input_size") or kwargs.get("spatial_size") or getattr(model, "image_size", None)
+    asked = kwargs.get("input_size") or getattr(model, "image_size", None)
     size = extents(asked, len(size)) or size
-    frames = (kwargs.get("temporal_size", _FRAMES),) if kind == "video" else ()
+    frames = (_FRAMES,) if kind == "video" else ()
     return DrawnInputs((InputSpec(None, (3, *frames, *size)),))
 
 

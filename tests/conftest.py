@@ -1,6 +1,13 @@
 """What every test runs under."""
 
 import os
+import runpy
+from pathlib import Path
 
 # Before torch is imported anywhere: spinning threads make tests crawl where cores are shared.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# Here, and in every process that a test starts: a torchvision that was built for another torch can be imported.
+STARTUP = Path(__file__).parent / "startup"
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(STARTUP), os.environ.get("PYTHONPATH")]))
+runpy.run_path(str(STARTUP / "sitecustomize.py"))

@@ -23,15 +23,15 @@ GROUPS = ("schemes", "rules", "statistics", "sources", "blocks", "activations", 
 
 def explain(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="A rule (name or code), scheme, statistic or activation.")
+        str, typer.Argument(metavar="NAME", help="A rule (name or code), scheme, statistic, activation or preset.")
     ],
 ) -> int:
-    """Say what a rule, a scheme, a statistic or an activation is, and when it matters.
+    """Say what a rule, a scheme, a statistic, an activation or a preset is, and when it matters.
 
     Example:  initprobe explain IP101
     """
     known: list[str] = []
-    for describe in (_explain_rule, _explain_scheme, _explain_activation, _explain_statistic):
+    for describe in (_explain_rule, _explain_scheme, _explain_activation, _explain_statistic, _explain_preset):
         text = describe(name, known)
         if text is not None:
             say(text.rstrip("\n") + "\n")
@@ -44,10 +44,12 @@ def explain(
 
 
 def ls(
-    what: Annotated[str, typer.Argument(metavar="WHAT", help="rules, schemes, blocks, activations, statistics ...")],
+    what: Annotated[
+        str, typer.Argument(metavar="WHAT", help="rules, schemes, blocks, activations, statistics, presets ...")
+    ],
     json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> int:
-    """List what there is: rules, schemes, blocks, activations, statistics, sources, formats, plots, plugins."""
+    """List rules, schemes, blocks, activations, presets, statistics, sources, formats, plots or plugins."""
     if what not in LISTS:
         near = get_close_matches(what, LISTS, n=1)
         raise UsageError(
@@ -165,6 +167,17 @@ def _explain_statistic(name: str, known: list[str]) -> str | None:
     return f"{leaf.name}: {leaf.summary}\nof: {', '.join(sorted(leaf.of))}\n{always}"
 
 
+def _explain_preset(name: str, known: list[str]) -> str | None:
+    from initprobe.load.presets import read_presets
+
+    presets = read_presets()
+    known += list(presets)
+    if name not in presets:
+        return None
+    preset = presets[name]
+    return f"{name}: {preset.comment}\n\nProbe it:    initprobe run preset:{name}\n\n{preset.spec}"
+
+
 def _rules() -> Iterator[Row]:
     from initprobe.check.rules.base import RULES, cards
 
@@ -198,6 +211,13 @@ def _activations() -> Iterator[Row]:
 
     for name in ACTIVATIONS:
         yield {"name": name, "summary": ACTIVATIONS[name].summary}
+
+
+def _presets() -> Iterator[Row]:
+    from initprobe.load.presets import read_presets
+
+    for name, preset in read_presets().items():
+        yield {"name": name, "summary": preset.summary}
 
 
 def _statistics() -> Iterator[Row]:
@@ -239,6 +259,7 @@ LISTS: Mapping[str, Callable[[], Iterator[Row]]] = {
     "schemes": _schemes,
     "blocks": _blocks,
     "activations": _activations,
+    "presets": _presets,
     "statistics": _statistics,
     "sources": _sources,
     "formats": _formats,

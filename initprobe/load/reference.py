@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -79,6 +80,27 @@ def parse_call(text: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
             raise UsageError(f"{keyword.arg!r} is given twice in {text}")
         kwargs[keyword.arg] = _literal(keyword.value, text)
     return args, kwargs
+
+
+def parse_name(text: str) -> tuple[str, dict[str, Any]]:
+    """Read ``NAME[CALL]``, the form of libraries that build a model by its name: ``resnet50(num_classes=10)``.
+
+    Returns:
+        The name as it is written, and the keyword arguments.
+
+    Raises:
+        UsageError: the call is badly written, or an argument has no name.
+    """
+    name, parenthesis, rest = text.partition("(")
+    args, kwargs = parse_call(parenthesis + rest) if parenthesis else ((), {})
+    if args:
+        raise UsageError(f"the argument {args[0]!r} of {name.strip()} has no name", hint="(num_classes=10)")
+    return name.strip(), kwargs
+
+
+def written(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+    """The arguments as they would be written in a call."""
+    return ", ".join([*map(repr, args), *(f"{name}={value!r}" for name, value in kwargs.items())])
 
 
 def _literal(node: ast.expr, text: str) -> Any:

@@ -9,8 +9,8 @@ from initprobe.errors import NothingToProbeError, UsageError
 from initprobe.load.sources.base import SOURCES, Source, Target
 from initprobe.records import TargetRequest
 
-RESERVED = ("hf", "preset", "timm", "torchvision")
-"""Prefixes that belong to sources, here or to come; a module of that name is reached as ``python:timm:attr``."""
+RESERVED = ("hf",)
+"""Prefixes of sources to come; a module of that name, or of a source's, is reached as ``python:timm:attr``."""
 
 
 def open_target(request: TargetRequest) -> Target:

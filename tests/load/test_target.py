@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from initprobe.errors import ExitCode, InitprobeError, NothingToProbeError, TargetError, UsageError
-from initprobe.load.reference import Reference, parse_call, parse_reference
+from initprobe.load.reference import Reference, parse_call, parse_name, parse_reference, written
 from initprobe.load.sources.base import SOURCES
 from initprobe.load.target import expand_targets, open_target
 from initprobe.records import TargetRequest
@@ -73,6 +73,31 @@ def test_a_forgotten_quote_is_noticed():
     assert "'relu', with its quotes" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("text", "name", "kwargs"),
+    [
+        ("resnet50", "resnet50", {}),
+        (" resnet50.a1_in1k ()", "resnet50.a1_in1k", {}),
+        ("vit(img_size=(32, 32), drop=0.1)", "vit", {"img_size": (32, 32), "drop": 0.1}),
+        ("", "", {}),
+    ],
+)
+def test_reads_a_name_with_a_call(text, name, kwargs):
+    assert parse_name(text) == (name, kwargs)
+
+
+def test_what_a_name_is_called_with_has_names_itself():
+    with pytest.raises(UsageError, match="the argument 10 of resnet50 has no name"):
+        parse_name("resnet50(10)")
+    with pytest.raises(UsageError, match="cannot read the arguments"):
+        parse_name("resnet50(num_classes=10")
+
+
+def test_arguments_are_written_as_they_are_read():
+    args, kwargs = (1, "x"), {"sizes": (2,), "act": "relu"}
+    assert parse_call(f"({written(args, kwargs)})") == (args, kwargs)
+
+
 @given(st.text(alphabet="ab.:()[]{}'\"=,1\\/ \n\x00é-*", max_size=25))
 def test_any_text_is_a_target_or_a_clear_refusal(text):
     try:
@@ -87,7 +112,6 @@ def test_any_text_is_a_target_or_a_clear_refusal(text):
         ("net", UsageError, 2, "cannot read the target"),
         ("", UsageError, 2, "cannot read the target"),
         ("net.py:", UsageError, 2, "cannot read the target"),
-        ("timm:resnet50", UsageError, 2, "no source 'timm'"),
         ("hf:gpt2", UsageError, 2, "no source 'hf'"),
         ("old.json", UsageError, 2, "saved result"),
         ("net.onnx", UsageError, 2, "no target"),
@@ -107,7 +131,7 @@ def test_every_mistake_has_its_error_and_its_exit_code(text, kind, code, says):
 
 def test_a_source_that_does_not_exist_names_those_that_do():
     with pytest.raises(UsageError, match=f"there are: {', '.join(SOURCES)}"):
-        open_target(TargetRequest("torchvision:resnet18"))
+        open_target(TargetRequest("hf:gpt2"))
 
 
 def test_a_file_without_a_name_is_told_what_is_in_it(monkeypatch):

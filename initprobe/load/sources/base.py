@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from initprobe.errors import TargetError, UsageError
+from initprobe.load.factory import Factory
 from initprobe.load.importing import find_object, roots_of
 from initprobe.load.inputs import FLOATS, DrawnInputs, FunctionInputs, GivenInputs, as_call, parse_input
 from initprobe.load.reference import parse_reference
@@ -87,6 +88,36 @@ def source(leaf: Source) -> Source:
     return leaf
 
 
+def _nothing_known(model: nn.Module) -> None:
+    """The source knows no more than the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class FactoryTarget:
+    """A network that something builds anew for every seed.
+
+    Attributes:
+        name: short name for tables.
+        factory: what builds it.
+        inputs: what the command line says about inputs, None where it says nothing.
+        known: what the source knows of the input of a finished model, where neither the command line nor the factory
+            nor the model says anything.
+    """
+
+    name: str
+    factory: Factory
+    inputs: Inputs | None = None
+    known: Callable[[nn.Module], Inputs | None] = _nothing_known
+    one_draw: bool = False
+    sections: None = None
+
+    def build(self, seed: int, probe: ProbeRequest) -> Subject:
+        """One draw; see ``Target``."""
+        built = self.factory.build(seed)
+        inputs = resolved_inputs(built.model, self.inputs or built.inputs, self.known)
+        return Subject(placed(built.model, probe), inputs, built.loss, built.locations)
+
+
 def placed(model: nn.Module, probe: ProbeRequest) -> nn.Module:
     """The model itself, moved to the dtype and the device of the probe; integer tensors keep their dtype.
 
@@ -131,20 +162,25 @@ def requested_inputs(request: TargetRequest) -> Inputs | None:
     return FunctionInputs(function, str(reference), roots_of(reference, request.paths))
 
 
-def resolved_inputs(model: nn.Module, known: Inputs | None) -> Inputs:
-    """The inputs known so far, else the model's own ``example_input_array``.
+def resolved_inputs(
+    model: nn.Module, given: Inputs | None, known: Callable[[nn.Module], Inputs | None] = _nothing_known
+) -> Inputs:
+    """The inputs that were given, else the model's own ``example_input_array``, else what its source knows.
 
     Raises:
         UsageError: nothing says what the input is; the message lists the ways.
         TargetError: ``example_input_array`` holds no tensor.
     """
-    if known is not None:
-        return known
+    if given is not None:
+        return given
     name = f"{type(model).__name__}.example_input_array"
     with running(name):
         example = getattr(model, "example_input_array", None)
     if example is not None:
         return GivenInputs(as_call(example, name))
+    inputs = known(model)
+    if inputs is not None:
+        return inputs
     raise UsageError(
         f"nothing says what the input of {type(model).__name__} is",
         hint=f"--input {_likely_input(model)}, or --batch-from pkg:fn, or let the factory return (model, inputs), "

@@ -97,15 +97,24 @@ def _named(
     """Open the target that a spec names."""
     where: KeyPath = ("model", "target")
     if model.target.lower().endswith((".yaml", ".yml")) or model.target == STDIN:
-        raise SpecError([Problem("a spec cannot name another spec", where)], spec=found.spec)
+        raise _nested(where, found.spec)
     _check_allowed(model.target, where, found.spec, request)
     inner = replace(request, text=_from_folder(model.target, folder), sets=())
     if inputs is not None and not request.inputs and request.batch_from is None:
         signal = _signal(inputs, found.spec)
         shape = ",".join(map(str, signal.shape))
         text = f"float32[{shape}]" if signal.vocab is None else f"int64[{shape}]<{signal.vocab}"
-        return NamedTarget(found.name, found, opener(replace(inner, inputs=(text,))), inputs)
-    return NamedTarget(found.name, found, opener(inner))
+        inner = replace(inner, inputs=(text,))
+    else:
+        inputs = None
+    target = opener(inner)
+    if target.sections is not None:  # a preset
+        raise _nested(where, found.spec)
+    return NamedTarget(found.name, found, target, inputs)
+
+
+def _nested(where: KeyPath, spec: Spec) -> SpecError:
+    return SpecError([Problem("a spec cannot name another spec", where)], spec=spec)
 
 
 def _inputs(given: DrawnInput | FileInput, spec: Spec, request: TargetRequest, folder: Path) -> Inputs:

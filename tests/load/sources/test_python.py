@@ -375,7 +375,8 @@ def test_two_projects_may_have_modules_of_the_same_name():
 
 
 def test_a_file_is_imported_once():
-    assert opened("single.py:Net", inputs=("3",)).factory is opened(f"{PROJECTS}/single.py:Net", inputs=("3",)).factory
+    first, again = opened("single.py:Net", inputs=("3",)), opened(f"{PROJECTS}/single.py:Net", inputs=("3",))
+    assert first.factory.function is again.factory.function
 
 
 def test_a_file_named_like_a_library_takes_nobodys_place(tmp_path):

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
-from initprobe.dissect.flow import between, is_shift, stop_at
-from initprobe.dissect.joins import Join
+from initprobe.dissect.flow import between, stop_at
+from initprobe.dissect.joins import Join, sum_behind
 from initprobe.dissect.operations import DOT_PRODUCT_ATTENTION, bind, short_name
 from initprobe.dissect.tape import Node
 from initprobe.dissect.uses import MULTIPLYING_ROLES, Use
@@ -106,25 +106,16 @@ def _terms(join: Join, joins: Mapping[Node, Join], uses: Uses) -> list[Node]:
     whole, terms = [join.branch], list[Node]()
     while whole:
         end = whole.pop()
-        total = _sum_behind(end, joins)
-        sides = [] if total is None else [between(join.start, side) for side in total.signals]
+        total = sum_behind(end)
+        if total in joins:
+            total = None
+        sides = [] if total is None else [between(join.start, side)[1:] for side in total.signals]
         weights = [{node for node in side if _weights(uses, [node])} for side in sides]
         if total is not None and all(weights) and not weights[0] & weights[1]:
             whole.extend(reversed(total.signals))
         else:
             terms.append(end)
     return terms
-
-
-def _sum_behind(node: Node, joins: Mapping[Node, Join]) -> Node | None:
-    """The sum of two signals that a value is, moved or scaled; None where it is none, or a join of its own."""
-    while node not in joins:
-        if node.effect == "sum" and len(node.signals) == 2:
-            return node
-        if node.signal is None or not (is_shift(node) or node.effect in {"view", "pass", "scale"}):
-            return None
-        node = node.signal
-    return None
 
 
 def _ended(way: Way, end: Node, uses: Uses) -> Way:

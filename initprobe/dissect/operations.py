@@ -125,6 +125,9 @@ _EFFECTS: dict[str, Effect] = {
 }
 _PREFIXES = ("torch.Tensor.", "torch.nn.functional.", "torch._C._nn.", "torch.")
 
+CONSTANTS = {f"torch.{name}" for name in ("full", "zeros", "ones", "arange", "linspace", "eye", "tensor", "as_tensor")}
+"""Functions that make the same values in every pass; what is drawn at random may be the model's input."""
+
 MULTIPLYING = {"mul", "mul_", "__mul__", "__rmul__", "__imul__"}
 """Short names of the elementwise product."""
 

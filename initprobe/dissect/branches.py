@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
@@ -64,9 +65,12 @@ def find_branches(
         ends: path and output of every call of a module, in the order in which they ended.
     """
     ways = [way for join in joins.values() for way in _ways(join, joins, uses)]
+    orders: dict[str, list[int]] = {}
+    for path, output in ends:
+        insort(orders.setdefault(path, []), output.order)
     within = _nesting(ways)
     records = tuple(
-        replace(_record(way, uses, ends), index=place, join=shown.get(way.join.node), within=within[place])
+        replace(_record(way, uses, orders), index=place, join=shown.get(way.join.node), within=within[place])
         for place, way in enumerate(ways)
     )
     of: dict[Node, int] = {}
@@ -167,7 +171,7 @@ def _is_direct(node: Node, inner: set[Node], uses: Uses) -> bool:
     return False
 
 
-def _record(way: Way, uses: Uses, ends: Sequence[tuple[str, Node]]) -> Branch:
+def _record(way: Way, uses: Uses, ends: Mapping[str, list[int]]) -> Branch:
     weights = _weights(uses, way.inner)
     last = next((node for node in reversed(way.inner) if _multiplying(uses, node)), way.join.node)
     shortcut = _weights(uses, reversed(way.join.around[:-1])) if way.join.kind == "projection" else ()
@@ -184,12 +188,15 @@ def _record(way: Way, uses: Uses, ends: Sequence[tuple[str, Node]]) -> Branch:
     )
 
 
-def _block(modules: list[str], last: Node, join: Node, ends: Sequence[tuple[str, Node]]) -> str:
+def _block(modules: list[str], last: Node, join: Node, ends: Mapping[str, list[int]]) -> str:
     """The innermost module around some modules whose call had not ended between the last weight and the join."""
     levels = zip(*(path.split(".") for path in modules), strict=False)
     common = [names[0] for names in takewhile(lambda names: len(set(names)) == 1, levels)]
-    ended = {path for path, output in ends if last.order <= output.order < join.order}
-    while common and ".".join(common) in ended:
+    while common:
+        orders = ends.get(".".join(common), [])
+        ended = bisect_left(orders, last.order)
+        if ended == len(orders) or orders[ended] >= join.order:
+            break
         common.pop()
     return ".".join(common)
 

@@ -61,6 +61,9 @@ PRODUCTS: Mapping[str, Product] = {
 }
 """Functions that multiply a signal with a weight."""
 
+EINSUM = {"torch.einsum", "torch.functional.einsum"}
+"""Products whose axes an equation names."""
+
 EMBEDDINGS = {f"{_FUNCTIONAL}embedding": ("input", "weight"), f"{_FUNCTIONAL}embedding_bag": ("input", "weight")}
 
 NORMS: Mapping[str, tuple[str, ...]] = {

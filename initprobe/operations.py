@@ -61,6 +61,9 @@ PRODUCTS: Mapping[str, Product] = {
 }
 """Functions that multiply a signal with a weight."""
 
+EINSUM = {"torch.einsum", "torch.functional.einsum"}
+"""Products whose axes an equation names."""
+
 EMBEDDINGS = {f"{_FUNCTIONAL}embedding": ("input", "weight"), f"{_FUNCTIONAL}embedding_bag": ("input", "weight")}
 
 NORMS: Mapping[str, tuple[str, ...]] = {
@@ -135,6 +138,9 @@ _PLAIN_NAMES = {
 """The names of operators and long functions, as sites show them."""
 
 _PREFIXES = ("torch.Tensor.", "torch.nn.functional.", "torch._C._nn.", "torch.")
+
+CONSTANTS = {f"torch.{name}" for name in ("full", "zeros", "ones", "arange", "linspace", "eye", "tensor", "as_tensor")}
+"""Functions that make the same values in every pass; what is drawn at random may be the model's input."""
 
 MULTIPLYING = {"mul", "mul_", "__mul__", "__rmul__", "__imul__"}
 """Short names of the elementwise product."""

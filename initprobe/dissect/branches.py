@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
-from initprobe.dissect.flow import between, is_shift, stop_at
-from initprobe.dissect.joins import Join
+from initprobe.dissect.flow import between, stop_at
+from initprobe.dissect.joins import Join, sum_behind
 from initprobe.dissect.tape import Node
 from initprobe.dissect.uses import MULTIPLYING_ROLES, Use
 from initprobe.operations import DOT_PRODUCT_ATTENTION, bind, short_name
@@ -66,10 +67,13 @@ def find_branches(
         ends: path and output of every call of a module, in the order in which they ended.
     """
     ways = [way for join in joins.values() for way in _ways(join, joins, uses)]
+    orders: dict[str, list[int]] = {}
+    for path, output in ends:
+        insort(orders.setdefault(path, []), output.order)
     within = _nesting(ways)
     records = tuple(
         replace(
-            _record(way, uses, ends),
+            _record(way, uses, orders),
             index=place,
             join=shown.get(way.join.node),
             within=within[place],
@@ -124,25 +128,16 @@ def _terms(join: Join, joins: Mapping[Node, Join], uses: Uses) -> list[Node]:
     whole, terms = [join.branch], list[Node]()
     while whole:
         end = whole.pop()
-        total = _sum_behind(end, joins)
-        sides = [] if total is None else [between(join.start, side) for side in total.signals]
+        total = sum_behind(end)
+        if total in joins:
+            total = None
+        sides = [] if total is None else [between(join.start, side)[1:] for side in total.signals]
         weights = [{node for node in side if _weights(uses, [node])} for side in sides]
         if total is not None and all(weights) and not weights[0] & weights[1]:
             whole.extend(reversed(total.signals))
         else:
             terms.append(end)
     return terms
-
-
-def _sum_behind(node: Node, joins: Mapping[Node, Join]) -> Node | None:
-    """The sum of two signals that a value is, moved or scaled; None where it is none, or a join of its own."""
-    while node not in joins:
-        if node.effect == "sum" and len(node.signals) == 2:
-            return node
-        if node.signal is None or not (is_shift(node) or node.effect in {"view", "pass", "scale"}):
-            return None
-        node = node.signal
-    return None
 
 
 def _ended(way: Way, uses: Uses) -> Way:
@@ -194,7 +189,7 @@ def _is_direct(node: Node, inner: set[Node], uses: Uses) -> bool:
     return False
 
 
-def _record(way: Way, uses: Uses, ends: Sequence[tuple[str, Node]]) -> Branch:
+def _record(way: Way, uses: Uses, ends: Mapping[str, list[int]]) -> Branch:
     weights = _weights(uses, way.inner)
     last = next((node for node in reversed(way.inner) if _multiplying(uses, node)), way.join.node)
     shortcut = _weights(uses, reversed(way.join.around[:-1])) if way.join.kind == "projection" else ()
@@ -211,12 +206,15 @@ def _record(way: Way, uses: Uses, ends: Sequence[tuple[str, Node]]) -> Branch:
     )
 
 
-def _block(modules: list[str], last: Node, join: Node, ends: Sequence[tuple[str, Node]]) -> str:
+def _block(modules: list[str], last: Node, join: Node, ends: Mapping[str, list[int]]) -> str:
     """The innermost module around some modules whose call had not ended between the last weight and the join."""
     levels = zip(*(path.split(".") for path in modules), strict=False)
     common = [names[0] for names in takewhile(lambda names: len(set(names)) == 1, levels)]
-    ended = {path for path, output in ends if last.order <= output.order < join.order}
-    while common and ".".join(common) in ended:
+    while common:
+        orders = ends.get(".".join(common), [])
+        ended = bisect_left(orders, last.order)
+        if ended == len(orders) or orders[ended] >= join.order:
+            break
         common.pop()
     return ".".join(common)
 

@@ -57,7 +57,23 @@ def find_joins(nodes: list[Node], apart: Collection[Node] = frozenset()) -> dict
             join = _join(node, joins)
             if join is not None:
                 joins[node] = join
+                _merge(join, joins)
     return joins
+
+
+def sum_behind(node: Node) -> Node | None:
+    """The sum of two signals that a value is, moved or scaled; None where it is none."""
+    one: Node | None = node
+    while one is not None and (len(one.signals) < 2 or one.effect != "sum"):
+        one = one.signal if is_shift(one) or one.effect in {"view", "pass", "scale"} else None
+    return one
+
+
+def _merge(join: Join, joins: dict[Node, Join]) -> None:
+    """What looked like a projection and its branch are two branches where their sum is added to a stream."""
+    inner = sum_behind(join.branch)
+    if join.kind != "projection" and inner in joins and joins[inner].kind == "projection":
+        del joins[inner]
 
 
 def _join(node: Node, joins: Mapping[Node, Join]) -> Join | None:
@@ -108,6 +124,8 @@ def _back(node: Node | None, joins: Mapping[Node, Join], weights: int) -> Iterat
             node = joins[node].skip if joins[node].skip is not node else None
         elif node.effect == "weighted" and weights:
             weights, node = weights - 1, node.signal
+        elif projecting and node.activation is not None:
+            return
         elif node.effect in LINKS or is_shift(node) or (projecting and node.effect == "norm"):
             node = node.signal
         else:

@@ -35,6 +35,34 @@ def product_uses(node: Node) -> Iterator[Use]:
         yield Use(node, bias.parameter, "bias", use.fan_in, use.fan_out)
 
 
+def einsum_uses(node: Node) -> Iterator[Use]:
+    """The weight of an einsum with one weight and a signal, by the letters of its equation.
+
+    What is summed over is the weight's input, what only the weight and the result have is its output; what all three
+    have counts products that have nothing to do with each other.
+    """
+    equation, *given = node.args or (None,)
+    factors = given[0] if len(given) == 1 and isinstance(given[0], tuple) else tuple(given)
+    if not isinstance(equation, str) or "->" not in equation or "." in equation:
+        return
+    left, result = equation.replace(" ", "").split("->")
+    letters = left.split(",")
+    weights = [(found, own) for one, own in zip(factors, letters, strict=False) if (found := operand_of(one))]
+    if len(weights) != 1 or len(weights[0][0].shape) < 2 or not node.signals:
+        return
+    weight, own = weights[0]
+    others = {letter for one, word in zip(factors, letters, strict=False) if operand_of(one) is None for letter in word}
+    sizes = dict(zip(own, weight.shape, strict=False))
+    summed = [letter for letter in own if letter not in result]
+    made = [letter for letter in own if letter in result and letter not in others]
+    if not summed or not made:
+        return
+    fans = float(math.prod(sizes[one] for one in summed)), float(math.prod(sizes[one] for one in made))
+    axis = weight.axis(own.index(made[0])) if len(made) == 1 else None
+    place = result.index(made[0]) - len(result) if len(made) == 1 else None
+    yield Use(node, weight.parameter, "linear", *fans, axis, place)
+
+
 def _matrix(node: Node, weight: Operand, *, into: int, out: int) -> Use:
     fan_in, fan_out = float(weight.shape[into]), float(weight.shape[out])
     return Use(node, weight.parameter, "linear", fan_in, fan_out, weight.axis(out), out)

@@ -17,7 +17,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from initprobe.activations.base import ACTIVATIONS
-from initprobe.operations import Effect, activation_functions, bind, effect_of, name_of
+from initprobe.operations import CONSTANTS, Effect, activation_functions, bind, effect_of, name_of
 from initprobe.records import ActivationUse
 
 
@@ -172,7 +172,7 @@ class Tape(TorchFunctionMode):
         if effect == "sum" and len(inputs) < 2:
             node.effect = "pass"
         node.args, node.kwargs = self._nodes_in(args), self._nodes_in(kwargs)
-        node.fixed = bool(inputs) and all(source.fixed for source in inputs)
+        node.fixed = all(source.fixed for source in inputs) if inputs else name in CONSTANTS
         node.operand = operand(node)
         if effect == "activation":
             node.activation = _activation(name, args, kwargs)

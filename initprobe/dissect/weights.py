@@ -9,11 +9,11 @@ from torch import nn
 
 from initprobe.dissect.flow import is_shift
 from initprobe.dissect.fused import attention_uses, recurrent_kind, recurrent_uses
-from initprobe.dissect.products import product_uses
+from initprobe.dissect.products import einsum_uses, product_uses
 from initprobe.dissect.tape import Node, Operand, Tape
 from initprobe.dissect.untraced import weight_from_shape
 from initprobe.dissect.uses import Use, operand_of
-from initprobe.operations import ATTENTION, EMBEDDINGS, MULTIPLYING, NORMS, PRODUCTS, bind, short_name
+from initprobe.operations import ATTENTION, EINSUM, EMBEDDINGS, MULTIPLYING, NORMS, PRODUCTS, bind, short_name
 from initprobe.records import Location, Role, Weight
 
 
@@ -24,6 +24,8 @@ def settle_products(tape: Tape) -> dict[Node, list[Use]]:
         uses = list(_uses(node))
         if uses:
             found[node] = uses
+        if node.name in EINSUM and any(use.role == "linear" for use in uses):
+            node.effect = "weighted"
         if node.effect in {"weighted", "embedding"} and not any(use.role not in {"bias", "norm"} for use in uses):
             node.effect = "other"
     return found
@@ -33,6 +35,8 @@ def _uses(node: Node) -> Iterator[Use]:
     kind = recurrent_kind(node.name)
     if node.name in PRODUCTS:
         yield from product_uses(node)
+    elif node.name in EINSUM:
+        yield from list(einsum_uses(node)) or _elementwise(node)
     elif node.name in EMBEDDINGS:
         weight = operand_of(bind(EMBEDDINGS[node.name], node.args, node.kwargs).get("weight"))
         if weight is not None and len(weight.shape) == 2:

@@ -303,6 +303,7 @@ def test_what_the_pass_did_not_use_is_read_off_its_shape():
     [
         (nn.Linear(6, 5), Drawn()),
         (nn.Conv2d(4, 6, 3, stride=2, groups=2), Drawn(((4, 9, 9),))),
+        (nn.Conv2d(4, 8, 3, groups=4), Drawn(((4, 9, 9),))),
         (nn.ConvTranspose1d(4, 6, 3, stride=2, groups=2), Drawn(((4, 9),))),
         (nn.Embedding(11, 4), WHOLE),
         (nn.LSTM(8, 5, batch_first=True), SEQUENCES),
@@ -339,8 +340,56 @@ def test_parameters_of_three_axes_are_convolutions_only_in_convolutions():
             return torch.einsum("bi,eio->beo", x, self.stacked) + self.token
 
     known = {weight.name: weight for weight in anatomy_of(Experts(), Drawn()).weights}
-    assert (known["stacked"].role, known["stacked"].fan_in) == ("other", None)
+    assert (known["stacked"].role, known["stacked"].fan_in, known["stacked"].fan_out) == ("linear", 6, 24)
     assert known["token"].role == "bias"
+
+
+@pytest.mark.parametrize(
+    ("equation", "shape", "expected"),
+    [
+        ("btd,do->bto", (8, 3), (8, 3, 1)),
+        ("od,btd->bto", (3, 8), (8, 3, 0)),
+        ("btd,dhk->bthk", (8, 2, 3), (8, 6, None)),  # all heads at once
+        ("btd,tdo->bto", (5, 8, 3), (8, 3, 2)),  # a matrix per position
+        ("b t d, s t -> b s d", (4, 5), (5, 4, 0)),  # across positions
+    ],
+)
+def test_an_einsum_is_a_product(equation, shape, expected):
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.randn(shape))
+
+        def forward(self, x):
+            first = equation.startswith("b")
+            return torch.relu(torch.einsum(equation, *((x, self.weight) if first else (self.weight, x))))
+
+    anatomy = anatomy_of(Model(), SEQUENCES)
+    assert table(anatomy) == {"weight": ("linear", *expected, "-", "relu")}
+    assert anatomy.weights[0].depth == 1
+
+
+@pytest.mark.parametrize(
+    ("equation", "shape"),
+    [
+        ("btd,td->btd", (5, 8)),  # nothing is summed
+        ("btd,ed->bted", (2, 8)),
+        ("btd,td->b", (5, 8)),  # nothing is made
+        ("...d,do->...o", (8, 3)),
+        ("btd,do", (8, 3)),
+    ],
+)
+def test_an_einsum_that_does_not_tell_is_other(equation, shape):
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.randn(shape))
+
+        def forward(self, x):
+            return torch.einsum(equation, x, self.weight)
+
+    (weight,) = anatomy_of(Model(), SEQUENCES).weights
+    assert (weight.role, weight.fan_in, weight.traced) == ("other", None, True)
 
 
 def test_residual_branches_keep_their_activations():

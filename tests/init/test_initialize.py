@@ -1,6 +1,7 @@
 """A whole model: what is written, what is left, and on what a draw depends."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -179,6 +180,34 @@ def test_overrides_by_class_role_and_block_type(anatomy_of):
     assert model.conv.weight.eq(0).all()
     assert model.lstm.weight_ih_l0.eq(1).all()
     assert model.linear.weight.eq(2).all()
+
+
+def test_a_depthwise_convolution_is_a_convolution_too(anatomy_of):
+    model = nn.Sequential(nn.Conv2d(4, 4, 3, groups=4), nn.Conv2d(4, 4, 1))
+    known = anatomy_of(model).weights
+    anatomy = Anatomy((replace(known[0], role="depthwise"), *known[1:]), (), ())
+    for word, hit in (("conv", (True, True)), ("depthwise", (True, False))):
+        nn.init.ones_(model[0].weight)
+        nn.init.ones_(model[1].weight)
+        chosen = InitRequest(None, (Override(parse_scheme("zeros"), layer_type=word),))
+        initialize_model(model, anatomy, chosen, 0)
+        assert tuple(bool(layer.weight.eq(0).all()) for layer in model) == hit
+
+
+@pytest.mark.parametrize("scheme", ["he", "normal", "orthogonal"])
+def test_the_gate_of_a_residual_branch_keeps_its_scale(anatomy_of, scheme):
+    class Scaled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.gamma = nn.Parameter(torch.full((4, 1, 1), 1e-5))
+
+    model = Scaled()
+    anatomy = Anatomy((replace(anatomy_of(model).weights[0], role="gate"),), (), ())
+    outcome = initialize_model(model, anatomy, request(scheme), 0)
+    assert model.gamma.eq(1e-5).all()
+    assert "the gate of a residual branch keeps its scale" in outcome.skipped[0].reason
+    initialize_model(model, anatomy, request(scheme, gamma="zeros"), 0)
+    assert model.gamma.eq(0).all()
 
 
 def test_nothing_is_written_before_a_mistake_is_told(anatomy_of):

@@ -16,7 +16,7 @@ from initprobe.report.formats.base import FORMATS, RenderOptions
 from initprobe.report.render import render
 
 GOLDEN = Path(__file__).parent / "golden"
-REPORTS = ("empty", "clean", "failing", "compare", "hostile")
+REPORTS = ("empty", "clean", "residual", "failing", "compare", "hostile")
 VARIANTS = {
     "clean.full-anatomy": ("clean", "full", RenderOptions(anatomy=True)),
     "failing.full-quiet": ("failing", "full", RenderOptions(quiet=1)),

@@ -95,6 +95,7 @@ class Bench:
     def _prepare(self, subject: Subject, seed: int) -> Traced:
         self.listen("tracing the structure")
         self.traced = traced = trace_anatomy(subject, mode=self.request.probe.mode, seed=seed)
+        self.notes += subject.notes
         self.batch = self._choose_batch(subject, traced.bytes_per_sample)
         self.dtype = next(
             (str(p.dtype).removeprefix("torch.") for p in subject.model.parameters() if p.is_floating_point()),
@@ -105,10 +106,13 @@ class Bench:
         return traced
 
     def _choose_batch(self, subject: Subject, bytes_per_sample: float) -> int:
-        if subject.inputs.fixed is not None:
-            return subject.inputs.fixed
-        if self.request.probe.batch is not None:
-            return self.request.probe.batch
+        fixed, asked = subject.inputs.fixed, self.request.probe.batch
+        if fixed is not None:
+            if asked not in (None, fixed):
+                self.notes.append(f"batch {fixed}, not {asked}: the input comes in its own size")
+            return fixed
+        if asked is not None:
+            return asked
         free = free_memory()
         batch = affordable_batch(bytes_per_sample, None if free is None else free / 2)
         if batch < BATCH:

@@ -170,10 +170,17 @@ def _told(extent: Extent) -> str:
     return str(least) if least == most else f"{least} or more" if most is None else f"{least} to {most}"
 
 
-def _described(value: object) -> str:
+class _Word(str):
+    """Text without quotes where it stands in a tuple or a dict."""
+
+    __slots__ = ()
+    __repr__ = str.__str__
+
+
+def _described(value: object) -> _Word:
     if isinstance(value, torch.Tensor):
-        return f"{_plain(value.dtype)}{list(value.shape)}"
-    return str(value)
+        return _Word(f"{_plain(value.dtype)}{list(value.shape)}")
+    return _Word(value)
 
 
 def _plain(dtype: torch.dtype) -> str:

@@ -45,11 +45,13 @@ class ExportedTarget:
     Attributes:
         name: short name for tables.
         program: what was loaded; never written to.
-        inputs: the command line's, held to what the program takes, or the program's own example.
+        signature: what it takes.
+        inputs: the command line's, held to the signature, or the program's own example.
     """
 
     name: str
     program: ExportedProgram
+    signature: Signature
     inputs: Inputs
     one_draw: bool = True
     sections: None = None
@@ -60,7 +62,7 @@ class ExportedTarget:
         with _quiet(), running(f"restoring the modules of {self.name}"):
             model = torch.export.unflatten(self.program)
         _name_classes(model, self.program)
-        return Subject(placed(model, probe), self.inputs, notes=self._notes(probe))
+        return Subject(placed(model, probe), self.inputs, notes=(*self._mode_notes(probe), *self._batch_notes()))
 
     def _check_placement(self, probe: ProbeRequest) -> None:
         """A dtype or a device that was written into the operations cannot be changed from outside."""
@@ -79,16 +81,22 @@ class ExportedTarget:
                 hint=f"leave --device, or export the model on {probe.device}",
             )
 
-    def _notes(self, probe: ProbeRequest) -> tuple[str, ...]:
+    def _mode_notes(self, probe: ProbeRequest) -> Iterator[str]:
         flags = set(_training_flags(self.program))
-        if len(flags) != 1 or probe.mode == "as-is":
-            return ()
-        mode = "train" if flags == {True} else "eval"
-        if mode == probe.mode:
-            return ()
-        return (
-            f"dropout and normalization run in {mode} mode, in which {self.name} was exported, whatever --mode says",
-        )
+        mode = "train" if True in flags else "eval"
+        if len(flags) == 1 and probe.mode not in (mode, "as-is"):
+            yield f"dropout and normalization run in {mode} mode: {self.name} was exported so, whatever --mode says"
+
+    def _batch_notes(self) -> Iterator[str]:
+        least, most = self.signature.batch
+        fixed = self.inputs.fixed
+        if isinstance(self.inputs, GivenInputs) and least != most:
+            yield f"the batch of {fixed} is that of the example inputs; {self.signature.hint} draws what --batch says"
+        elif fixed == 1:
+            yield (
+                f"{self.name} takes one sample at a time, from which little can be told of units and gradients: "
+                "export it with more, or with a free batch axis (dynamic_shapes)"
+            )
 
 
 def open_exported(reference: str, request: TargetRequest, opener: Opener) -> Target:  # noqa: ARG001 - leads nowhere else
@@ -105,14 +113,14 @@ def open_exported(reference: str, request: TargetRequest, opener: Opener) -> Tar
     program = _loaded(path)
     signature = Signature.of(program, path.name)
     if requested is not None:
-        return ExportedTarget(path.name, program, SignedInputs(requested, signature))
+        return ExportedTarget(path.name, program, signature, SignedInputs(requested, signature))
     match program.example_inputs:
         case (tuple() | list() as args, dict() as kwargs):
             call = Call(tuple(args), kwargs)
         case _:
             raise UsageError(f"{reference!r} holds no example inputs", hint=signature.hint)
     signature.check(call)
-    return ExportedTarget(path.name, program, GivenInputs(call))
+    return ExportedTarget(path.name, program, signature, GivenInputs(call))
 
 
 def _check_archive(path: Path) -> None:

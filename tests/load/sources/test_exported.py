@@ -231,11 +231,52 @@ def test_a_device_that_is_written_into_the_operations_stays(here):
 )
 def test_its_mode_is_that_of_its_export_and_the_report_says_so(file, asked, told, here):
     notes = opened(file).build(0, ProbeRequest(mode=asked)).notes
-    expected = f"dropout and normalization run in {told} mode, in which {file} was exported, whatever --mode says"
+    expected = f"dropout and normalization run in {told} mode: {file} was exported so, whatever --mode says"
     assert notes == ((expected,) if told else ())
 
 
 # --- inputs
+
+
+def test_a_batch_of_one_is_told_and_how_to_have_more(here, tmp_path):
+    exported(tmp_path / "one.pt2", nn.Linear(WIDTH, 3), (torch.randn(1, WIDTH),))
+    (note,) = opened(tmp_path / "one.pt2").build(0, PROBE).notes
+    assert note.startswith("one.pt2 takes one sample at a time")
+    assert "dynamic_shapes" in note
+    (note,) = opened("dynamic.pt2").build(0, PROBE).notes
+    assert note == "the batch of 8 is that of the example inputs; --input 12 draws what --batch says"
+    assert opened("dynamic.pt2", inputs=("12",)).build(0, PROBE).notes == ()
+
+
+def test_a_program_that_takes_no_small_batch_is_traced_with_its_least(here, tmp_path):
+    sizes = ({0: torch.export.Dim("batch", min=5)},)
+    exported(tmp_path / "many.pt2", nn.Linear(WIDTH, 3), (torch.randn(6, WIDTH),), dynamic_shapes=sizes)
+    subject = opened(tmp_path / "many.pt2", inputs=("12",)).build(0, PROBE)
+    assert subject.inputs.fixed == 5
+    assert subject.notes == ()
+    with pytest.raises(UsageError, match=r"exported for float32\[5 or more, 12\]"):
+        subject.call(4, 0)
+
+
+def test_arguments_inside_of_arguments(here, tmp_path):
+    class Summed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(WIDTH, 3)
+
+        def forward(self, pair, times=2):
+            return self.layer(pair["a"] + times * pair["b"])
+
+    exported(tmp_path / "net.pt2", Summed(), ({"a": torch.randn(4, WIDTH), "b": torch.randn(4, WIDTH)}, 3))
+    subject = opened(tmp_path / "net.pt2").build(0, PROBE)
+    call = subject.call(4, 0)
+    assert subject.model(*call.args, **call.kwargs).shape == (4, 3)
+    refused = opened(tmp_path / "net.pt2", inputs=("12",)).build(0, PROBE)
+    with pytest.raises(UsageError) as caught:
+        refused.call(4, 0)
+    assert str(caught.value) == (
+        "net.pt2 was exported for ({'a': float32[4, 12], 'b': float32[4, 12]}, 3) and is given float32[4, 12]"
+    )
 
 
 def test_the_example_inputs_are_the_batch(here):
@@ -358,6 +399,15 @@ def newer(data):
     values = json.loads(data)
     values["schema_version"]["major"] += 1
     return json.dumps(values).encode()
+
+
+def test_a_file_larger_than_the_memory_is_told_before_it_is_read(here, tmp_path):
+    with (tmp_path / "net.pt2").open("wb") as file:
+        file.truncate(2**42)  # an archive may have anything before it
+        file.seek(2**42)
+        file.write(Path("static.pt2").read_bytes())
+    with pytest.raises(TargetError, match=r"is larger than the memory: 2 x 4.4 TB to read it"):
+        opened(tmp_path / "net.pt2")
 
 
 def test_a_missing_file_has_close_matches(here):

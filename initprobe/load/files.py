@@ -52,7 +52,5 @@ def check_fits_memory(path: Path, kind: type[InitprobeError] = UsageError, *, co
     """
     size, free = path.stat().st_size, free_memory()
     if free is not None and copies * size > free:
-        raise kind(
-            f"{str(path)!r} is larger than the memory: {readable(copies * size)} to read its {readable(size)}, "
-            f"{readable(free)} free"
-        )
+        needed = readable(size) if copies == 1 else f"{copies} x {readable(size)} to read it"
+        raise kind(f"{str(path)!r} is larger than the memory: {needed}, {readable(free)} free")

@@ -181,16 +181,19 @@ def _quiet() -> Iterator[list[BaseException | None]]:
 
 
 def _name_classes(model: nn.Module, program: ExportedProgram) -> None:
-    """Give the modules the names of the classes that they were: all are interpreters of a graph now."""
+    """Make every module a class of the name and the home that its own had: all are interpreters of a graph now.
+
+    The home tells torch's own layers, whose operations are not shown beside them, from the user's modules.
+    """
     classes: dict[str, str] = {}
     for node in program.graph.nodes:
         for path, kind in (node.meta.get("nn_module_stack") or {}).values():
-            classes[path] = kind if isinstance(kind, str) else kind.__name__
+            classes[path] = kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__qualname__}"
     for path, module in model.named_modules():
         if path in classes:
-            own = type(module)
-            name = classes[path].rpartition(".")[2]
-            module.__class__ = type(name, (own,), {"__doc__": own.__doc__})
+            home, _, name = classes[path].rpartition(".")
+            interpreter = type(module)
+            module.__class__ = type(name, (interpreter,), {"__doc__": interpreter.__doc__, "__module__": home})
 
 
 def _constants(program: ExportedProgram) -> Iterator[Any]:

@@ -14,9 +14,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from initprobe.dissect.anatomy import trace_anatomy
 from initprobe.errors import CodeNotAllowedError, ExitCode, TargetError, UsageError
 from initprobe.load.target import open_target
 from initprobe.records import ProbeRequest, TargetRequest
+from initprobe.subject import Subject
 
 PROBE = ProbeRequest()
 WIDTH = 12
@@ -31,10 +33,16 @@ class Block(nn.Module):
         return self.act(self.linear(x))
 
 
+class Skip(Block):
+    def forward(self, x):
+        return F.relu(self.linear(x)) + x
+
+
 class Net(nn.Module):
     def __init__(self, depth=5):
         super().__init__()
         self.blocks = nn.ModuleList(Block(WIDTH) for _ in range(depth))
+        self.skip = Skip(WIDTH)
         self.norm = nn.BatchNorm1d(WIDTH)
         self.drop = nn.Dropout(0.5)
         self.head = nn.Linear(WIDTH, 3)
@@ -42,7 +50,7 @@ class Net(nn.Module):
     def forward(self, x):
         for block in self.blocks:
             x = block(x)
-        return self.head(self.drop(self.norm(x)))
+        return self.head(self.drop(self.norm(self.skip(x))))
 
 
 class Two(nn.Module):
@@ -180,6 +188,17 @@ def test_modules_have_the_names_of_their_classes(here):
     assert type(model).__name__ == "Net"
     assert type(model.get_submodule("blocks.1.linear")).__name__ == "Linear"
     assert type(model.get_submodule("blocks.1")).__name__ == "Block"
+
+
+def test_its_sites_are_those_of_its_model(here):
+    subject = opened("static.pt2").build(0, PROBE)
+    found = trace_anatomy(subject).anatomy
+    expected = trace_anatomy(Subject(Net(), subject.inputs)).anatomy
+    assert [(site.key, site.kind, site.module_type) for site in found.sites] == [
+        (site.key, site.kind, site.module_type) for site in expected.sites
+    ]
+    assert found.streams == expected.streams
+    assert "skip/relu" in {site.key for site in found.sites}, "what a module of the user's hides is shown"
 
 
 def test_it_is_one_draw_with_the_weights_of_the_file(here):

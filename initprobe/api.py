@@ -17,6 +17,7 @@ from initprobe.dissect.anatomy import trace_anatomy
 from initprobe.errors import InitprobeError, SpecError, UsageError
 from initprobe.init.choose import parse_scheme
 from initprobe.init.initialize import initialize_model
+from initprobe.load.checkpoint import weighted
 from initprobe.load.sources.base import Target
 from initprobe.load.sources.python import python_target
 from initprobe.load.stack import stack
@@ -94,10 +95,11 @@ class Result:
         return self.render()
 
 
-def probe(
+def probe(  # noqa: PLR0913 - each is a keyword of the Python face
     target: Build,
     *,
     inputs: tuple[int, ...] | str | Sequence[str] | None = None,
+    weights: str | Path | None = None,
     scheme: str | None = None,
     seeds: int | Sequence[int] = 5,
     listen: Listener = lambda _line: None,
@@ -109,6 +111,7 @@ def probe(
     Args:
         target: a factory, an ``nn.Module`` (one draw), a target string, or the path of a spec.
         inputs: shape of one sample (``(3, 224, 224)``), or inputs as the command line takes them.
+        weights: a checkpoint that is loaded into the network, which is then one draw: ``.safetensors``, ``.pt`` ...
         scheme: what draws the weights (``"kaiming_normal"``, ``"normal(std=0.02)"``); None keeps the target's own.
         seeds: how many, or which.
         listen: hears what happens next, line by line.
@@ -123,7 +126,7 @@ def probe(
     flags = Flags(
         None if scheme is None else parse_scheme(scheme), _known_options({"seeds": chosen, **options}), check or {}
     )
-    opened, request = _open(target, inputs)
+    opened, request = _open(target, inputs, weights)
     return Result(probe_opened("run", [(opened, request)], flags, listen))
 
 
@@ -254,6 +257,8 @@ def compare_things(
     if len(things) < 2:
         raise UsageError("compare takes two or more schemes or targets", hint="initprobe compare he xavier --depth 50")
     if not targets:
+        if options.weights is not None and on is None:
+            raise UsageError("--weights has no place in the built-in network", hint="name a network with --on TARGET")
         schemes = [parse_scheme(text) for text in things]
         request = replace(options, text=on or "stack")
         return compare_schemes(open_target(request) if on else stack(**(shape or {})), request, schemes, flags, listen)
@@ -288,14 +293,17 @@ def _probe_one(target: Target, request: TargetRequest, flags: Flags, listen: Lis
 def _failed(request: TargetRequest, flags: Flags, error: InitprobeError) -> Entry:
     return Entry(
         name=request.text,
-        scheme=str(InitRequest(flags.scheme)),
+        scheme=Request(request, InitRequest(flags.scheme)).origin,
         request=Request(request),
         failure=Failure(int(error.exit_code), error.render()),
     )
 
 
-def _open(target: Build, inputs: tuple[int, ...] | str | Sequence[str] | None) -> tuple[Target, TargetRequest]:
+def _open(
+    target: Build, inputs: tuple[int, ...] | str | Sequence[str] | None, weights: str | Path | None = None
+) -> tuple[Target, TargetRequest]:
     """A target from whatever Python hands over."""
+    file = None if weights is None else str(weights)
     texts: tuple[str, ...] = ()
     if isinstance(inputs, str):
         texts = (inputs,)
@@ -304,11 +312,11 @@ def _open(target: Build, inputs: tuple[int, ...] | str | Sequence[str] | None) -
     elif inputs is not None:
         texts = tuple(map(str, inputs))
     if isinstance(target, (str, Path)):
-        request = TargetRequest(str(target), inputs=texts)
+        request = TargetRequest(str(target), inputs=texts, weights=file)
         return open_target(request), request
     name = type(target).__name__ if isinstance(target, nn.Module) else getattr(target, "__qualname__", repr(target))
-    request = TargetRequest(name, inputs=texts)
-    return python_target(target, name=name, request=request), request
+    request = TargetRequest(name, inputs=texts, weights=file)
+    return weighted(python_target(target, name=name, request=request), file), request
 
 
 def _known_options(options: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
+from torch._ops import OpOverload
 from torch.overrides import resolve_name
 
 from initprobe.activations.base import ACTIVATIONS
@@ -64,7 +65,11 @@ PRODUCTS: Mapping[str, Product] = {
 EINSUM = {"torch.einsum", "torch.functional.einsum"}
 """Products whose axes an equation names."""
 
-EMBEDDINGS = {f"{_FUNCTIONAL}embedding": ("input", "weight"), f"{_FUNCTIONAL}embedding_bag": ("input", "weight")}
+EMBEDDINGS = {
+    f"{_FUNCTIONAL}embedding": ("input", "weight"),
+    f"{_FUNCTIONAL}embedding_bag": ("input", "weight"),
+    "torch.embedding": ("weight", "input"),
+}
 
 NORMS: Mapping[str, tuple[str, ...]] = {
     f"{_FUNCTIONAL}batch_norm": ("input", "running_mean", "running_var", "weight", "bias"),
@@ -77,6 +82,7 @@ NORMS: Mapping[str, tuple[str, ...]] = {
     "torch.rms_norm": ("input", "normalized_shape", "weight"),
     "torch.layer_norm": ("input", "normalized_shape", "weight", "bias"),
     "torch.batch_norm": ("input", "weight", "bias"),
+    "torch.instance_norm": ("input", "weight", "bias"),
 }
 
 GATES: Mapping[str, tuple[str, ...]] = {
@@ -136,7 +142,15 @@ _PLAIN_NAMES = {
     "multi_head_attention_forward": "attention",
 }
 """The names of operators and long functions, as sites show them."""
-
+_OPERATORS = {
+    "numpy_T": "torch.Tensor.T.__get__",
+    "mT": "torch.Tensor.mT.__get__",
+    "slice": "torch.Tensor.__getitem__",
+    "split_with_sizes": "torch.split",
+    "_to_copy": "torch.Tensor.to",
+    "_unsafe_view": "torch.Tensor.view",
+}
+"""Operators that no function is named after, and what is behind each."""
 _PREFIXES = ("torch.Tensor.", "torch.nn.functional.", "torch._C._nn.", "torch.")
 
 CONSTANTS = {f"torch.{name}" for name in ("full", "zeros", "ones", "arange", "linspace", "eye", "tensor", "as_tensor")}
@@ -148,7 +162,12 @@ MULTIPLYING = {"mul", "mul_", "__mul__", "__rmul__", "__imul__"}
 
 @lru_cache(maxsize=4096)
 def name_of(function: Callable[..., Any]) -> str:
-    """The qualified name of a torch callable (``torch.nn.functional.relu``), its plain name where it has none."""
+    """The qualified name of a torch callable (``torch.nn.functional.relu``), its plain name where it has none.
+
+    An operator of an exported program (``aten.relu.default``) has the name of the function that it is behind.
+    """
+    if isinstance(function, OpOverload) and function.namespace == "aten":
+        return _name_of_operator(function)
     name: str | None = resolve_name(function)
     return name or str(getattr(function, "__name__", type(function).__name__))
 
@@ -156,6 +175,14 @@ def name_of(function: Callable[..., Any]) -> str:
 def short_name(name: str) -> str:
     """The last part of a qualified name."""
     return name.rpartition(".")[2]
+
+
+def _name_of_operator(operator: OpOverload) -> str:
+    """The function with the operator's order of arguments: that of ``torch`` comes before that of ``functional``."""
+    plain = str(operator).split(".")[1]  # aten.add_.Tensor
+    names = [prefix + name for name in (plain, plain.rstrip("_")) for prefix in ("torch.", _FUNCTIONAL)]
+    known = (name for name in names if effect_of(name) != "other" or name in ATTENTIONS)
+    return _OPERATORS.get(plain) or next(known, names[0])
 
 
 @lru_cache(maxsize=1)

@@ -95,6 +95,7 @@ class Bench:
     def _prepare(self, subject: Subject, seed: int) -> Traced:
         self.listen("tracing the structure")
         self.traced = traced = trace_anatomy(subject, mode=self.request.probe.mode, seed=seed)
+        self.notes += [*subject.notes, *_weights_notes(self.target, self.request)]
         self.batch = self._choose_batch(subject, traced.bytes_per_sample)
         self.dtype = next(
             (str(p.dtype).removeprefix("torch.") for p in subject.model.parameters() if p.is_floating_point()),
@@ -105,10 +106,13 @@ class Bench:
         return traced
 
     def _choose_batch(self, subject: Subject, bytes_per_sample: float) -> int:
-        if subject.inputs.fixed is not None:
-            return subject.inputs.fixed
-        if self.request.probe.batch is not None:
-            return self.request.probe.batch
+        fixed, asked = subject.inputs.fixed, self.request.probe.batch
+        if fixed is not None:
+            if asked not in (None, fixed):
+                self.notes.append(f"batch {fixed}, not {asked}: the input comes in its own size")
+            return fixed
+        if asked is not None:
+            return asked
         free = free_memory()
         batch = affordable_batch(bytes_per_sample, None if free is None else free / 2)
         if batch < BATCH:
@@ -120,7 +124,7 @@ class Bench:
         return summarize(
             Entry(
                 name=self.target.name,
-                scheme=str(self.request.init),
+                scheme=self.request.origin,
                 request=self.request,
                 one_draw=one_draw,
                 batch=self.batch,
@@ -132,6 +136,18 @@ class Bench:
             evidences,
             judgement,
         )
+
+
+def _weights_notes(target: Target, request: Request) -> list[str]:
+    """What becomes of a checkpoint where more than one says what the weights are."""
+    file = request.target.weights
+    if file is None:
+        return []
+    if request.init.draws:
+        return [f"drawn over the weights of {file!r}: what the scheme leaves alone is the file's"]
+    if target.sections is not None and target.sections.init is not None:
+        return [f"the weights are those of {file!r}: the init of the spec is left out"]
+    return []
 
 
 def affordable_batch(bytes_per_sample: float, budget: float | None) -> int:

@@ -48,6 +48,8 @@ def resolve(target: TargetRequest, flags: Flags, sections: Any = None) -> Reques
         )
     init = sections.init or InitRequest()
     _check_init(init, sections.spec)
+    if target.weights is not None and flags.scheme is None:
+        init = InitRequest()  # a checkpoint on the command line wins over what the file would draw
     _at(sections.spec, ("check",), lambda: validate(CheckRequest(**sections.check)))
     return Request(
         target,

@@ -74,6 +74,7 @@ class Subject:
         loss: the target's own loss function, None where it has none.
         locations: module path to the place where that module was built.
         layer_types: module path to the block type of the YAML language (``linear``), for specs only.
+        notes: what a reader of the report must know about it.
     """
 
     model: nn.Module
@@ -81,6 +82,7 @@ class Subject:
     loss: Loss | None = None
     locations: Mapping[str, Location] = field(default_factory=dict)
     layer_types: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def call(self, batch: int, seed: int) -> Call:
         """A batch on the model's device; floating-point inputs come in the parameters' dtype."""

@@ -42,6 +42,16 @@ def test_flags_win_over_the_file_and_leave_the_rest_of_it():
     assert dict(request.check.thresholds)["forward_drift.error"] == 7.0, "the last entry of a key counts"
 
 
+def test_a_checkpoint_wins_over_the_init_of_the_file_and_a_scheme_over_both():
+    target, spec = TargetRequest("x.yaml", weights="net.pt"), sections(read_spec("x.yaml", text=SPEC))
+    request = resolve(target, Flags(), spec)
+    assert not request.init.draws
+    assert request.origin == "weights of net.pt"
+    drawn = resolve(target, Flags(SchemeChoice("kaiming_normal")), spec)
+    assert drawn.init == from_file(Flags(SchemeChoice("kaiming_normal"))).init
+    assert drawn.origin == "kaiming_normal + 1 override"
+
+
 def test_a_target_without_a_file_keeps_its_own_init():
     request = resolve(TargetRequest("a:b"), Flags())
     assert not request.init.draws

@@ -24,6 +24,7 @@ def run(
     batch_from: o.BatchFrom = None,
     paths: o.Paths = [],
     allow_code: o.AllowCode = False,
+    weights: o.Weights = None,
     scheme: o.Scheme = None,
     seeds: o.Seeds = None,
     max_seeds: o.MaxSeeds = None,
@@ -50,7 +51,7 @@ def run(
     """
     outputs = sinks(output)
     probe = _probe(seeds, seed, max_seeds, batch, dtype, device, mode, loss, no_backward, statistics, plots)
-    requests = requests_of(targets, sets, inputs, batch_from, paths, allow_code)
+    requests = requests_of(targets, sets, inputs, batch_from, paths, allow_code, weights)
     with tracebacks(traceback) as failed, progress(quiet=quiet) as listen:
         report = _probe_all("run", requests, scheme, probe, {}, listen, failed)
         drawn = _draw(report, plots)
@@ -73,6 +74,7 @@ def check(
     batch_from: o.BatchFrom = None,
     paths: o.Paths = [],
     allow_code: o.AllowCode = False,
+    weights: o.Weights = None,
     scheme: o.Scheme = None,
     seeds: o.Seeds = None,
     max_seeds: o.MaxSeeds = None,
@@ -98,7 +100,7 @@ def check(
     """
     outputs = sinks(output)
     probe = _probe(seeds, seed, max_seeds, batch, dtype, device, mode, loss, no_backward, statistics, plots)
-    requests = requests_of(targets, sets, inputs, batch_from, paths, allow_code)
+    requests = requests_of(targets, sets, inputs, batch_from, paths, allow_code, weights)
     judging = _judging(select, ignore, fail_on, strict, severities, thresholds)
     with tracebacks(traceback) as failed, progress(quiet=quiet) as listen:
         report = _probe_all("check", requests, scheme, probe, judging, listen, failed)
@@ -131,6 +133,7 @@ def compare(
     batch_from: o.BatchFrom = None,
     paths: o.Paths = [],
     allow_code: o.AllowCode = False,
+    weights: o.Weights = None,
     seeds: o.Seeds = None,
     max_seeds: o.MaxSeeds = None,
     seed: o.Seed = 0,
@@ -160,7 +163,7 @@ def compare(
         for name, value in (("depth", depth), ("width", width), ("activation", activation))
         if value is not None
     }
-    options = requests_of([""], sets, inputs, batch_from, paths, allow_code)[0]
+    options = requests_of([""], sets, inputs, batch_from, paths, allow_code, weights)[0]
     with tracebacks(traceback), progress(quiet=quiet) as listen:
         from initprobe.api import compare_things
         from initprobe.settings import Flags
@@ -179,6 +182,7 @@ def requests_of(
     batch_from: str | None = None,
     paths: Sequence[Path] = (),
     allow_code: bool = False,
+    weights: str | None = None,
 ) -> tuple[TargetRequest, ...]:
     """One request per target, all with the same options."""
     assignments = tuple(_pair(text, "--set", "KEY=VALUE") for text in sets)
@@ -187,7 +191,8 @@ def requests_of(
         if not path.is_dir():
             raise UsageError(f"--path {str(path)!r} is no directory")
     return tuple(
-        TargetRequest(text, assignments, tuple(inputs), batch_from, found, allow_code=allow_code) for text in targets
+        TargetRequest(text, assignments, tuple(inputs), batch_from, found, allow_code=allow_code, weights=weights)
+        for text in targets
     )
 
 

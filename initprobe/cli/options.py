@@ -11,7 +11,9 @@ MODEL, INIT, SAMPLING, JUDGING, OUTPUT = "Model", "Init", "Sampling", "Judging",
 
 Targets = Annotated[
     list[str],
-    typer.Argument(metavar="TARGET", help="FILE.yaml, DIR, FILE.py:ATTR or pkg.mod:ATTR(call), - for standard input."),
+    typer.Argument(
+        metavar="TARGET", help="FILE.yaml, DIR, FILE.pt2, FILE.py:ATTR or pkg.mod:ATTR(call), - for standard input."
+    ),
 ]
 Sets = Annotated[
     list[str],
@@ -37,7 +39,18 @@ Paths = Annotated[
 ]
 AllowCode = Annotated[
     bool,
-    typer.Option("--allow-code", help="Let the code that a file names run. Only this flag can.", rich_help_panel=MODEL),
+    typer.Option(
+        "--allow-code", help="Let the code that a file names or holds run. Only this flag can.", rich_help_panel=MODEL
+    ),
+]
+Weights = Annotated[
+    str | None,
+    typer.Option(
+        "--weights",
+        metavar="FILE",
+        help="Load this checkpoint first: .safetensors, .pt, .pth, .bin, .ckpt.",
+        rich_help_panel=MODEL,
+    ),
 ]
 Scheme = Annotated[
     str | None,

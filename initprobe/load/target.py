@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from initprobe.errors import NothingToProbeError, UsageError
+from initprobe.load.checkpoint import weighted
 from initprobe.load.sources.base import SOURCES, Source, Target
 from initprobe.records import TargetRequest
 
@@ -16,13 +18,17 @@ RESERVED = ("hf",)
 def open_target(request: TargetRequest) -> Target:
     """Open ``FILE.yaml``, ``-``, ``SOURCE:ID[CALL]``, ``MODULE:ATTR[CALL]`` or ``FILE.py:ATTR[CALL]``.
 
+    The weights of a checkpoint, where one is asked for, go into whatever target it is.
+
     Raises:
-        UsageError: the text is no target, or its source does not exist.
+        UsageError: the text is no target, its source does not exist, or the checkpoint cannot be read.
         TargetError: it leads nowhere, or user code raised.
         SpecError: a spec is wrong.
     """
     found, reference = _choose(request.text)
-    return found.open(reference, request, open_target)
+    # Without the checkpoint: a target that leads to another one would load it twice.
+    target = found.open(reference, replace(request, weights=None), open_target)
+    return weighted(target, request.weights)
 
 
 def expand_targets(texts: Iterable[str]) -> tuple[str, ...]:

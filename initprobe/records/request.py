@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Literal
 
 from initprobe.records.finding import Severity
@@ -74,7 +75,8 @@ class TargetRequest:
         inputs: ``--input`` texts.
         batch_from: ``pkg:fn`` that makes a batch, or None.
         paths: directories to import from (``--path``).
-        allow_code: whether a file may name code that then runs; only a command line can say so.
+        allow_code: whether a file may name or hold code that then runs; only a command line can say so.
+        weights: a checkpoint that is loaded into the model before it is probed, or None.
     """
 
     text: str
@@ -83,6 +85,7 @@ class TargetRequest:
     batch_from: str | None = None
     paths: tuple[str, ...] = ()
     allow_code: bool = False
+    weights: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,3 +147,10 @@ class Request:
     init: InitRequest = field(default_factory=InitRequest)
     probe: ProbeRequest = field(default_factory=ProbeRequest)
     check: CheckRequest = field(default_factory=CheckRequest)
+
+    @property
+    def origin(self) -> str:
+        """Where the weights come from, for tables: what draws them, the target's own init, or a checkpoint."""
+        if self.target.weights is None or self.init.draws:
+            return str(self.init)
+        return f"weights of {PurePath(self.target.weights).name}"

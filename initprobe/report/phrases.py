@@ -129,8 +129,15 @@ def notes(entry: Entry) -> list[str]:
 
 def check_command(entry: Entry) -> list[str]:
     """How to judge what was measured; nothing where the target cannot be typed."""
-    text = entry.request.target.text
-    return [f"initprobe check {shlex.quote(text)}"] if text and visible(text, len(text)) == text else []
+    target = entry.request.target
+    words = [target.text, *(word for key, value in target.sets for word in ("--set", f"{key}={value}"))]
+    words += [word for text in target.inputs for word in ("--input", text)]
+    words += [word for path in target.paths for word in ("--path", path)]
+    words += ["--batch-from", target.batch_from] if target.batch_from is not None else []
+    words += ["--weights", target.weights] if target.weights is not None else []
+    words += ["--allow-code"] if target.allow_code else []
+    typed = target.text and all(visible(word, len(word)) == word for word in words)
+    return [f"initprobe check {shlex.join(words)}"] if typed else []
 
 
 def explain_command(entries: Sequence[Entry]) -> list[str]:

@@ -161,8 +161,10 @@ def _portable(record: Any) -> Any:
             return replace(record, file=portable_path(record.file))
         case TargetRequest():
             batch_from = None if record.batch_from is None else _portable_target(record.batch_from)
+            weights = None if record.weights is None else portable_path(record.weights)
             paths = tuple(map(portable_path, record.paths))
-            return replace(record, text=_portable_target(record.text), batch_from=batch_from, paths=paths)
+            text = _portable_target(record.text)
+            return replace(record, text=text, batch_from=batch_from, paths=paths, weights=weights)
         case Failure():
             return replace(record, message=_ABSOLUTE.sub(lambda found: portable_path(found[0]), record.message))
         case Entry():

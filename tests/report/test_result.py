@@ -144,7 +144,10 @@ def test_paths_are_portable(path, portable):
 def test_no_absolute_path_is_written(canonical):
     entry = canonical["failing"].entries[0]
     target = TargetRequest(
-        "/home/alice/my nets/a.py:build(w='/data')", paths=("/home/alice/src",), batch_from="/home/alice/b.py:f"
+        "/home/alice/my nets/a.py:build(w='/data')",
+        paths=("/home/alice/src",),
+        batch_from="/home/alice/b.py:f",
+        weights="/home/alice/last.safetensors",
     )
     finding = replace(entry.findings[0], location=Location("/home/alice/a.py", 1))
     entry = replace(
@@ -154,5 +157,6 @@ def test_no_absolute_path_is_written(canonical):
     assert "alice" not in text
     payload = json.loads(text)["results"]
     assert payload[0]["request"]["target"]["text"] == "a.py:build(w='/data')"
+    assert payload[0]["request"]["target"]["weights"] == "last.safetensors"
     assert payload[0]["name"] == "a.py:build"
     assert 'File "model.py", line 3' in payload[1]["failure"]["message"]

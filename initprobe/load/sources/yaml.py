@@ -16,7 +16,8 @@ from initprobe.load.grammar import DrawnInput, FileInput, NamedModel
 from initprobe.load.inputs import DrawnInputs, FileInputs, InputSpec
 from initprobe.load.limits import SMALLEST_BATCH
 from initprobe.load.schema import STDIN, Sections, checked, read_spec, sections
-from initprobe.load.sources.base import Opener, Source, Target, placed, requested_inputs, source
+from initprobe.load.signature import SignedInputs
+from initprobe.load.sources.base import SOURCES, Opener, Source, Target, placed, requested_inputs, source
 from initprobe.records import ProbeRequest, Spec, TargetRequest
 from initprobe.subject import Inputs, Subject
 
@@ -72,7 +73,11 @@ class NamedTarget:
     def build(self, seed: int, probe: ProbeRequest) -> Subject:
         """One draw of the target; see ``sources.base.Target``."""
         subject = self.target.build(seed, probe)
-        return subject if self.inputs is None else replace(subject, inputs=self.inputs)
+        if self.inputs is None:
+            return subject
+        if isinstance(subject.inputs, SignedInputs):  # the target knows how many samples it takes
+            return replace(subject, inputs=replace(subject.inputs, given=self.inputs))
+        return replace(subject, inputs=self.inputs)
 
 
 def open_yaml(reference: str, request: TargetRequest, opener: Opener) -> Target:
@@ -142,11 +147,10 @@ def _check_allowed(name: str, where: KeyPath, spec: Spec, request: TargetRequest
 
 
 def _from_folder(reference: str, folder: Path) -> str:
-    """A Python file that a spec names stands beside the spec."""
+    """A file that a spec names stands beside the spec."""
     file, colon, rest = reference.partition(".py:")
-    if not colon or Path(file).is_absolute():
-        return reference
-    return (folder / file).as_posix() + colon + rest
+    is_file = bool(colon) or any(candidate.accepts(reference) for candidate in SOURCES.values())
+    return (folder / file).as_posix() + colon + rest if is_file else reference
 
 
 def _signal(inputs: Inputs, spec: Spec) -> Signal:

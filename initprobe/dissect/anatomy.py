@@ -12,7 +12,7 @@ from torch.nn import UninitializedParameter
 from initprobe.dissect.handwritten import settle_handwritten
 from initprobe.dissect.operations import CHANNELS_LAST_NORMS, NORMS
 from initprobe.dissect.streams import find_joins, find_streams
-from initprobe.dissect.tape import Node, Tape
+from initprobe.dissect.tape import Node, Tape, axis_order
 from initprobe.dissect.weights import Use, describe_weights, nearest, settle_products
 from initprobe.errors import TargetError
 from initprobe.hooks import Mode, Visit, Watch, tensors_in, undisturbed, watching
@@ -80,10 +80,23 @@ def trace_anatomy(subject: Subject, *, mode: Mode = "train", seed: int = 0) -> T
 def _settle_norm(visit: Visit, node: Node, tape: Tape) -> None:
     """A module that calls itself a norm is one, however it computes it."""
     given = next((tape.node_of(value).order for value in visit.args if isinstance(value, torch.Tensor)), -1)
-    maker = node.back("view")
+    maker = _unshifted(node)
     named = "Norm" in type(visit.module).__name__ and next(visit.module.children(), None) is None
     if named and maker.order > given and not maker.operand and maker.effect in {"other", "scale"}:
         maker.effect = "norm"
+
+
+def _unshifted(node: Node) -> Node:
+    """What made a value, seen through views and through a bias that was added as an operation of its own."""
+    maker = node.back("view")
+    shifted = maker.effect == "sum" and len(maker.signals) == 1 and any(source.operand for source in maker.inputs)
+    return maker.signals[0].back("view", "pass") if shifted else maker
+
+
+def _maker(node: Node) -> Node:
+    """The operation that made a value; a weight or a norm and the bias behind it are one."""
+    behind = _unshifted(node)
+    return behind if behind.effect in {"weighted", "norm"} else node.back("view")
 
 
 def _anatomy(
@@ -116,7 +129,7 @@ def _site(
     axis: int | None,
 ) -> Site:
     """The first module that puts a value out shows it; views of it further on are sites of no kind."""
-    maker = node.back("view")
+    maker = _maker(node)
     first = visit.alias_of is None and maker not in shown
     kind: SiteKind = "other"
     if first:
@@ -144,6 +157,8 @@ def _unit_axes(tape: Tape, uses: Mapping[Node, list[Use]]) -> dict[Node, int]:
     for node in tape.nodes:
         rank, source = len(node.shape), node.signal
         carried = None if source is None or source.shape[-1:] != node.shape[-1:] else made.get(source)
+        if node.effect == "view" and source in made and made[source][1] == rank:
+            carried = _turned(node, *made[source]) or carried
         own = next((use.output_axis for use in uses.get(node, []) if use.output_axis is not None), None)
         if own is None and node.name in NORMS:
             own = -1 if node.name in CHANNELS_LAST_NORMS else 1 - rank
@@ -156,6 +171,12 @@ def _unit_axes(tape: Tape, uses: Mapping[Node, list[Use]]) -> dict[Node, int]:
         if rank == made_in or (axis == -1 and node in made and rank):
             axes[node] = axis
     return axes
+
+
+def _turned(node: Node, axis: int, rank: int) -> tuple[int, int] | None:
+    """Where the unit axis is after a transposing view; None where the view does not transpose."""
+    order = axis_order(node, rank)
+    return None if order is None else (order.index(axis + rank) - rank, rank)
 
 
 def _show_joins(skips: Mapping[Node, Node], shown: dict[Node, str]) -> set[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import nn
@@ -83,7 +84,9 @@ def _product(node: Node) -> Iterator[Use]:
     use: Use | None = None
     given = bind(product.operands, node.args, node.kwargs)
     weight, left = operand_of(given.get("weight")), operand_of(given.get("input"))
-    if product.layout == "in,out":
+    if product.layout == "named":
+        use = _named(node, given)
+    elif product.layout == "in,out":
         if node.operand is not None:
             return  # a weight made of others (an orthogonal one, a low-rank one): no signal in it
         if weight is not None and len(weight.shape) >= 2:
@@ -103,6 +106,32 @@ def _product(node: Node) -> Iterator[Use]:
 def _matrix(node: Node, weight: Operand, *, into: int, out: int) -> Use:
     fan_in, fan_out = float(weight.shape[into]), float(weight.shape[out])
     return Use(node, weight.parameter, "linear", fan_in, fan_out, weight.axis(out), out)
+
+
+def _named(node: Node, given: Mapping[str, Any]) -> Use | None:
+    """A weight in ``einsum("abc,cde->abde", x, weight)``: summed over are the letters that the output lacks."""
+    places = _letters(given)
+    weights = [operand_of(given.get(name)) for name in ("input", "weight")]
+    if places is None or node.operand is not None or (weights[0] is None) == (weights[1] is None):
+        return None
+    left = weights[0] is not None
+    found, letters, others = weights[0 if left else 1], places[0 if left else 1], places[1 if left else 0]
+    if found is None or len(letters) != len(found.shape):
+        return None
+    sizes = dict(zip(letters, found.shape, strict=True))
+    out = [letter for letter in letters if letter in places[2] and letter not in others]
+    fan_in = math.prod(size for letter, size in sizes.items() if letter not in places[2])
+    axis = found.axis(letters.index(out[0])) if len(out) == 1 else None
+    place = places[2].index(out[0]) - len(places[2]) if len(out) == 1 else None
+    fan_out = math.prod(sizes[letter] for letter in out)
+    return Use(node, found.parameter, "linear", float(fan_in), float(fan_out), axis, place)
+
+
+def _letters(given: Mapping[str, Any]) -> tuple[str, str, str] | None:
+    """The letters of both operands and of the output; None where the equation leaves some unsaid."""
+    equation = given.get("equation")
+    found = re.fullmatch(r"([a-zA-Z]+),([a-zA-Z]+)->([a-zA-Z]*)", str(equation).replace(" ", "").replace("...", ""))
+    return None if found is None else (found[1], found[2], found[3])
 
 
 def _filter(node: Node, weight: Operand, layout: str, given: Mapping[str, Any]) -> Use | None:
@@ -176,8 +205,20 @@ def describe_weights(
             "aliases": tuple(other for other in names[id(parameter)] if other != name),
             "location": nearest(locations, module_path),
         }
-        weights.append(_from_shape(attributes, module) if met is None else _from_use(attributes, met))
+        weights.append(_from_shape(attributes, module) if met is None else _from_use(attributes, _gated(met, module)))
     return tuple(weights)
+
+
+_CELLS = {"LSTM": 4, "LSTMCell": 4, "GRU": 3, "GRUCell": 3, "SimpleRNN": 1, "SimpleRNNCell": 1}
+"""Gates of recurrent layers that multiply with a matrix of their own (Keras's do), by the name of their class."""
+
+
+def _gated(use: Use, module: nn.Module) -> Use:
+    """The matrix of a recurrent layer holds those of all its gates side by side, and every unit has one of each."""
+    gates = _CELLS.get(type(module).__name__)
+    if gates is None or use.role != "linear" or not use.fan_out or use.fan_out % gates:
+        return use
+    return replace(use, role="recurrent", fan_out=use.fan_out / gates)
 
 
 def nearest(locations: Mapping[str, Location], path: str) -> Location | None:

@@ -12,6 +12,7 @@ from torch import nn
 from initprobe.errors import TargetError, UsageError
 from initprobe.load.importing import find_object, roots_of
 from initprobe.load.inputs import FLOATS, DrawnInputs, FunctionInputs, GivenInputs, as_call, parse_input
+from initprobe.load.keras_model import KerasNetwork, declared_inputs
 from initprobe.load.reference import parse_reference
 from initprobe.load.usercode import running
 from initprobe.records import ProbeRequest, TargetRequest
@@ -96,6 +97,8 @@ def placed(model: nn.Module, probe: ProbeRequest) -> nn.Module:
     """
     if probe.dtype is not None and probe.dtype not in FLOATS:
         raise UsageError(f"unknown dtype {probe.dtype!r}", hint=f"one of {', '.join(FLOATS)}")
+    if probe.dtype is not None and isinstance(model, KerasNetwork):
+        model.check_dtype(FLOATS[probe.dtype])
     for name, tensor in (*model.named_parameters(), *model.named_buffers()):
         if tensor.is_meta:
             raise TargetError(
@@ -132,7 +135,7 @@ def requested_inputs(request: TargetRequest) -> Inputs | None:
 
 
 def resolved_inputs(model: nn.Module, known: Inputs | None) -> Inputs:
-    """The inputs known so far, else the model's own ``example_input_array``.
+    """The inputs known so far, else the model's own: ``example_input_array``, or what a Keras model declares.
 
     Raises:
         UsageError: nothing says what the input is; the message lists the ways.
@@ -145,6 +148,9 @@ def resolved_inputs(model: nn.Module, known: Inputs | None) -> Inputs:
         example = getattr(model, "example_input_array", None)
     if example is not None:
         return GivenInputs(as_call(example, name))
+    declared = declared_inputs(model)
+    if declared is not None:
+        return declared
     raise UsageError(
         f"nothing says what the input of {type(model).__name__} is",
         hint=f"--input {_likely_input(model)}, or --batch-from pkg:fn, or let the factory return (model, inputs), "

@@ -15,6 +15,7 @@ from initprobe.errors import TargetError, UsageError, visible_lines
 from initprobe.load.construction import Construction, class_locations, definition
 from initprobe.load.importing import find_object, importable, roots_of
 from initprobe.load.inputs import GivenInputs, as_call
+from initprobe.load.keras_model import adopted, check_backend
 from initprobe.load.reference import Reference, parse_reference
 from initprobe.load.sources.base import Opener, Source, Target, placed, requested_inputs, resolved_inputs, source
 from initprobe.load.usercode import raised_by_the_call, running, seeded
@@ -141,7 +142,7 @@ class InstanceTarget:
         """The same weights for every seed; see ``sources.base.Target``."""
         try:
             with importable(self.roots), running(f"copying {self.label}"):
-                model = copy.deepcopy(self.model)
+                model = adopted(copy.deepcopy(self.model), self.inputs, self.label)
         except TargetError as error:
             error.hint = "name a function that builds the model: it can be called again and need not be copied"
             raise
@@ -155,6 +156,8 @@ def _taken_apart(value: object, label: str) -> tuple[nn.Module, Inputs | None, L
         TargetError: it is something else.
     """
     parts = value if isinstance(value, tuple) else (value,)
+    for part in parts[:1]:
+        check_backend(part, f"what {label}() returned")
     if not 1 <= len(parts) <= 3 or not isinstance(parts[0], nn.Module):
         raise TargetError(
             f"{label}() returned {_described(value)}, not a model",
@@ -163,7 +166,8 @@ def _taken_apart(value: object, label: str) -> tuple[nn.Module, Inputs | None, L
     model, given, loss = (*parts, None, None)[:3]
     if loss is not None and not callable(loss):
         raise TargetError(f"the loss function of {label}() is {_described(loss)}, which cannot be called")
-    return model, None if given is None else GivenInputs(as_call(given, f"{label}()")), loss
+    inputs = None if given is None else GivenInputs(as_call(given, f"{label}()"))
+    return adopted(model, inputs, f"{label}()"), inputs, loss
 
 
 def _described(value: object) -> str:
@@ -188,6 +192,7 @@ def python_target(value: object, *, name: str, request: TargetRequest, inputs: I
     Raises:
         TargetError: it is neither.
     """
+    check_backend(value, name)
     roots = tuple(Path(path).resolve() for path in request.paths)
     inputs = inputs or requested_inputs(request)
     if isinstance(value, nn.Module):
@@ -203,6 +208,7 @@ def open_python(reference: str, request: TargetRequest, opener: Opener) -> Targe
     inputs = requested_inputs(request)
     with Construction() as construction:
         value = find_object(parsed, request.paths)
+    check_backend(value, str(parsed))
     roots = roots_of(parsed, request.paths)
     label, name = str(parsed), _short(parsed)
     if isinstance(value, nn.Module):

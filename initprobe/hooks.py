@@ -9,7 +9,8 @@ from __future__ import annotations
 import dataclasses
 import random
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, Literal, NamedTuple
 
@@ -47,27 +48,50 @@ class Visit(NamedTuple):
     args: tuple[Any, ...] = ()
 
 
-def tensors_in(value: object, *, depth: int = _DEPTH) -> Iterator[tuple[str, torch.Tensor]]:
+def tensors_in(value: object) -> Iterator[tuple[str, torch.Tensor]]:
     """The tensors inside an output, each with its place in it (``""``, ``[1]``, ``[last_hidden_state]``).
 
-    Looks into tuples, lists, mappings (a transformers ``ModelOutput`` is one) and dataclasses, ``depth`` levels down.
+    Looks into tuples, lists, mappings (a transformers ``ModelOutput`` is one) and dataclasses, a few levels down.
+    Attributes of other objects count where there is nothing else: a cache beside an output is no output.
     """
     if isinstance(value, torch.Tensor):
         yield "", value
-    elif depth > 0:
-        for place, item in _items(value):
-            for suffix, tensor in tensors_in(item, depth=depth - 1):
+        return
+    found = list(_tensors_in(value, _items, _DEPTH, frozenset()))
+    yield from found or _tensors_in(value, _items_and_attributes, _DEPTH, frozenset())
+
+
+_Opener = Callable[[object], Iterable[tuple[object, object]]]
+
+
+def _tensors_in(
+    value: object, opened: _Opener, depth: int, around: frozenset[int]
+) -> Iterator[tuple[str, torch.Tensor]]:
+    if isinstance(value, torch.Tensor):
+        yield "", value
+    elif depth > 0 and id(value) not in around:
+        for place, item in opened(value):
+            for suffix, tensor in _tensors_in(item, opened, depth - 1, around | {id(value)}):
                 yield f"[{place}]{suffix}", tensor
 
 
 def _items(value: object) -> Iterator[tuple[object, object]]:
     if isinstance(value, Mapping):
         yield from value.items()
-    elif isinstance(value, (tuple, list)):
+    elif isinstance(value, (tuple, list, deque)):
         yield from enumerate(value)
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
         for field in dataclasses.fields(value):
             yield field.name, getattr(value, field.name, None)
+
+
+def _items_and_attributes(value: object) -> list[tuple[object, object]]:
+    """Modules and other code are no containers, and what Python brings along has no attributes of interest."""
+    found = list(_items(value))
+    if found or callable(value) or type(value).__module__ == "builtins":
+        return found
+    slots = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ()) if hasattr(value, name)]
+    return [*getattr(value, "__dict__", {}).items(), *((name, getattr(value, name)) for name in slots)]
 
 
 def unmeasurable(tensor: torch.Tensor) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import random
 import warnings
-from collections import OrderedDict, UserDict
+from collections import OrderedDict, UserDict, deque
 
 import numpy as np
 import pytest
@@ -17,6 +17,21 @@ from initprobe.hooks import ROOT, parameters_restored, tensors_in, undisturbed, 
 from tests.zoo.odd_models import Answer, Counting, Norms, Pair, Random, Two, encoder, mlp
 
 A, B = torch.zeros(1), torch.ones(2)
+
+
+class Held:
+    """An output of a class of one's own."""
+
+    def __init__(self, value, **more):
+        self.value = value
+        vars(self).update(more)
+
+
+class Slotted:
+    __slots__ = ("missing", "value")
+
+    def __init__(self, value):
+        self.value = value
 
 
 @pytest.mark.parametrize(
@@ -36,6 +51,14 @@ A, B = torch.zeros(1), torch.ones(2)
         (Answer, []),
         (pack_sequence([A, A]), ["[0]", "[1]"]),
         (object(), []),
+        (Held(A, nothing=None), ["[value]"]),
+        (Slotted(A), ["[value]"]),
+        ([Held(Held(B)), 3], ["[0][value][value]"]),
+        ((A, Held(B)), ["[0]"]),  # a cache beside an output is no output
+        (deque([A, B]), ["[0]", "[1]"]),
+        (torch.distributions.Normal(B, B), ["[loc]", "[scale]"]),
+        (nn.Linear(2, 2), []),
+        (lambda: A, []),
         (A.to("meta"), [""]),
     ],
 )
@@ -43,11 +66,17 @@ def test_tensors_are_found_with_their_places(value, places):
     assert [place for place, _ in tensors_in(value)] == places
 
 
-def test_a_value_that_holds_itself_is_left_at_some_depth():
+def test_a_value_that_holds_itself_is_opened_once():
     endless = [A]
     endless.append(endless)
-    assert [place for place, _ in tensors_in(endless)][:2] == ["[0]", "[1][0]"]
-    assert len(list(tensors_in(endless))) < 10
+    assert [place for place, _ in tensors_in(endless)] == ["[0]"]
+    around = Held(None)
+    around.value = [around, {"x": A}, Held(around)]
+    assert [place for place, _ in tensors_in(around)] == ["[value][1][x]"]
+    deep = A
+    for _ in range(20):
+        deep = [deep]
+    assert list(tensors_in(deep)) == []
 
 
 @pytest.mark.parametrize(

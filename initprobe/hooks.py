@@ -18,6 +18,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from initprobe.process import observable
+
 Mode = Literal["train", "eval", "as-is"]
 
 ROOT = "(model)"
@@ -202,7 +204,7 @@ def undisturbed(model: nn.Module, *, mode: Mode, seed: int) -> Iterator[None]:
     fastpath = torch.backends.mha.get_fastpath_enabled()
     try:
         # Whoever calls us may have switched gradients off.
-        with _random_states(model) as devices, torch.inference_mode(mode=False), torch.enable_grad():
+        with observable(), _random_states(model) as devices, torch.inference_mode(mode=False), torch.enable_grad():
             # The fused path of TransformerEncoder skips the sub-modules that are to be seen (pytorch#132700).
             torch.backends.mha.set_fastpath_enabled(False)
             # A module may have its own idea of train(), so it is called, but only where something would change.

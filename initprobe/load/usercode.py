@@ -17,6 +17,7 @@ import torch
 
 import initprobe
 from initprobe.errors import InitprobeError, TargetError, first_line, user_trace
+from initprobe.process import LOCK
 
 _OURS = str(Path(initprobe.__file__).parent)
 _LIBRARIES = (_OURS, str(Path(torch.__file__).parent), sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))
@@ -65,7 +66,16 @@ def _missing(error: Exception) -> str | None:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Seeds the global generators of torch (CPU and CUDA), numpy, Python and Keras, and puts them back afterwards."""
+    """Seeds the global generators of torch (CPU and CUDA), numpy, Python and Keras, and puts them back afterwards.
+
+    One thread at a time: they belong to the process.
+    """
+    with LOCK, _seeded(seed):
+        yield
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
     python, cpu = random.getstate(), torch.get_rng_state()
     numpy = np.random.get_state()  # noqa: NPY002 - the global generator is what user code draws from
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]

@@ -19,6 +19,7 @@ from initprobe.load.keras_model import adopted, check_backend
 from initprobe.load.reference import Reference, parse_reference
 from initprobe.load.sources.base import Opener, Source, Target, placed, requested_inputs, resolved_inputs, source
 from initprobe.load.usercode import raised_by_the_call, running, seeded
+from initprobe.load.wrappers import unwrapped
 from initprobe.records import Location, ProbeRequest, TargetRequest
 from initprobe.subject import Inputs, Loss, Subject
 
@@ -142,7 +143,7 @@ class InstanceTarget:
         """The same weights for every seed; see ``sources.base.Target``."""
         try:
             with importable(self.roots), running(f"copying {self.label}"):
-                model = adopted(copy.deepcopy(self.model), self.inputs, self.label)
+                model = adopted(unwrapped(copy.deepcopy(self.model)), self.inputs, self.label)
         except TargetError as error:
             error.hint = "name a function that builds the model: it can be called again and need not be copied"
             raise
@@ -167,7 +168,7 @@ def _taken_apart(value: object, label: str) -> tuple[nn.Module, Inputs | None, L
     if loss is not None and not callable(loss):
         raise TargetError(f"the loss function of {label}() is {_described(loss)}, which cannot be called")
     inputs = None if given is None else GivenInputs(as_call(given, f"{label}()"))
-    return adopted(model, inputs, f"{label}()"), inputs, loss
+    return adopted(unwrapped(model), inputs, f"{label}()"), inputs, loss
 
 
 def _described(value: object) -> str:

@@ -191,10 +191,10 @@ def describe_weights(
     names: dict[int, list[str]] = {}
     for name, parameter in model.named_parameters(remove_duplicate=False):
         names.setdefault(id(parameter), []).append(name)
-    weights = []
+    weights, modules = [], dict(model.named_modules(remove_duplicate=False))
     for name, parameter in model.named_parameters():
         module_path = name.rpartition(".")[0]
-        module = model.get_submodule(module_path)
+        module = modules[module_path]
         met = first.get(name)
         attributes = {
             "name": name,

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from initprobe.errors import TargetError, first_line, user_trace
 from initprobe.process import observable
 
 Mode = Literal["train", "eval", "as-is"]
@@ -199,6 +200,9 @@ def undisturbed(model: nn.Module, *, mode: Mode, seed: int) -> Iterator[None]:
     Restores training flags and all other attributes of the modules (a forward may keep its last output), parameters,
     sub-modules and buffers that it adds or replaces, the values of the buffers, and the random states of torch, numpy
     and Python, also after an exception or Ctrl-C.
+
+    Raises:
+        TargetError: the model refuses the mode.
     """
     states = [_ModuleState(module) for module in model.modules()]
     fastpath = torch.backends.mha.get_fastpath_enabled()
@@ -209,13 +213,24 @@ def undisturbed(model: nn.Module, *, mode: Mode, seed: int) -> Iterator[None]:
             torch.backends.mha.set_fastpath_enabled(False)
             # A module may have its own idea of train(), so it is called, but only where something would change.
             if mode != "as-is" and any(state.training != (mode == "train") for state in states):
-                model.train(mode == "train")
+                _switch(model, mode)
             _seed_all(seed, devices)
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fastpath)
         for state in states:
             state.restore()
+
+
+def _switch(model: nn.Module, mode: Mode) -> None:
+    try:
+        model.train(mode == "train")
+    except Exception as error:
+        raise TargetError(
+            f"the model cannot be put into {mode} mode: {first_line(error)}",
+            hint="--mode as-is measures it in the mode that it is in",
+            trace=user_trace(error),
+        ) from error
 
 
 @contextmanager

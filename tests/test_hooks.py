@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_sequence
 
+from initprobe.errors import TargetError
 from initprobe.hooks import ROOT, parameters_restored, tensors_in, undisturbed, unmeasurable, watching
 from tests.zoo.odd_models import Answer, Counting, Norms, Pair, Random, Two, encoder, mlp
 
@@ -224,6 +225,20 @@ def test_the_mode_is_set_inside_and_put_back(mode, expected):
         inside = {module.training for module in model.modules()}
         assert inside == ({True, False} if expected is None else {expected})
     assert [module.training for module in model.modules()] == flags
+
+
+def test_a_model_that_refuses_a_mode_says_so():
+    class Stubborn(Two):
+        def train(self, mode=True):
+            raise NotImplementedError("not here")
+
+    model = Stubborn()
+    refused = pytest.raises(TargetError, match="cannot be put into eval mode: NotImplementedError: not here")
+    with refused as caught, undisturbed(model, mode="eval", seed=0):
+        pass
+    assert "--mode as-is" in caught.value.hint
+    with undisturbed(model, mode="as-is", seed=0):
+        assert model.training
 
 
 def draws():

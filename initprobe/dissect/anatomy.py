@@ -48,14 +48,9 @@ def trace_anatomy(subject: Subject, *, mode: Mode = "train", seed: int = 0) -> T
     """Trace one pass and read the structure off it; the model comes back as it was.
 
     Raises:
-        TargetError: the model has lazy layers or is a ScriptModule, or its forward failed.
+        TargetError: the model has lazy layers, or its forward failed.
     """
     model = subject.model
-    if isinstance(model, torch.jit.ScriptModule):
-        raise TargetError(
-            "the model is a ScriptModule, whose layers nobody can watch",
-            hint="name what builds the nn.Module that it was made from",
-        )
     lazy = [name for name, parameter in model.named_parameters() if isinstance(parameter, UninitializedParameter)]
     if lazy:
         raise TargetError(

@@ -319,14 +319,6 @@ def test_lazy_layers_are_refused_in_words():
     assert "call the model once" in caught.value.hint
 
 
-@pytest.mark.parametrize("make", [torch.jit.script, lambda model: torch.jit.trace(model, torch.randn(2, WIDTH))])
-@pytest.mark.filterwarnings("ignore:`torch.jit.*` is deprecated")
-def test_script_modules_are_refused_in_words(make):
-    with pytest.raises(TargetError, match="ScriptModule") as caught:
-        anatomy_of(make(mlp()), Drawn())
-    assert "nn.Module" in caught.value.hint
-
-
 def test_a_fixed_batch_is_traced_whole():
     class Fixed(Drawn):
         def make(self, batch, seed, dtype):

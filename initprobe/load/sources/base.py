@@ -93,10 +93,15 @@ def placed(model: nn.Module, probe: ProbeRequest) -> nn.Module:
 
     Raises:
         UsageError: there is no such device or dtype.
-        TargetError: the model has parameters without data (meta device).
+        TargetError: the model has parameters without data (meta device), or is a ScriptModule.
     """
     if probe.dtype is not None and probe.dtype not in FLOATS:
         raise UsageError(f"unknown dtype {probe.dtype!r}", hint=f"one of {', '.join(FLOATS)}")
+    if isinstance(model, torch.jit.ScriptModule):
+        raise TargetError(
+            "the model is a ScriptModule, whose layers nobody can watch",
+            hint="name what builds the nn.Module that it was made from",
+        )
     if probe.dtype is not None and isinstance(model, KerasNetwork):
         model.check_dtype(FLOATS[probe.dtype])
     for name, tensor in (*model.named_parameters(), *model.named_buffers()):

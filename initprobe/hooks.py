@@ -7,24 +7,32 @@ module backward hooks break in-place operations (pytorch#61519) and change what 
 from __future__ import annotations
 
 import dataclasses
-import random
+import sys
 import weakref
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, Literal, NamedTuple
 
-import numpy as np
 import torch
 from torch import nn
+from torch.utils.hooks import RemovableHandle
 
 from initprobe.errors import TargetError, first_line, user_trace
-from initprobe.process import observable
+from initprobe.functions import Functions, is_opaque
+from initprobe.module_state import ModuleState
+from initprobe.process import observable, random_states, seed_all
 
 Mode = Literal["train", "eval", "as-is"]
 
 ROOT = "(model)"
 """The key of the model's own output."""
+
+NO_HOOKS = "a ScriptModule takes no hooks"
+TRANSFORMED = "inside a torch.func transform, it has no values of its own"
+BUILT_ANEW = "the forward builds it itself, anew in every pass"
+OUT_OF_SIGHT = frozenset([NO_HOOKS, TRANSFORMED, BUILT_ANEW])
+"""Reasons for which a computation was not seen at all; the others are about values that have no statistics."""
 
 _DEPTH = 8
 _PLAIN = (torch.Tensor, nn.Parameter)
@@ -41,6 +49,8 @@ class Visit(NamedTuple):
         tensor: its output, as it is now: later in-place operations may overwrite it.
         alias_of: key of the visit that saw the very same tensor before, or None.
         args: the positional arguments of the call, likewise.
+        operation: short name of the operation inside the module that made the tensor (``add``); None for the module's
+            own output.
     """
 
     key: str
@@ -49,6 +59,7 @@ class Visit(NamedTuple):
     tensor: torch.Tensor
     alias_of: str | None = None
     args: tuple[Any, ...] = ()
+    operation: str | None = None
 
 
 def tensors_in(value: object) -> Iterator[tuple[str, torch.Tensor]]:
@@ -132,12 +143,39 @@ class Watch:
         )
         self.called: dict[str, int] = {}
         self.unseen: dict[str, str] = {}
+        self.functions = Functions(self.show)
         self._on_visit = on_visit
         self._holder: dict[int, tuple[weakref.ref[torch.Tensor], int, str]] = {}
+        self._running: list[tuple[nn.Module, str, bool]] = []
+        self._entered: Counter[str] = Counter()
+        self._shown: Counter[str] = Counter()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Watch:
         """Itself: a forward that copies a module copies its hooks, and through them all that they hold."""
         return self
+
+    def enter(self, module: nn.Module, args: tuple[Any, ...]) -> None:  # noqa: ARG002 - a hook gets them
+        """The hook in front of a module, where operations are shown too: they are named by the call they belong to."""
+        path = self.paths.get(id(module))
+        if path is None or torch._C._current_graph_task_id() != -1:
+            return
+        self._entered[path] += 1
+        calls = self._entered[path]
+        self._running.append((module, (path or ROOT) + (f"#{calls}" if calls > 1 else ""), self.functions.hidden))
+        self.functions.hidden = self.functions.hidden or is_opaque(module)
+
+    def show(self, name: str, tensor: torch.Tensor) -> None:
+        """An operation between modules has made a tensor."""
+        if torch._C._current_graph_task_id() != -1 or torch._C._functorch.peek_interpreter_stack() is not None:
+            return
+        module, stem, _ = self._running[-1] if self._running else (self.modules[0][1], ROOT, False)
+        key = f"{stem}/{name}"
+        self._shown[key] += 1
+        if self._shown[key] > 1:
+            key = f"{key}#{self._shown[key]}"
+        if unmeasurable(tensor) is None:
+            path = self.paths[id(module)]
+            self._on_visit(Visit(key, path, module, tensor, self._same_as(key, tensor), (), name))
 
     def leave(self, module: nn.Module, args: tuple[Any, ...], output: object) -> None:
         """The forward hook. It answers None: anything else would replace the output."""
@@ -147,10 +185,18 @@ class Watch:
         path = self.paths.get(id(module))
         if path is None:
             return  # a copy of a module takes its hooks along
+        self._close(module)
+        if output is None and sys.exc_info()[0] is not None:
+            return  # it failed; whoever called it may catch that
+        # What is done with the output is none of the model's operations.
+        with torch._C.DisableTorchFunction():
+            self._visit(module, path, args, output)
+
+    def _visit(self, module: nn.Module, path: str, args: tuple[Any, ...], output: object) -> None:
         calls = self.called[path] = self.called.get(path, 0) + 1
         stem = (path or ROOT) + (f"#{calls}" if calls > 1 else "")
         if torch._C._functorch.peek_interpreter_stack() is not None:
-            self.unseen[stem] = "inside a torch.func transform, it has no values of its own"
+            self.unseen[stem] = TRANSFORMED
             return
         found = [("", output)] if isinstance(output, torch.Tensor) else list(tensors_in(output))
         if not found:
@@ -163,6 +209,14 @@ class Watch:
                 continue
             self._on_visit(Visit(key, path, module, tensor, self._same_as(key, tensor), args))
 
+    def _close(self, module: nn.Module) -> None:
+        """The call is over, and with it those inside that an exception ended and the model caught."""
+        for place in range(len(self._running) - 1, -1, -1):
+            if self._running[place][0] is module:
+                self.functions.hidden = self._running[place][2]
+                del self._running[place:]
+                return
+
     def _same_as(self, key: str, tensor: torch.Tensor) -> str | None:
         """A container hands out its last child's tensor: the same object in the same version is one value."""
         known = self._holder.get(id(tensor))
@@ -172,25 +226,44 @@ class Watch:
         self._holder[id(tensor)] = (weakref.ref(tensor), version, key)
         return None
 
+    def newcomers(self, model: nn.Module) -> list[str]:
+        """Paths of the modules that were not there before the pass."""
+        children = (child for _, module in self.modules for child in module._modules.values() if child is not None)
+        if all(id(child) in self.paths for child in children):
+            return []
+        return [path for path, module in model.named_modules() if id(module) not in self.paths]
+
     def uncalled(self) -> tuple[str, ...]:
         """Paths of the leaf modules that never ran."""
         return tuple(path for path in self.leaves if path not in self.called)
 
 
 @contextmanager
-def watching(model: nn.Module, on_visit: Callable[[Visit], None]) -> Iterator[Watch]:
-    """Call ``on_visit`` for every float tensor that leaves a module, in the order in which the calls return."""
+def watching(model: nn.Module, on_visit: Callable[[Visit], None], *, operations: bool = False) -> Iterator[Watch]:
+    """Call ``on_visit`` for every float tensor that leaves a module, in the order in which the calls return.
+
+    Args:
+        model: the module to be run inside.
+        on_visit: gets the tensors.
+        operations: whether the operations between modules are shown too (``initprobe/functions.py``).
+    """
     watch = Watch(model, on_visit)
-    with ExitStack() as stack:
+    handles: list[RemovableHandle] = []
+    try:
         for _, module in watch.modules:
             if isinstance(module, torch.jit.ScriptModule):
-                watch.unseen[watch.paths[id(module)] or ROOT] = "a ScriptModule takes no hooks"
+                watch.unseen[watch.paths[id(module)] or ROOT] = NO_HOOKS
             else:
-                stack.callback(module.register_forward_hook(watch.leave).remove)
-        yield watch
-        for path, module in model.named_modules():
-            if id(module) not in watch.paths:
-                watch.unseen[path] = "the forward builds it itself, anew in every pass"
+                if operations:
+                    handles.append(module.register_forward_pre_hook(watch.enter))
+                handles.append(module.register_forward_hook(watch.leave, always_call=operations))
+        with watch.functions if operations else nullcontext():
+            yield watch
+        for path in watch.newcomers(model):
+            watch.unseen[path] = BUILT_ANEW
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 @contextmanager
@@ -204,22 +277,25 @@ def undisturbed(model: nn.Module, *, mode: Mode, seed: int) -> Iterator[None]:
     Raises:
         TargetError: the model refuses the mode.
     """
-    states = [_ModuleState(module) for module in model.modules()]
-    fastpath = torch.backends.mha.get_fastpath_enabled()
-    try:
-        # Whoever calls us may have switched gradients off.
-        with observable(), _random_states(model) as devices, torch.inference_mode(mode=False), torch.enable_grad():
-            # The fused path of TransformerEncoder skips the sub-modules that are to be seen (pytorch#132700).
-            torch.backends.mha.set_fastpath_enabled(False)
-            # A module may have its own idea of train(), so it is called, but only where something would change.
-            if mode != "as-is" and any(state.training != (mode == "train") for state in states):
-                _switch(model, mode)
-            _seed_all(seed, devices)
-            yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fastpath)
-        for state in states:
-            state.restore()
+    with observable():
+        states = [ModuleState(module) for module in model.modules()]
+        devices = _accelerators(state.module for state in states)
+        try:
+            # Whoever calls us may have switched gradients off.
+            with random_states(devices), torch.inference_mode(mode=False), torch.enable_grad():
+                # A module may have its own idea of train(), so it is called, but only where something would change.
+                if mode != "as-is" and any(state.training != (mode == "train") for state in states):
+                    _switch(model, mode)
+                seed_all(seed, devices)
+                yield
+        finally:
+            for state in states:
+                state.restore()
+
+
+def _accelerators(modules: Iterable[nn.Module]) -> list[int]:
+    parameters = (parameter for module in modules for parameter in module._parameters.values())
+    return sorted({one.device.index or 0 for one in parameters if one is not None and one.is_cuda})
 
 
 def _switch(model: nn.Module, mode: Mode) -> None:
@@ -243,60 +319,3 @@ def parameters_restored(model: nn.Module) -> Iterator[None]:
         with torch.no_grad():
             for parameter, values in saved:
                 parameter.copy_(values)
-
-
-class _ModuleState:
-    """What one module holds, one level deep, and the values of its buffers."""
-
-    __slots__ = ("attributes", "buffers", "members", "module", "training")
-
-    def __init__(self, module: nn.Module) -> None:
-        self.module = module
-        self.attributes = dict(vars(module))
-        self.training = module.training
-        members: tuple[Any, ...] = (module._parameters, module._modules, module._buffers)
-        # Those of a ScriptModule are no dictionaries, and nothing can be added to them.
-        self.members = [(held, held.copy()) for held in members if isinstance(held, dict)]
-        self.buffers = [
-            (buffer, buffer.detach().clone())
-            for buffer in module._buffers.values()
-            # Torch writes into no expanded tensor, and neither could we.
-            if buffer is not None and (buffer.layout is not torch.strided or 0 not in buffer.stride())
-        ]
-
-    def restore(self) -> None:
-        """Put everything back."""
-        for held, saved in ((vars(self.module), self.attributes), *self.members):
-            if held.keys() != saved.keys():
-                for name in held.keys() - saved.keys():
-                    del held[name]
-            held.update(saved)
-        if "training" not in self.attributes:
-            self.module.training = self.training
-        for buffer, values in self.buffers:
-            if buffer.shape != values.shape:
-                buffer.data = values
-                continue
-            with torch.no_grad():
-                buffer.copy_(values)
-
-
-@contextmanager
-def _random_states(model: nn.Module) -> Iterator[list[int]]:
-    devices = sorted({parameter.device.index or 0 for parameter in model.parameters() if parameter.is_cuda})
-    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 the legacy state is the global one
-    try:
-        with torch.random.fork_rng(devices=devices, enabled=True):
-            yield devices
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)  # noqa: NPY002
-
-
-def _seed_all(seed: int, devices: list[int]) -> None:
-    # torch.manual_seed would seed every accelerator, the first time it is used at the latest.
-    torch.default_generator.manual_seed(seed)
-    for device in devices:
-        torch.cuda.default_generators[device].manual_seed(seed)
-    random.seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002

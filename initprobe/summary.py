@@ -34,6 +34,7 @@ def summarize(entry: Entry, evidences: Sequence[Evidence], judgement: Judgement)
         parameters=first.anatomy.parameter_count,
         sites=summarize_sites(evidences),
         weights=summarize_weights(evidences),
+        branches=first.anatomy.branches,
         segments=judgement.segments,
         findings=judgement.findings,
         verdict=judgement.verdict,

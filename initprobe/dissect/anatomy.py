@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 
 import torch
 from torch.nn import UninitializedParameter
 
+from initprobe.dissect.attention import find_attentions
+from initprobe.dissect.branches import find_branches
+from initprobe.dissect.flow import is_shift
 from initprobe.dissect.handwritten import settle_handwritten
-from initprobe.dissect.operations import CHANNELS_LAST_NORMS, NORMS
-from initprobe.dissect.streams import find_joins, find_streams
+from initprobe.dissect.hidden import Seen, chosen
+from initprobe.dissect.joins import find_joins
+from initprobe.dissect.places import find_marks, place_weights
+from initprobe.dissect.streams import find_streams
 from initprobe.dissect.tape import Node, Tape, axis_order
-from initprobe.dissect.weights import Use, describe_weights, nearest, settle_products
+from initprobe.dissect.uses import Use
+from initprobe.dissect.weights import describe_weights, nearest, settle_products
 from initprobe.errors import TargetError
+from initprobe.functions import calling_line
 from initprobe.hooks import Mode, Visit, Watch, tensors_in, undisturbed, watching
-from initprobe.records import Anatomy, Site, SiteKind
+from initprobe.operations import ATTENTIONS, CHANNELS_LAST_NORMS, NORMS
+from initprobe.records import Anatomy, Location, Site, SiteKind
+from initprobe.source_lines import in_project, line_of_code
 from initprobe.subject import Subject, run_model
 
 SAMPLES = 2
@@ -59,66 +67,71 @@ def trace_anatomy(subject: Subject, *, mode: Mode = "train", seed: int = 0) -> T
         )
     samples = subject.inputs.fixed or SAMPLES
     tape = Tape(model)
-    visits: list[tuple[Visit, Node]] = []
+    seen: list[Seen] = []
 
     def see(visit: Visit) -> None:
         node = tape.node_of(visit.tensor)
-        _settle_norm(visit, node, tape)
-        settle_handwritten(visit, node, tape)
-        visits.append((visit, node))
+        if visit.operation is None:
+            handmade = settle_norm(visit, node, tape) or settle_handwritten(visit, node, tape)
+            seen.append(Seen(visit, node, handmade=handmade))
+        else:
+            seen.append(Seen(visit, node, line=calling_line()))
 
     with undisturbed(model, mode=mode, seed=seed), torch.no_grad():
         call = subject.call(samples, seed)
         for _, tensor in [*tensors_in(call.args), *tensors_in(call.kwargs)]:
             tape.add_input(tensor)
-        with watching(model, see) as watch, tape:
+        # The tape lies under the watch, so that what an operation made is on it when the watch shows it.
+        with tape, watching(model, see, operations=True) as watch:
             run_model(model, call)
     uses = settle_products(tape)
-    return Traced(_anatomy(subject, tape, visits, uses, watch), tape.bytes / samples)
+    return Traced(_anatomy(subject, tape, seen, uses, watch), tape.bytes / samples)
 
 
-def _settle_norm(visit: Visit, node: Node, tape: Tape) -> None:
+def settle_norm(visit: Visit, node: Node, tape: Tape) -> bool:
     """A module that calls itself a norm is one, however it computes it."""
     given = next((tape.node_of(value).order for value in visit.args if isinstance(value, torch.Tensor)), -1)
-    maker = _unshifted(node)
-    named = "Norm" in type(visit.module).__name__ and next(visit.module.children(), None) is None
-    if named and maker.order > given and not maker.operand and maker.effect in {"other", "scale"}:
-        maker.effect = "norm"
-
-
-def _unshifted(node: Node) -> Node:
-    """What made a value, seen through views and through a bias that was added as an operation of its own."""
     maker = node.back("view")
-    shifted = maker.effect == "sum" and len(maker.signals) == 1 and any(source.operand for source in maker.inputs)
-    return maker.signals[0].back("view", "pass") if shifted else maker
+    named = "Norm" in type(visit.module).__name__ and next(visit.module.children(), None) is None
+    plain = maker.effect in {"other", "scale"} or is_shift(maker)
+    settled = named and maker.order > given and not maker.operand and plain
+    if settled:
+        maker.effect = "norm"
+    return settled
 
 
-def _maker(node: Node) -> Node:
-    """The operation that made a value; a weight or a norm and the bias behind it are one."""
-    behind = _unshifted(node)
-    return behind if behind.effect in {"weighted", "norm"} else node.back("view")
-
-
-def _anatomy(
-    subject: Subject, tape: Tape, visits: list[tuple[Visit, Node]], uses: Mapping[Node, list[Use]], watch: Watch
-) -> Anatomy:
+def _anatomy(subject: Subject, tape: Tape, seen: list[Seen], uses: Mapping[Node, list[Use]], watch: Watch) -> Anatomy:
     shown: dict[Node, str] = {}
-    axes, place = _unit_axes(tape, uses), partial(nearest, subject.locations)
+    axes = _unit_axes(tape, uses)
+    attentions = find_attentions(tape.nodes, uses)
+    joins = find_joins(tape.nodes, {node for attention in attentions for node in attention.scores})
+    skips = {node: join.skip for node, join in joins.items()}
     sites = [
-        replace(_site(visit, node, shown, uses, axes.get(node)), order=order, location=place(visit.path))
-        for order, (visit, node) in enumerate(visits)
+        replace(_site(one.visit, one.node, shown, uses, axes.get(one.node)), order=order, location=_place(subject, one))
+        for order, one in enumerate(chosen(seen, skips))
     ]
-    skips = find_joins(tape.nodes)
     joined = _show_joins(skips, shown)
     sites = [replace(site, kind="join") if site.key in joined else site for site in sites]
-    outputs = [node for visit, node in visits if visit.module is subject.model]
+    modules = [one for one in seen if one.visit.operation is None]
+    outputs = [one.node for one in modules if one.visit.module is subject.model]
+    branches = find_branches(joins, uses, shown, [(one.visit.path, one.node) for one in modules])
+    marks = find_marks(tape.nodes, attentions, joins, uses)
+    weights = describe_weights(subject.model, uses, subject.locations)
     return Anatomy(
-        weights=describe_weights(subject.model, uses, subject.locations),
+        weights=place_weights(weights, tape.nodes, uses, branches, marks, outputs),
         sites=tuple(sites),
         streams=find_streams(tape.nodes, outputs, skips, shown),
         modules=len(watch.leaves),
         uncalled=watch.uncalled(),
+        branches=branches.records,
     )
+
+
+def _place(subject: Subject, seen: Seen) -> Location | None:
+    """Where an operation stands, in a file of the user's; else where its module was built."""
+    if seen.line is not None and in_project(seen.line[0]):
+        return line_of_code(*seen.line)
+    return nearest(subject.locations, seen.visit.path)
 
 
 def _site(
@@ -129,12 +142,12 @@ def _site(
     axis: int | None,
 ) -> Site:
     """The first module that puts a value out shows it; views of it further on are sites of no kind."""
-    maker = _maker(node)
+    maker = node.back("view")
     first = visit.alias_of is None and maker not in shown
     kind: SiteKind = "other"
     if first:
         shown[maker] = visit.key
-        kind = _KINDS.get(maker.effect, "other")
+        kind = "attention" if maker.name in ATTENTIONS else _KINDS.get(maker.effect, "other")
     weight = next((use.parameter for use in uses.get(maker, []) if use.role not in {"bias", "norm"}), None)
     return Site(
         key=visit.key,
@@ -147,6 +160,7 @@ def _site(
         weight=weight if kind in {"weighted", "embedding"} else None,
         activation=maker.activation if first else None,
         alias_of=visit.alias_of,
+        operation=visit.operation,
     )
 
 

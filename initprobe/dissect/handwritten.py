@@ -25,18 +25,18 @@ NEAR = 1e-2
 """Two activations that differ by less on [-2, 2] are as good as one."""
 
 
-def settle_handwritten(visit: Visit, node: Node, tape: Tape) -> None:
+def settle_handwritten(visit: Visit, node: Node, tape: Tape) -> bool:
     """Let a module without parts and parameters be the activation whose values it puts out, where just one does."""
-    if node.effect not in {"other", "scale"} or visit.alias_of is not None or len(visit.args) != 1:
-        return
+    if node.effect not in {"other", "scale"} or len(visit.args) != 1:
+        return False
     if any(True for _ in visit.module.children()) or any(True for _ in visit.module.parameters()):
-        return
+        return False
     given, made = visit.args[0], visit.tensor
     if not isinstance(given, torch.Tensor) or given is made:
-        return
+        return False
     with tape.paused():
         if given.shape != made.shape or not given.is_floating_point() or given.dtype != made.dtype:
-            return
+            return False
         step = max(1, given.numel() // VALUES)
         x, y = (tensor.reshape(-1)[::step].double().cpu().numpy() for tensor in (given, made))
         use = recognize(x, y, max(CLOSE, 8 * torch.finfo(made.dtype).eps))
@@ -45,6 +45,7 @@ def settle_handwritten(visit: Visit, node: Node, tape: Tape) -> None:
         node.effect, node.activation, node.inputs = "activation", use, (source,)
         # In front of the operations that it is made of, some of which are activations themselves.
         source.consumers.insert(0, node)
+    return use is not None
 
 
 def recognize(x: Array, y: Array, close: float = CLOSE) -> ActivationUse | None:

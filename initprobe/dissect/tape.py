@@ -17,7 +17,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from initprobe.activations.base import ACTIVATIONS
-from initprobe.dissect.operations import Effect, activation_functions, bind, effect_of, name_of
+from initprobe.operations import Effect, activation_functions, bind, effect_of, name_of
 from initprobe.records import ActivationUse
 
 
@@ -57,6 +57,8 @@ class Node:
         operand: the parameter behind this value, None where a signal had a part in it.
         activation: the activation with its options, for effect ``activation``.
         consumers: the nodes made from it.
+        function: what was called, None where nothing was.
+        place: which of the call's outputs it is.
     """
 
     order: int
@@ -70,6 +72,8 @@ class Node:
     operand: Operand | None = None
     activation: ActivationUse | None = None
     consumers: list[Node] = field(default_factory=list)
+    function: Callable[..., Any] | None = None
+    place: int = 0
 
     @property
     def signal(self) -> Node | None:
@@ -150,15 +154,17 @@ class Tape(TorchFunctionMode):
         if not made and name != "torch.Tensor.__setitem__":
             return output
         # In-place assignment answers None; what it changed is its first argument.
-        for tensor in made or [args[0]]:
-            self._record(name, args, kwargs, tensor)
+        for place, tensor in enumerate(made or [args[0]]):
+            node = self._record(name, args, kwargs, tensor)
+            if node is not None:
+                node.function, node.place = function, place
         return output
 
-    def _record(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], made: torch.Tensor) -> None:
+    def _record(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], made: torch.Tensor) -> Node | None:
         known = self._of.get(id(made))
         inputs = tuple(self.node_of(tensor) for tensor in _tensors((args, kwargs)))
         if known is not None and known not in inputs:
-            return  # an attribute such as ``.data`` or ``.grad`` that hands out a tensor known already
+            return None  # an attribute such as ``.data`` or ``.grad`` that hands out a tensor known already
         effect = effect_of(name)
         node = self._new(name, effect=effect, inputs=inputs, shape=_shape(made))
         if effect == "scale" and len(node.signals) != 1:
@@ -175,6 +181,7 @@ class Tape(TorchFunctionMode):
         if effect != "view" and not made.is_nested and made.layout is torch.strided:
             self.bytes += made.numel() * made.element_size()
         self._bind(made, node)
+        return node
 
     def _nodes_in(self, value: Any) -> Any:
         if isinstance(value, torch.Tensor):
@@ -203,6 +210,10 @@ def operand(node: Node) -> Operand | None:
         if source is None or math.prod(source.shape) != math.prod(node.shape):
             return None
         return replace(source, shape=node.shape, axes=_permuted(node, source))
+    if node.name == "torch.Tensor.__getitem__" and node.inputs[0].operand is not None:
+        chosen = _chosen(node, node.inputs[0].operand)
+        if chosen is not None:
+            return chosen
     behind = [source.operand for source in node.inputs if not source.fixed]
     made_of_parameters = [found for found in behind if found is not None]
     if not behind or len(made_of_parameters) != len(behind) or node.effect == "embedding":
@@ -210,6 +221,15 @@ def operand(node: Node) -> Operand | None:
     # A reparametrized weight (weight norm, spectral norm) stands for the parameter of its own shape.
     best = max(made_of_parameters, key=lambda found: (len(found.shape) == len(node.shape), math.prod(found.shape)))
     return replace(best, shape=node.shape, axes=best.axes if len(best.shape) == len(node.shape) else None)
+
+
+def _chosen(node: Node, source: Operand) -> Operand | None:
+    """One matrix, or one per sample, of a stack of them (the experts of a mixture), whatever chose it."""
+    rank = len(node.shape)
+    if len(source.shape) < 3 or rank < 2 or node.shape[-2:] != source.shape[-2:]:
+        return None
+    axes = None if source.axes is None else (source.axes[0],) * (rank - 2) + source.axes[-2:]
+    return replace(source, shape=node.shape, axes=axes)
 
 
 def _permuted(node: Node, source: Operand) -> tuple[int, ...] | None:

@@ -97,5 +97,7 @@ def _candidates(model: nn.Module, slots: Sequence[Slot], layer_types: Mapping[st
         labels = {word.lower() for path in paths for word in (kinds[path], layer_types.get(path, "")) if word}
         if slot.weight.role == "bias":
             labels |= roles[slot.weight.module] - {"other"}
+        if "depthwise" in labels | {slot.weight.role}:
+            labels.add("conv")
         candidates.append(Candidate(names, paths, slot.weight.role, frozenset(labels)))
     return candidates

@@ -16,14 +16,13 @@ import threading
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from types import CodeType, FrameType, TracebackType
 from typing import Any, NamedTuple, Self
 
 from torch import nn
 
-from initprobe.load.usercode import in_project, is_ours
 from initprobe.records import Location
+from initprobe.source_lines import in_project, is_ours, shown_path
 
 _DEFINITION = re.compile(r"\s*(?:async\s+)?(?:def|class)\s")
 
@@ -187,12 +186,6 @@ def class_locations(model: nn.Module) -> dict[str, Location]:
 
 def _file_of(kind: type) -> str:
     return getattr(sys.modules.get(kind.__module__), "__file__", None) or "<unknown>"
-
-
-def shown_path(file: str) -> str:
-    """A source file as it is shown: relative to the working directory where it lies below it, with forward slashes."""
-    path, here = Path(file).resolve(), Path.cwd()
-    return (path.relative_to(here) if path.is_relative_to(here) else path).as_posix()
 
 
 def _builds_itself(frame: FrameType, module: nn.Module) -> bool:

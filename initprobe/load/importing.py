@@ -20,7 +20,8 @@ from torch import nn
 
 from initprobe.errors import TargetError
 from initprobe.load.reference import Reference
-from initprobe.load.usercode import in_project, running
+from initprobe.load.usercode import running
+from initprobe.source_lines import in_project
 
 _home: dict[str, Path] = {}
 """Modules that were imported for a target, with the root they came from."""

@@ -184,8 +184,6 @@ class KerasNetwork(nn.Module):
         for variable in layer.variables:
             if id(variable) not in below:
                 self._take(shown, variable, learned=id(variable) in learned)
-        if shown._parameters and callable(vars(layer).get("activation")) and not folded:
-            _split_activation(layer, shown)
         for child in children:
             shown._modules[_free(child.name, shown, child)] = child
             if id(child) not in done:
@@ -201,28 +199,6 @@ class KerasNetwork(nn.Module):
         else:
             shown._buffers[name] = variable.value
             self._states.append((shown, name, variable.value))
-
-
-class Activation(nn.Module):
-    """The activation function of a Keras layer."""
-
-    def __init__(self, function: Callable[[Any], Any]) -> None:
-        super().__init__()
-        self.function = function
-
-    def forward(self, x: Any) -> Any:
-        """The layer's output."""
-        return self.function(x)
-
-
-def _split_activation(layer: Any, shown: nn.Module) -> None:
-    """Let a layer that holds its activation hand out its pre-activation too: that is what is judged."""
-    function, before = layer.activation, nn.Identity()
-    if getattr(function, "__name__", "") == "linear":
-        return
-    after = Activation(function)
-    shown._modules.update({"preactivation": before, "activation": after})
-    vars(layer)["activation"] = lambda x: after(before(x))
 
 
 def _children(layer: Any) -> tuple[list[Any], list[Any]]:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import random
 import sys
-import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from functools import cache
 from pathlib import Path
 from traceback import walk_tb
 from typing import Any
@@ -15,12 +13,9 @@ from typing import Any
 import numpy as np
 import torch
 
-import initprobe
 from initprobe.errors import InitprobeError, TargetError, first_line, user_trace
 from initprobe.process import LOCK
-
-_OURS = str(Path(initprobe.__file__).parent)
-_LIBRARIES = (_OURS, str(Path(torch.__file__).parent), sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))
+from initprobe.source_lines import is_ours
 
 
 @contextmanager
@@ -121,20 +116,3 @@ def _exchanged(name: str, value: Any) -> Any:
 def raised_by_the_call(error: BaseException) -> bool:
     """Whether no code of the user had begun to run: every frame is one of ours."""
     return all(is_ours(frame.f_code.co_filename) for frame, _ in walk_tb(error.__traceback__))
-
-
-@cache
-def is_ours(filename: str) -> bool:
-    """Whether a source file belongs to initprobe."""
-    return Path(filename).is_relative_to(_OURS)
-
-
-@cache
-def in_project(filename: str) -> bool:
-    """Whether a source file is the user's own: not torch, not initprobe, not installed, not Python's."""
-    if filename.startswith("<"):
-        return False
-    path = Path(filename)
-    if {"site-packages", "dist-packages"} & set(path.parts):
-        return False
-    return not any(path.is_relative_to(library) for library in _LIBRARIES)

@@ -42,10 +42,12 @@ def reach_of(outputs: Iterable[torch.Tensor]) -> Reach:
                 continue
             seen.add(node)
             stack.append((node, True))
-            variable = getattr(node, "variable", None)
-            if variable is not None:
-                leaves[id(variable)] = variable
-            stack.extend((child, False) for child, _ in node.next_functions if child is not None)
+            children = node.next_functions
+            if not children:
+                variable = getattr(node, "variable", None)
+                if variable is not None:
+                    leaves[id(variable)] = variable
+            stack.extend((child, False) for child, _ in children if child is not None)
     return Reach(tuple(order), leaves)
 
 

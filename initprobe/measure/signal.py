@@ -7,7 +7,7 @@ so weight gradients are computed only when a statistic in use needs them, no ``r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -20,9 +20,9 @@ from torch.utils.hooks import RemovableHandle
 
 from initprobe.activations.base import ACTIVATIONS
 from initprobe.errors import TargetError, first_line, raised_here, user_trace
-from initprobe.hooks import ROOT, Visit, Watch, tensors_in, undisturbed, unmeasurable, watching
+from initprobe.hooks import OUT_OF_SIGHT, ROOT, Visit, Watch, tensors_in, undisturbed, unmeasurable, watching
 from initprobe.measure.gradients import Reach, first_edges, reach_of
-from initprobe.measure.reductions import MOMENTS, Reduction, Result, View, Workspace, to_host
+from initprobe.measure.reductions import MOMENTS, SMALL, Reduction, Result, View, Workspace, to_host, together
 from initprobe.measure.statistics.base import STATISTICS, Statistic
 from initprobe.measure.statistics.base import Subject as Described
 from initprobe.records import Anatomy, ParameterTrace, ProbeRequest, Site, SiteTrace, Statistics, Trace, Unseen, Value
@@ -84,6 +84,13 @@ class Ledger:
             if reduction.applies is None or reduction.applies(view):
                 self.entries.append((kind, name, reduction, reduction.run(view)))
 
+    def take_all(self, kind: Described, named: Iterable[tuple[str, torch.Tensor | None]]) -> None:
+        """Reduce many tensors that nothing will overwrite; those that are not there or not measurable are left out."""
+        given = [(name, one.detach()) for name, one in named if one is not None and unmeasurable(one) is None]
+        known = together([tensor for _, tensor in given])
+        for (name, tensor), moments in zip(given, known, strict=True):
+            self.take(kind, name, View(tensor, self.workspace, extremes=False, _moments=moments))
+
     def statistics(self) -> dict[tuple[Described, str], dict[str, Value]]:
         """All values by what they describe; one transfer brings home what lies on a device."""
         homes = to_host([result for *_, result in self.entries])
@@ -107,11 +114,17 @@ class Recorder:
         self.visits: dict[str, tuple[tuple[int, ...], str, str | None]] = {}
         self.edges: dict[str, GradientEdge] = {}
         self.handles: list[RemovableHandle] = []
+        self.told: set[str] = set()
+        self.renamed: set[str] = set()
 
     def visit(self, visit: Visit) -> None:
-        """Called by the hooks for every float tensor that leaves a module."""
+        """Called by the hooks for every float tensor that leaves a module, and every operation between modules."""
+        if visit.operation is not None and visit.key not in self.sites:
+            return  # the module that puts it out is its name
         if visit.alias_of is not None:
-            return
+            if visit.alias_of in self.visits or visit.alias_of in self.renamed:
+                return
+            self.renamed.add(visit.alias_of)
         tensor, site = visit.tensor, self.sites.get(visit.key)
         self.ledger.take("forward", visit.key, self._view(tensor.detach(), site))
         why = None if self.backward else "no backward pass was asked for"
@@ -121,6 +134,23 @@ class Recorder:
         if why is None:
             self.edges[visit.key] = get_gradient_edge(tensor)
             self.handles.append(tensor.register_hook(self._gradient_hook(visit.key)))  # type: ignore[no-untyped-call]
+
+    def watch_parameters(self, parameters: Iterable[tuple[str, nn.Parameter]]) -> None:
+        """Reduce each large gradient of a weight as soon as it is there, and let go of it."""
+        for name, parameter in parameters:
+            if parameter.numel() > SMALL:
+                self.handles.append(parameter.register_hook(self._weight_hook(name)))  # type: ignore[no-untyped-call]
+
+    def _weight_hook(self, name: str) -> Callable[[torch.Tensor], torch.Tensor | None]:
+        def take(gradient: torch.Tensor) -> torch.Tensor | None:
+            if unmeasurable(gradient) is not None:
+                return None
+            self.told.add(name)
+            self.ledger.take("gradient", name, View(gradient.detach(), self.ledger.workspace, extremes=False))
+            # What a hook answers is held until the pass is over: one zero, seen as many.
+            return gradient.new_zeros(()).expand_as(gradient)
+
+        return take
 
     def close(self) -> None:
         """Take the hooks off the tensors: a parameter that a module hands out, or a cache, outlives the pass."""
@@ -150,6 +180,8 @@ def dtype_name(dtype: torch.dtype) -> str:
     """``float32``, without torch's prefix."""
     return str(dtype).removeprefix("torch.")
 
+
+UNOWNED = "it uses parameters that none of its modules owns (layers in a plain list?)"
 
 SETS_LEAVES = "you can only change requires_grad flags of leaf variables"
 """What torch says to a forward that sets ``requires_grad`` on its input (wav2vec2 does, for its checkpointing)."""
@@ -186,14 +218,13 @@ def _measure(
     ):
         ledger = recorder.ledger
         parameters = list(model.named_parameters())
-        for name, parameter in parameters:
-            if unmeasurable(parameter) is None:
-                ledger.take("parameter", name, View(parameter.detach(), ledger.workspace, extremes=False))
+        ledger.take_all("parameter", parameters)
         call = _inputs(subject, batch, seed, ledger, gradients=into_inputs)
         # A file may hold fewer samples than were asked for.
         held = (len(tensor) for _, tensor in tensors_in((call.args, call.kwargs)) if tensor.dim())
         recorder.batch = next(held, batch)
-        with watching(model, recorder.visit) as watch, torch.set_grad_enabled(probe.backward):
+        operations = any(site.operation is not None for site in anatomy.sites)
+        with watching(model, recorder.visit, operations=operations) as watch, torch.set_grad_enabled(probe.backward):
             output = run_model(model, call)
         reach = _backward(subject, output, recorder, probe, seed) if probe.backward else None
     return _trace(seed, parameters, recorder, watch, reach)
@@ -222,13 +253,13 @@ def _backward(subject: Subject, output: Any, recorder: Recorder, probe: ProbeReq
     if recorder.ledger.plan.weight_gradients:
         parameters = [(name, p) for name, p in subject.model.named_parameters() if id(p) in reach.leaves]
         targets += [parameter for _, parameter in parameters]
+        recorder.watch_parameters(parameters)
     if not targets:
         return reach
     gradients = _differentiate(outputs, targets, cotangents)
-    for (name, _), gradient in zip(parameters, gradients[len(gradients) - len(parameters) :], strict=True):
-        if gradient is not None and unmeasurable(gradient) is None:
-            view = View(gradient.detach(), recorder.ledger.workspace, extremes=False)
-            recorder.ledger.take("gradient", name, view)
+    last = gradients[len(gradients) - len(parameters) :]
+    kept = [(name, last[place]) for place, (name, _) in enumerate(parameters) if name not in recorder.told]
+    recorder.ledger.take_all("gradient", kept)
     return reach
 
 
@@ -291,9 +322,9 @@ def _trace(
             ParameterTrace(name, values.get(("parameter", name), {}), values.get(("gradient", name)), reached)
         )
     inputs = {name: row for (kind, name), row in values.items() if kind == "input"}
-    unseen = [Unseen(key, reason) for key, reason in watch.unseen.items()]
+    unseen = [Unseen(key, reason, hidden=reason in OUT_OF_SIGHT) for key, reason in watch.unseen.items()]
     known = {id(parameter) for _, parameter in held}
     reachable = {} if reach is None else reach.leaves
     if any(isinstance(leaf, nn.Parameter) and key not in known for key, leaf in reachable.items()):
-        unseen.append(Unseen(ROOT, "it uses parameters that none of its modules owns (layers in a plain list?)"))
+        unseen.append(Unseen(ROOT, UNOWNED, hidden=True))
     return Trace(seed, tuple(sites), tuple(parameters), inputs, tuple(unseen))

@@ -3,7 +3,19 @@
 One more record is one more module here; a record holds numbers, strings and other records, never a tensor.
 """
 
-from initprobe.records.anatomy import ActivationUse, Anatomy, Role, Site, SiteKind, Stream, Weight
+from initprobe.records.anatomy import (
+    ActivationUse,
+    Anatomy,
+    Attention,
+    Branch,
+    Part,
+    Role,
+    Site,
+    SiteKind,
+    Skip,
+    Stream,
+    Weight,
+)
 from initprobe.records.evidence import Evidence
 from initprobe.records.finding import (
     SEVERITIES,
@@ -49,6 +61,8 @@ __all__ = [
     "SEVERITIES",
     "ActivationUse",
     "Anatomy",
+    "Attention",
+    "Branch",
     "CheckRequest",
     "Confidence",
     "Coverage",
@@ -70,6 +84,7 @@ __all__ = [
     "Override",
     "ParameterSummary",
     "ParameterTrace",
+    "Part",
     "ProbeRequest",
     "Report",
     "Request",
@@ -82,6 +97,7 @@ __all__ = [
     "SiteKind",
     "SiteSummary",
     "SiteTrace",
+    "Skip",
     "Skipped",
     "Spec",
     "StatisticSummary",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from initprobe.records.anatomy import Site, Weight
+from initprobe.records.anatomy import Branch, Site, Weight
 from initprobe.records.finding import Estimate, Finding, Segment, Verdict
 from initprobe.records.outcome import Outcome
 from initprobe.records.request import Request
@@ -86,6 +86,7 @@ class Entry:
         parameters: number of scalar parameters.
         sites: in execution order.
         weights: every parameter.
+        branches: every residual branch, in the order of the joins.
         segments: streams with their gains.
         findings: most severe first.
         verdict: None when nothing was judged.
@@ -112,6 +113,7 @@ class Entry:
     outcome: Outcome | None = None
     notes: tuple[str, ...] = ()
     failure: Failure | None = None
+    branches: tuple[Branch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

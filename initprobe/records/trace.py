@@ -47,10 +47,17 @@ class ParameterTrace:
 
 @dataclass(frozen=True, slots=True)
 class Unseen:
-    """Something that could not be measured, and why."""
+    """Something that could not be measured, and why.
+
+    Attributes:
+        path: a module's path, or the key of its output.
+        reason: why.
+        hidden: whether the computation itself was out of sight, and not just a value that has no statistics.
+    """
 
     path: str
     reason: str
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from initprobe.report.numbers import ranges
 from initprobe.report.streams import Side
 from initprobe.report.visible import plot_text, visible
 
-_REPEATED = re.compile(r"(?P<prefix>.*?)(?:^|\.)(?P<index>[0-9]{1,9})(?:\.|#|$)", re.DOTALL)
+_REPEATED = re.compile(r"(?P<prefix>.*?)(?:^|\.)(?P<index>[0-9]{1,9})(?:[.#/]|$)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,7 +124,7 @@ def _with_first_calls(names: Sequence[str]) -> list[str]:
 
 def _whole(name: str, found: re.Match[str]) -> bool:
     before, after = name[: found.start()], name[found.end() :]
-    return before[-1:] in {"", ".", "#"} and after[:1] in {"", ".", "#", "["}
+    return before[-1:] in {"", ".", "#"} and after[:1] in {"", ".", "#", "[", "/"}
 
 
 def _structure(summary: SiteSummary, shapes: dict[str, tuple[int, ...]]) -> Hashable:
@@ -135,4 +135,6 @@ def _structure(summary: SiteSummary, shapes: dict[str, tuple[int, ...]]) -> Hash
 def _role(summary: ParameterSummary) -> Hashable:
     weight = summary.weight
     uses = (str(weight.input_activation), str(weight.output_activation))
-    return (weight.module_type, weight.role, weight.shape, weight.fan_in, weight.fan_out, uses, summary.declared_std)
+    fans = (weight.fan_in, weight.fan_out)
+    place = (weight.attention, weight.recurrent, weight.gated, weight.tail, weight.head, weight.parts)
+    return (weight.module_type, weight.role, weight.shape, fans, uses, place, summary.declared_std)

@@ -42,9 +42,9 @@ def count(total: int) -> str:
     return str(total)
 
 
-def plural(total: int, noun: str) -> str:
-    """``1 error``, ``2 errors``."""
-    return f"{total} {noun}{'' if total == 1 else 's'}"
+def plural(total: int, noun: str, several: str | None = None) -> str:
+    """``1 error``, ``2 errors``, ``2 branches``."""
+    return f"{total} {noun if total == 1 else several or f'{noun}s'}"
 
 
 def ranges(indices: Sequence[int]) -> str:

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from initprobe.records import Entry, Estimate, Gain, Segment, SiteSummary, StatisticSummary
-from initprobe.report.layers import LayerRow, WeightRow, layer_rows, weight_rows
+from initprobe.report.layers import LayerRow, layer_rows
 from initprobe.report.numbers import number, plus_minus
 from initprobe.report.options import RenderOptions
 from initprobe.report.phrases import Tone, row_names, verdict_phrase
 from initprobe.report.sparkline import ASCII_BARS, BARS, NON_FINITE, ZERO, Scale, sparkline
 from initprobe.report.streams import BOTH, Side, gain_of, longest_segment, segment_sites
-from initprobe.report.visible import visible
 
 Cell = tuple[str, Tone]
 Run = list[float | None]
@@ -78,23 +77,6 @@ def compare_table(entries: Sequence[Entry], sides: tuple[Side, ...] = BOTH) -> G
     return Grid(tuple(columns), rows)
 
 
-def weight_table(entry: Entry, options: RenderOptions) -> Grid:
-    """One row per group of parameters: who they are, and the standard deviation they should have and do have."""
-    columns = (
-        Column("parameters"),
-        Column("n", right=True),
-        Column("role"),
-        Column("shape"),
-        Column("fan in", right=True),
-        Column("fan out", right=True),
-        Column("before", "activation"),
-        Column("behind", "activation"),
-        Column("declared", "std", right=True),
-        Column("measured", "std"),
-    )
-    return Grid(columns, tuple(_weight_cells(row) for row in weight_rows(entry, options.layers)))
-
-
 def _compared(entry: Entry, name: str, sides: tuple[Side, ...]) -> tuple[Cell, ...]:
     segment = longest_segment(entry)
     sites = _stream_sites(entry, segment)
@@ -157,35 +139,6 @@ def _distance(gain: Gain) -> float:
     """How far from keeping the signal a stream is, in natural logarithms."""
     drift = gain.drift.mean
     return abs(math.log(drift)) if 0 < drift < math.inf else math.inf
-
-
-def _weight_cells(row: WeightRow) -> tuple[Cell, ...]:
-    weight = row.weights[0].weight
-    texts = (
-        row.label,
-        str(len(row.weights)),
-        weight.role,
-        "×".join(map(str, weight.shape)) or "1",
-        _fan(weight.fan_in),
-        _fan(weight.fan_out),
-        visible(str(weight.input_activation or NOTHING)),
-        visible(str(weight.output_activation or NOTHING)),
-        _number(row.weights[0].declared_std),
-        _spread([_mean(summary.value.get("std")) for summary in row.weights]),
-    )
-    return tuple((text, "plain") for text in texts)
-
-
-def _fan(fan: float | None) -> str:
-    return NOTHING if fan is None else f"{fan:g}"
-
-
-def _spread(values: Sequence[float | None]) -> str:
-    known = [value for value in values if value is not None]
-    if not known:
-        return NOTHING
-    low, high = number(min(known)), number(max(known))
-    return low if low == high else f"{low}–{high}"
 
 
 def _layer_label(row: LayerRow) -> str:

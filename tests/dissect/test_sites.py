@@ -54,11 +54,11 @@ def test_units_of_tokens_and_of_matrices_on_the_left():
     assert {(site.key, site.units, site.unit_axis) for site in anatomy.sites} >= {
         ("tokens", 8, -1), ("norm", 8, -1), ("head", 11, -1),
     }  # fmt: skip
-    (site,) = anatomy_of(Bare(), Drawn(((4,),))).sites
+    *_, site = anatomy_of(Bare(), Drawn(((4,),))).sites
     assert (site.kind, site.weight, site.units, site.unit_axis) == ("weighted", "left", 9, -2)
 
 
-def test_a_bias_that_is_added_afterwards_belongs_to_its_weight():
+def test_a_bias_that_is_added_afterwards_does_not_hide_the_product():
     class Shifted(nn.Module):
         def __init__(self):
             super().__init__()
@@ -69,8 +69,9 @@ def test_a_bias_that_is_added_afterwards_belongs_to_its_weight():
 
     anatomy = anatomy_of(nn.Sequential(Shifted(), nn.ReLU(), nn.Linear(4, 3)), SEQUENCES)
     sites = {site.key: site for site in anatomy.sites}
-    assert (sites["0"].kind, sites["0"].weight, sites["0"].units) == ("weighted", "0.kernel", 4)
-    assert streams(anatomy, "pre-activation") == [("0", "2")]
+    product = sites["0/matmul"]
+    assert (product.kind, product.weight, product.units) == ("weighted", "0.kernel", 4)
+    assert streams(anatomy, "pre-activation") == [("0/matmul", "2")]
 
 
 @pytest.mark.parametrize(
@@ -118,15 +119,15 @@ def test_reused_layers_are_steps_of_one_stream():
 
 
 def test_post_activation_blocks():
-    """The join is shown by the relu behind it; a projection shortcut starts a stream of its own."""
+    """A join inside a block is a site, also where it is written in place; a projection shortcut starts a stream."""
     model = nn.Sequential(
         nn.Conv2d(3, 4, 1), PostActivation(4), PostActivation(4), PostActivation(4, 6), PostActivation(6)
     )
     anatomy = anatomy_of(model, IMAGES)
-    assert streams(anatomy, "residual") == [("1.act#2", "2.act#2"), ("3.act#2", "4.act#2")]
+    assert streams(anatomy, "residual") == [("1/add", "2/add"), ("3/add", "4/add")]
     found = kinds(anatomy)
-    assert {key for key, kind in found.items() if kind == "join"} == {"1.act#2", "2.act#2", "3.act#2", "4.act#2"}
-    assert found["1.act"] == "activation"
+    assert {key for key, kind in found.items() if kind == "join"} == {"1/add", "2/add", "3/add", "4/add"}
+    assert found["1.act"] == found["1.act#2"] == "activation"
     assert found["3.short"] == "weighted"
     assert not any(stream.ends_model for stream in anatomy.streams)
 
@@ -175,7 +176,7 @@ def test_however_it_is_written_a_join_is_a_join(join):
 
 def test_encoders():
     first = anatomy_of(encoder(norm_first=True), SEQUENCES)
-    assert streams(first, "residual") == [("layers.0", "layers.1")]
+    assert streams(first, "residual") == [("layers.0/add", "layers.0", "layers.1/add", "layers.1")]
     post = anatomy_of(encoder(), SEQUENCES)
     assert streams(post, "residual") == []  # a norm behind every join resets it
     assert streams(post, "pre-activation") == [
@@ -187,7 +188,9 @@ def test_encoders():
 def test_tokens_plus_positions_are_no_join():
     anatomy = anatomy_of(Positions(), TOKENS)
     assert anatomy.streams == ()
-    assert kinds(anatomy) == {"tokens": "embedding", "places": "embedding", "norm": "norm", "head": "weighted"}
+    assert kinds(anatomy) == {
+        "tokens": "embedding", "places": "embedding", "(model)/add": "other", "norm": "norm", "head": "weighted",
+    }  # fmt: skip
     anatomy = anatomy_of(ClassToken(), Drawn(((5, 6),)))
     assert streams(anatomy, "residual") == [("first", "second")]
 
@@ -217,11 +220,11 @@ def test_a_small_gpt2_of_transformers():
     torch.manual_seed(0)
     model = GPT2Model(config)
     anatomy = anatomy_of(model, Drawn(((7,),), whole=97))
-    assert streams(anatomy, "residual") == [("h.0", "h.1", "h.2")]
+    assert streams(anatomy, "residual") == [("h.0/add", "h.0", "h.1/add", "h.1", "h.2/add", "h.2")]
     assert streams(anatomy, "pre-activation") == [(f"h.{n}.mlp.c_fc", f"h.{n}.mlp.c_proj") for n in range(3)]
     weights = {weight.name: weight for weight in anatomy.weights}
     for name, fans in (
-        ("attn.c_attn", (64, 192)),
+        ("attn.c_attn", (64, 64)),
         ("attn.c_proj", (64, 64)),
         ("mlp.c_fc", (64, 256)),
         ("mlp.c_proj", (256, 64)),
@@ -245,15 +248,8 @@ def test_checkpointed_blocks_are_seen_through(reentrant):
     anatomy = anatomy_of(nn.Sequential(nn.Linear(6, 8), Block(8), Block(8), nn.Linear(8, 2)), Drawn())
     assert streams(anatomy, "residual") == [("1", "2")]
     assert [site.key for site in anatomy.sites if site.alias_of is None] == [
-        "0",
-        "1.a",
-        "1.b",
-        "1",
-        "2.a",
-        "2.b",
-        "2",
-        "3",
-    ]
+        "0", "1/relu", "1.a", "1/relu#2", "1.b", "1", "2/relu", "2.a", "2/relu#2", "2.b", "2", "3",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", list(ODD))

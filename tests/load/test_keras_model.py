@@ -97,8 +97,8 @@ def test_the_network_computes_what_keras_computes(name, mode):
         ("perceptron", "dense.kernel", ("linear", 16, 32, 1)),
         ("perceptron", "dense_2.kernel", ("linear", 32, 3, 1)),
         ("pyramid", "conv2d.kernel", ("conv", 27, 8 * 9 / 4, 3)),
-        ("pyramid", "depthwise_conv2d.kernel", ("conv", 9, 9, None)),
-        ("pyramid", "separable_conv2d.depthwise_kernel", ("conv", 9, 9, None)),
+        ("pyramid", "depthwise_conv2d.kernel", ("depthwise", 9, 9, None)),
+        ("pyramid", "separable_conv2d.depthwise_kernel", ("depthwise", 9, 9, None)),
         ("pyramid", "separable_conv2d.pointwise_kernel", ("conv", 8, 6, 3)),
         ("pyramid", "conv2d_transpose.kernel", ("transposed", 6 * 4 / 4, 5 * 4, 2)),
         ("pyramid", "conv2d_1.kernel", ("conv", 5, 4, 3)),
@@ -198,18 +198,24 @@ def test_a_layer_with_its_activation_inside_shows_both_values():
     subject = built("perceptron")
     anatomy = trace_anatomy(subject).anatomy
     sites = {site.key: site for site in anatomy.sites}
-    assert sites["dense.preactivation"].kind == "weighted"
-    assert sites["dense.activation"].activation.name == "relu"
-    assert sites["dense"].alias_of == "dense.activation"
+    assert (sites["dense/matmul"].kind, sites["dense/matmul"].weight) == ("weighted", "dense.kernel")
+    assert sites["dense"].activation.name == "relu"
     (stream,) = anatomy.streams
-    assert stream.sites == ("dense.preactivation", "dense_1.preactivation", "dense_2")
+    assert stream.sites == ("dense/matmul", "dense_1/matmul", "dense_2/matmul")
     assert stream.ends_model
+
+
+def test_a_recurrent_layer_is_one_site():
+    anatomy = trace_anatomy(built("tagger")).anatomy
+    assert [site.key for site in anatomy.sites if site.path == "lstm"] == ["lstm"]
+    assert not [site.key for site in anatomy.sites if "gru/" in site.key or "simple_rnn/" in site.key]
 
 
 def test_channels_stand_last():
     anatomy = trace_anatomy(built("pyramid")).anatomy
-    axes = {site.path: (site.units, site.unit_axis) for site in anatomy.sites}
-    assert axes["conv2d.preactivation"] == (8, -1)
+    axes = {site.key: (site.units, site.unit_axis) for site in anatomy.sites}
+    assert axes["conv2d/conv2d"] == (8, -3)
+    assert axes["conv2d"] == (8, -1)
     assert axes["batch_normalization"] == (8, -1)
     assert axes["conv2d_transpose"] == (5, -1)
 

@@ -10,7 +10,17 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from initprobe.measure.reductions import EXACT, FAST, View, Workspace, chunks, deferred_moments, to_host
+from initprobe.measure.reductions import (
+    EXACT,
+    FAST,
+    SMALL,
+    View,
+    Workspace,
+    chunks,
+    deferred_moments,
+    to_host,
+    together,
+)
 from initprobe.measure.statistics.base import STATISTICS
 from tests.measure.layouts import LAYOUTS, RANGES, flats, laid_out, tensors
 from tests.measure.reference import moments
@@ -238,3 +248,31 @@ def test_chunks_cover_every_element_once(plan, data):
 def test_chunks_of_large_strided_tensors_copy_little():
     tensor = torch.zeros(1, 64, 1000)[:, :, :400]
     assert max(part.untyped_storage().nbytes() for part in chunks(tensor, 1000)) <= 4 * 1000
+
+
+@pytest.mark.parametrize("offset", [0.0, 3.0])
+def test_a_negated_view_is_read_like_any_other(offset):
+    tensor = torch._neg_view(torch.randn(1000).relu() + offset)
+    assert tensor.is_neg()
+    assert_right(measured(tensor), tensor.resolve_neg())
+
+
+@FEW
+@given(st.lists(flats(dtypes=(torch.float32, torch.bfloat16), sizes=(1, 7, 48)), min_size=1, max_size=12))
+def test_small_tensors_taken_together_are_what_they_are_alone(given):
+    for tensor, found in zip(given, together(given), strict=True):
+        if found is not None:
+            assert_right({**read(found), **extremes_of(tensor)}, tensor)
+
+
+def extremes_of(tensor):
+    """What is not asked for of parameters."""
+    row = measured(tensor)
+    return {name: row[name] for name in ("min", "max", "absmax", "zero_fraction")}
+
+
+def test_what_float32_cannot_square_is_left_out_of_the_crowd():
+    ordinary, huge, constant = torch.randn(64), torch.full((64,), 1e30), torch.ones(64)
+    odd = torch.tensor([float("nan")] * 64)
+    found = together([ordinary, huge, constant, odd, torch.randn(64).double(), torch.randn(SMALL + 1)])
+    assert [one is not None for one in found] == [True, False, False, False, False, False]

@@ -36,7 +36,7 @@ def check_gpt2(config, tokens):
     text = result.render()
     assert all(name in text for name in ("wte", "wpe", "attn.c_attn", "mlp.c_proj", "ln_f"))
     (stream,) = [segment for segment in result.entry.segments if segment.kind == "residual"]
-    assert stream.sites == tuple(f"h.{layer}" for layer in range(config.n_layer))
+    assert stream.sites == tuple(f"h.{layer}{join}" for layer in range(config.n_layer) for join in ("/add", ""))
     assert stream.forward.per_layer.mean > 1.0, "every block adds to the stream"
     assert result.verdict == "pass"
     drawn = ip.probe(lambda: GPT2Model(config), scheme="normal(std=0.02)", seeds=2, max_seeds=2, **options)

@@ -43,7 +43,7 @@ def test_check_finds_what_vanishes_and_the_line_that_built_it(initprobe):
     code, out, _ = initprobe("check", "nets.py:vanishing", *FEW)
     assert code == 1
     assert "error[vanishing-forward]" in out
-    assert "dense.preactivation … dense_23.preactivation (24 layers" in out
+    assert "dense/matmul … dense_23/matmul (24 layers" in out
     assert "layers.Dense(width" in out
 
 

@@ -28,18 +28,20 @@ Treatment = Literal["draw", "zero", "unit", "keep"]
 TREATMENTS: Mapping[Role, Treatment] = {
     "linear": "draw",
     "conv": "draw",
+    "depthwise": "draw",
     "transposed": "draw",
     "recurrent": "draw",
     "other": "draw",
     "embedding": "unit",
     "bias": "zero",
     "norm": "keep",
+    "gate": "keep",
 }
 """What happens to a parameter of each role unless a scheme says otherwise.
 
 ``draw``: the scheme draws it. ``zero``: it becomes zero, as the papers assume of biases. ``unit``: N(0, 1), because a
 lookup sums over nothing and has no activation before it, so that no fan and no gain applies. ``keep``: it stays what it
-is, one and zero in a fresh normalization.
+is, one and zero in a fresh normalization, whatever the model chose for the gate of a residual branch.
 """
 
 EMBEDDINGS_TOO: Mapping[Role, Treatment] = {"embedding": "draw"}
@@ -48,6 +50,7 @@ EMBEDDINGS_TOO: Mapping[Role, Treatment] = {"embedding": "draw"}
 BY_NAME = "match the parameter by its own name to draw it"
 KEPT: Mapping[Role, str] = {
     "norm": f"a normalization keeps its scale and shift; {BY_NAME}",
+    "gate": f"the gate of a residual branch keeps its scale; {BY_NAME}",
     "bias": f"a table that is added is no layer's bias; {BY_NAME}",
     "other": f"nothing was seen to use it as a weight or a bias; {BY_NAME}",
 }

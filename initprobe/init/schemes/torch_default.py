@@ -157,7 +157,7 @@ class TorchDefault(Scheme):
 
     @staticmethod
     def _by_shape(weight: Weight) -> Law:
-        if weight.role not in ("linear", "conv", "transposed"):
+        if weight.role not in ("linear", "conv", "depthwise", "transposed"):
             raise UndrawableError(f"torch has no default for a parameter of role {weight.role} without its layer")
         return within(math.prod(weight.shape[1:]))
 

@@ -17,9 +17,10 @@ def dead_units(view: View) -> Result:
     if moments is not None and moments[6] * units < moments[0]:
         return [0.0, float(units)]  # fewer zeros than one silent unit would have
     others = [other for other in range(view.tensor.dim()) if other != axis]
-    silent = view.tensor.amax(others) == 0
-    if moments is None or moments[4] < 0:
-        silent &= view.tensor.amin(others) == 0
+    highest = view.tensor.amax(others)
+    if moments is not None and moments[4] >= 0:
+        return [float(units - int(torch.count_nonzero(highest))), float(units)]
+    silent = (highest == 0) & (view.tensor.amin(others) == 0)
     dead = silent.sum(dtype=torch.float64)
     return [dead.item(), float(units)] if moments is not None else torch.stack([dead, torch.full_like(dead, units)])
 

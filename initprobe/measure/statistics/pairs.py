@@ -5,7 +5,6 @@ Where the distance falls and the RMS does not, what is left of the signal no lon
 
 import math
 
-import numpy as np
 import torch
 
 from initprobe.measure.reductions import SAFE, Numbers, Reduction, Result, View
@@ -41,13 +40,14 @@ def pair_geometry(view: View) -> Result:
     values = view.values
     size = values.numel() // values.shape[0]
     number = min(values.shape[0] // 2, PAIRS, max(4, ELEMENTS // (2 * size)))
-    left, right = values[:number].reshape(number, size), values[number : 2 * number].reshape(number, size)
+    samples = values[: 2 * number].reshape(2 * number, size)
     moments = view.host_moments
     if moments is not None and values.dtype is torch.float32 and _safe(moments):
-        numbers = _fast_geometry(left, right)
+        numbers = _fast_geometry(samples, number)
         if numbers is not None:
             return numbers
-    return _exact_geometry(left.double(), right.double())
+    samples = samples.double()
+    return _exact_geometry(samples[:number], samples[number:])
 
 
 def _safe(moments: Numbers) -> bool:
@@ -55,20 +55,20 @@ def _safe(moments: Numbers) -> bool:
     return count == finite and SAFE[0] < mean * mean + m2 / count and max(-moments[4], moments[5]) < LARGE
 
 
-def _fast_geometry(left: torch.Tensor, right: torch.Tensor) -> list[float] | None:
+def _fast_geometry(samples: torch.Tensor, number: int) -> list[float] | None:
     """In float32, the pairs put together in float64; None where a square may have underflowed."""
-    number, size = left.shape
+    size = samples.shape[1]
     if size < LONG:
-        together = torch.cat((left, right, left - right))
-        squares = torch.mul(together, together).sum(1).numpy().astype(np.float64).reshape(3, number)
+        gap = samples[:number] - samples[number:]
+        squares = [*torch.mul(samples, samples).sum(1).tolist(), *gap.mul_(gap).sum(1).tolist()]
     else:
-        gaps = (a - b for a, b in zip(left, right, strict=True))
-        squares = np.array([[torch.dot(row, row).item() for row in rows] for rows in (left, right, gaps)])
-    if squares.min() < TINY:
+        gaps = (a - b for a, b in zip(samples[:number], samples[number:], strict=True))
+        squares = [torch.dot(row, row).item() for rows in (samples, gaps) for row in rows]
+    if min(squares) < TINY:
         return None
-    first, second, gap = squares
-    cosine = float(((first + second - gap) / np.sqrt(first * second)).sum()) / (2 * number)
-    return [max(-1.0, min(1.0, cosine)), math.sqrt(float(gap.sum()) / (number * size))]
+    left, right, apart = squares[:number], squares[number : 2 * number], squares[2 * number :]
+    cosines = sum((a + b - c) / math.sqrt(a * b) for a, b, c in zip(left, right, apart, strict=True))
+    return [max(-1.0, min(1.0, cosines / (2 * number))), math.sqrt(sum(apart) / (number * size))]
 
 
 def _exact_geometry(left: torch.Tensor, right: torch.Tensor) -> Result:

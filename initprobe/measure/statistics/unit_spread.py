@@ -19,8 +19,11 @@ def unit_range(view: View) -> Result:
     peak = max(-moments[4], moments[5]) * moments[7]
     if peak == 0:
         return [0.0]
-    # A row of units is a sample, and one tells.
-    spread = _range(tensor[:1] if tensor.dim() == 2 else tensor[:SAMPLES], axis).item()
+    if tensor.dim() == 2:  # a row of units is a sample, and one tells
+        low, high = torch.aminmax(tensor[0])
+        spread = high.item() - low.item()
+    else:
+        spread = _range(tensor[:SAMPLES], axis).item()
     if spread == 0:  # unless it is silent
         spread = _range(tensor, axis).item()
     return [spread / peak]

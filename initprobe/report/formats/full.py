@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from initprobe.records import Entry, Report
+from initprobe.report.anatomy import branch_table, weight_table
 from initprobe.report.diagnostic import diagnostic
 from initprobe.report.formats.base import RenderOptions, report_format
 from initprobe.report.layers import layer_rows
+from initprobe.report.numbers import plural
 from initprobe.report.phrases import (
     active,
     check_command,
@@ -22,7 +24,7 @@ from initprobe.report.phrases import (
     verdict_phrase,
 )
 from initprobe.report.streams import BOTH, Side
-from initprobe.report.tables import Grid, compare_table, layer_table, weight_table
+from initprobe.report.tables import Grid, compare_table, layer_table
 from initprobe.report.terminal import Page
 from initprobe.report.visible import visible_lines
 
@@ -51,7 +53,7 @@ def _run(page: Page, report: Report, options: RenderOptions) -> None:
             continue
         _layers(page, entry, options)
         if options.anatomy:
-            _table(page, weight_table(entry, options))
+            _anatomy(page, entry, options)
         _findings(page, entry)
         _notes(page, notes(entry))
         for line in coverage_lines(entry):
@@ -85,8 +87,15 @@ def _compare(page: Page, report: Report, options: RenderOptions) -> None:
         _notes(page, [f"{name}: {note}" for note in notes(entry)])
         if options.anatomy and entry.weights:
             page.line((name, "title"))
-            _table(page, weight_table(entry, options))
+            _anatomy(page, entry, options)
     _next(page, explain_command(report.entries))
+
+
+def _anatomy(page: Page, entry: Entry, options: RenderOptions) -> None:
+    _table(page, weight_table(entry, options))
+    if entry.branches:
+        page.line((plural(len(entry.branches), "residual branch", "residual branches"), "title"))
+        _table(page, branch_table(entry, options))
 
 
 def _layers(page: Page, entry: Entry, options: RenderOptions) -> None:

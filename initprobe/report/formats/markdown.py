@@ -6,10 +6,11 @@ import html
 from dataclasses import replace
 
 from initprobe.records import Entry, Finding, Report
+from initprobe.report.anatomy import branch_table, weight_table
 from initprobe.report.diagnostic import location_text
 from initprobe.report.formats.base import RenderOptions, report_format
 from initprobe.report.phrases import active, coverage_lines, header, notes, summary_line, verdict_phrase
-from initprobe.report.tables import Cell, Grid, compare_table, layer_table, weight_table
+from initprobe.report.tables import Cell, Grid, compare_table, layer_table
 from initprobe.report.visible import markdown_cell, visible, visible_lines
 
 _MOST = 1000
@@ -42,6 +43,7 @@ def _entry(command: str, entry: Entry, options: RenderOptions) -> list[str]:
     blocks += layers if command == "run" else _folded("Layers", layers)
     if options.anatomy:
         blocks += _folded("Parameters", _table(weight_table(entry, options)))
+        blocks += _folded("Residual branches", _table(branch_table(entry, options)))
     return [*blocks, _items(coverage_lines(entry))]
 
 

@@ -56,6 +56,8 @@ PRODUCTS: Mapping[str, Product] = {
         )
     },
     "torch.functional.einsum": Product(("equation", "input", "weight"), "named"),
+    f"{_FUNCTIONAL}grouped_mm": Product(("input", "weight"), "in,out"),
+    "_grouped_mm": Product(("input", "weight"), "in,out"),
     "torch.addmm": Product(("bias", "input", "weight"), "in,out"),
     "torch.Tensor.addmm": Product(("bias", "input", "weight"), "in,out"),
 }
@@ -76,20 +78,30 @@ NORMS: Mapping[str, tuple[str, ...]] = {
     "torch.batch_norm": ("input", "weight", "bias"),
 }
 
-RECURRENT = {
-    "lstm": 4,
-    "gru": 3,
-    "rnn_tanh": 1,
-    "rnn_relu": 1,
-    "lstm_cell": 4,
-    "gru_cell": 3,
-    "rnn_tanh_cell": 1,
-    "rnn_relu_cell": 1,
+GATES: Mapping[str, tuple[str, ...]] = {
+    "lstm": ("input_gate", "forget_gate", "cell_gate", "output_gate"),
+    "gru": ("reset_gate", "update_gate", "new_gate"),
+    "rnn_tanh": (),
+    "rnn_relu": (),
 }
-"""Gates in the packed weights of torch's fused recurrent functions."""
+"""Gates in the packed weights of torch's fused recurrent functions, in the order of their rows."""
 
 ATTENTION = f"{_FUNCTIONAL}multi_head_attention_forward"
 """All projections of ``nn.MultiheadAttention`` in one call, which the modules inside it never see."""
+
+ATTENTION_PARAMETERS = (
+    "query", "key", "value", "embed_dim_to_check", "num_heads", "in_proj_weight", "in_proj_bias", "bias_k", "bias_v",
+    "add_zero_attn", "dropout_p", "out_proj_weight", "out_proj_bias", "training", "key_padding_mask", "need_weights",
+    "attn_mask", "use_separate_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight",
+)  # fmt: skip
+
+DOT_PRODUCT_ATTENTION = f"{_FUNCTIONAL}scaled_dot_product_attention"
+"""Scores, softmax and the mixing of values in one call."""
+
+MIXING = {"matmul", "__matmul__", "__rmatmul__", "mm", "bmm", "baddbmm", "einsum"}
+"""Short names of functions that sum products of two signals: the scores of an attention, the mixing of its values."""
+ATTENTIONS = frozenset([ATTENTION, f"{_FUNCTIONAL}scaled_dot_product_attention"])
+"""Functions that mix values by attention."""
 
 CHANNELS_LAST_NORMS = {f"{_FUNCTIONAL}layer_norm", f"{_FUNCTIONAL}rms_norm", "torch.rms_norm", "torch.layer_norm"}
 
@@ -106,7 +118,7 @@ _PASSES = (
     "pixel_shuffle pixel_unshuffle channel_shuffle roll flip __getitem__ narrow select index_select chunk split "
     "unbind tensor_split mean neg __neg__ clamp_max"
 )
-_SUMS = "add add_ __add__ __radd__ __iadd__ sub __sub__ sub_ __isub__"
+_SUMS = "add add_ __add__ __radd__ __iadd__ sub __sub__ sub_ __isub__ addcmul addcmul_ lerp lerp_"
 _SCALES = "mul mul_ __mul__ __rmul__ __imul__ div div_ __truediv__ __itruediv__ true_divide"
 
 _EFFECTS: dict[str, Effect] = {
@@ -115,7 +127,18 @@ _EFFECTS: dict[str, Effect] = {
     **dict.fromkeys(_SUMS.split(), "sum"),
     **dict.fromkeys(_SCALES.split(), "scale"),
 }
+_PLAIN_NAMES = {
+    **{f"{prefix}{name}": name for prefix in "ir" for name in ("add", "sub", "mul", "matmul")},
+    **dict.fromkeys(("truediv", "itruediv", "true_divide"), "div"),
+    "scaled_dot_product_attention": "attention",
+    "multi_head_attention_forward": "attention",
+}
+"""The names of operators and long functions, as sites show them."""
+
 _PREFIXES = ("torch.Tensor.", "torch.nn.functional.", "torch._C._nn.", "torch.")
+
+MULTIPLYING = {"mul", "mul_", "__mul__", "__rmul__", "__imul__"}
+"""Short names of the elementwise product."""
 
 
 @lru_cache(maxsize=4096)
@@ -123,6 +146,11 @@ def name_of(function: Callable[..., Any]) -> str:
     """The qualified name of a torch callable (``torch.nn.functional.relu``), its plain name where it has none."""
     name: str | None = resolve_name(function)
     return name or str(getattr(function, "__name__", type(function).__name__))
+
+
+def short_name(name: str) -> str:
+    """The last part of a qualified name."""
+    return name.rpartition(".")[2]
 
 
 @lru_cache(maxsize=1)
@@ -149,6 +177,21 @@ def effect_of(name: str) -> Effect:
         if name.startswith(prefix):
             return _EFFECTS.get(name.removeprefix(prefix), "other")
     return "other"
+
+
+@lru_cache(maxsize=4096)
+def shown_as(function: Callable[..., Any]) -> tuple[str, bool] | None:
+    """The short name of an operation whose value is worth a site of its own, None for all others.
+
+    The second part says whether that takes two tensors: a bias or a plain factor makes no signal of its own.
+    """
+    name = name_of(function)
+    effect = effect_of(name)
+    pointwise = effect in {"sum", "scale"}
+    if not pointwise and name not in ATTENTIONS and effect not in {"weighted", "embedding", "activation", "norm"}:
+        return None
+    short = name.rpartition(".")[2].strip("_")
+    return _PLAIN_NAMES.get(short, short), pointwise
 
 
 def bind(parameters: tuple[str, ...], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,45 @@
+"""Where code stands: whose file it is, and how its place is shown."""
+
+from __future__ import annotations
+
+import linecache
+import sysconfig
+from functools import cache
+from pathlib import Path
+
+import torch
+
+import initprobe
+from initprobe.records import Location
+
+_OURS = str(Path(initprobe.__file__).parent)
+_LIBRARIES = (_OURS, str(Path(torch.__file__).parent), sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))
+
+
+@cache
+def is_ours(filename: str) -> bool:
+    """Whether a source file belongs to initprobe."""
+    return Path(filename).is_relative_to(_OURS)
+
+
+@cache
+def in_project(filename: str) -> bool:
+    """Whether a source file is the user's own: not torch, not initprobe, not installed, not Python's."""
+    if filename.startswith("<"):
+        return False
+    path = Path(filename)
+    if {"site-packages", "dist-packages"} & set(path.parts):
+        return False
+    return not any(path.is_relative_to(library) for library in _LIBRARIES)
+
+
+def shown_path(file: str) -> str:
+    """A source file as it is shown: relative to the working directory where it lies below it, with forward slashes."""
+    path, here = Path(file).resolve(), Path.cwd()
+    return (path.relative_to(here) if path.is_relative_to(here) else path).as_posix()
+
+
+def line_of_code(file: str, line: int) -> Location:
+    """A whole line of a source file."""
+    text = linecache.getline(file, line).rstrip()
+    return Location(shown_path(file), line, len(text) - len(text.lstrip()) + 1, len(text) + 1, text)

@@ -1,0 +1,217 @@
+"""Operations between modules: the same numbers as an independent capture, and as the same network written in modules.
+
+The capture is a dispatch mode below autograd: it copies what every kernel puts out, and knows nothing of modules,
+functions or names. Every site of a probe must be one of those values, in the order in which they were made.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from initprobe.dissect.anatomy import trace_anatomy
+from initprobe.hooks import watching
+from initprobe.subject import Subject
+from tests.dissect.networks import Bare, ClassToken, PostActivation, PreActivation, PreNorm, anatomy_of
+from tests.measure.reference import BATCH, moments, probe
+from tests.zoo.odd_models import IMAGES, SEQUENCES, Drawn, encoder
+
+
+class Kernels(TorchDispatchMode):
+    """Copies of all floating-point values that kernels put out, in order."""
+
+    def __init__(self):
+        super().__init__()
+        self.values = []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        output = function(*args, **(kwargs or {}))
+        for value in output if isinstance(output, (tuple, list)) else (output,):
+            if isinstance(value, torch.Tensor) and value.is_floating_point() and value.numel():
+                self.values.append(value.detach().clone())
+        return output
+
+
+class GatedAttention(nn.Module):
+    """Attention and a gated feed-forward, written in functions, adds in place."""
+
+    def __init__(self, width=8):
+        super().__init__()
+        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.gate, self.up = nn.Parameter(torch.randn(2 * width, width) / 3), nn.Linear(width, 2 * width)
+        self.down = nn.Linear(2 * width, width)
+
+    def forward(self, x):
+        q, k, v = self.qkv(F.layer_norm(x, (8,))).chunk(3, -1)
+        weights = torch.softmax(q @ k.transpose(-2, -1) / math.sqrt(8), -1)
+        x = x + self.out(weights @ v)
+        y = F.layer_norm(x, (8,))
+        x += self.down(F.silu(F.linear(y, self.gate)) * self.up(y))
+        return x
+
+
+def deep(block, *sizes):
+    return nn.Sequential(*(block(*sizes) for _ in range(3)))
+
+
+NETWORKS = {
+    "bare parameters": (Bare, Drawn(((4,),))),
+    "post-activation": (lambda: nn.Sequential(nn.Conv2d(3, 4, 1), deep(PostActivation, 4)), IMAGES),
+    "pre-norm": (lambda: nn.Sequential(nn.Linear(6, 8), deep(PreNorm, 8)), Drawn()),
+    "pre-activation": (lambda: nn.Sequential(nn.Linear(6, 8), deep(PreActivation, 8)), Drawn()),
+    "gated attention": (lambda: nn.Sequential(nn.Linear(6, 8), deep(GatedAttention)), Drawn(((5, 6),))),
+    "class token": (ClassToken, Drawn(((5, 6),))),
+    "encoder": (encoder, SEQUENCES),
+    "encoder, norm first": (lambda: encoder(norm_first=True), SEQUENCES),
+    "two layers tied": (lambda: nn.Sequential(*[nn.Linear(6, 6)] * 2, PreNorm(6)), Drawn()),
+    "recurrent": (lambda: nn.LSTM(6, 5, batch_first=True), Drawn(((4, 6),))),
+}
+EVERY = pytest.mark.parametrize("name", list(NETWORKS))
+
+
+def network(name):
+    build, inputs = NETWORKS[name]
+    torch.manual_seed(0)
+    return build(), inputs
+
+
+@EVERY
+def test_every_site_is_a_value_that_a_kernel_made(name):
+    model, inputs = network(name)
+    trace = probe(model, inputs, backward=False)
+    call = Subject(model, inputs).call(BATCH, 3)
+    torch.manual_seed(3)
+    random.seed(3)
+    np.random.seed(3)  # noqa: NPY002
+    model.train()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with torch.no_grad(), Kernels() as kernels:
+            model(*call.args, **call.kwargs)
+    finally:
+        torch.backends.mha.set_fastpath_enabled(True)
+    rows = [(tuple(value.shape), moments(value)) for value in kernels.values]
+    assert trace.sites
+    for site in trace.sites:
+        # A view of a kernel's value (heads folded back) has another shape and the same numbers.
+        alike = [
+            row
+            for shape, row in rows
+            if math.prod(shape) == math.prod(site.shape)
+            and all(
+                abs(float(row[name]) - site.forward[name]) <= 1e-6 * abs(float(row["rms"])) + 1e-30
+                for name in ("mean", "rms", "std", "absmax", "min", "max", "zero_fraction")
+            )
+        ]
+        assert alike, site.key
+
+
+def test_functions_tell_what_modules_tell():
+    """The same network, once in modules and once in functions: the same sites forward and backward."""
+
+    class Modules(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second, self.act, self.norm = nn.Linear(6, 8), nn.Linear(8, 8), nn.Tanh(), nn.LayerNorm(8)
+
+        def forward(self, x):
+            x = self.act(self.first(x))
+            return self.norm(self.act(self.second(x)))
+
+    class Functions(Modules):
+        def forward(self, x):
+            x = torch.tanh(F.linear(x, self.first.weight, self.first.bias))
+            return F.layer_norm(F.linear(x, self.second.weight, self.second.bias).tanh_(), (8,))
+
+    torch.manual_seed(0)
+    modules = Modules()
+    functions = Functions()
+    functions.load_state_dict(modules.state_dict())
+    expected, found = probe(modules, Drawn()), probe(functions, Drawn())
+    assert [site.key for site in expected.sites] == ["first", "act", "second", "act#2", "norm"]
+    assert [site.key for site in found.sites] == [
+        "(model)/linear", "(model)/tanh", "(model)/linear#2", "(model)/tanh#2", "(model)",
+    ]  # fmt: skip
+    for one, other in zip(expected.sites, found.sites, strict=True):
+        assert one.forward == other.forward
+        assert one.backward == other.backward
+
+
+def test_a_gated_attention_block_shows_all_that_happens_in_it():
+    keys = [site.key for site in anatomy_of(*network("gated attention")).sites if site.path.startswith("1.0")]
+    assert keys == [
+        "1.0/layer_norm", "1.0.qkv", "1.0/matmul", "1.0/softmax", "1.0/matmul#2", "1.0.out", "1.0/add",
+        "1.0/layer_norm#2", "1.0/linear", "1.0/silu", "1.0.up", "1.0/mul", "1.0.down", "1.0",
+    ]  # fmt: skip
+    kinds = {site.key: site.kind for site in anatomy_of(*network("gated attention")).sites}
+    assert kinds["1.0"] == kinds["1.0/add"] == "join"
+    assert kinds["1.0/linear"] == "weighted"
+    assert kinds["1.0/silu"] == kinds["1.0/softmax"] == "activation"
+
+
+def test_operations_stand_where_they_are_written():
+    site = next(site for site in anatomy_of(*network("gated attention")).sites if site.key == "1.0/silu")
+    assert site.location.file.endswith("test_operations.py")
+    assert "F.silu" in site.location.text
+    assert site.operation == "silu"
+
+
+def test_torchs_own_layers_are_not_taken_apart():
+    anatomy = anatomy_of(nn.Sequential(nn.Linear(6, 6), nn.ReLU(), nn.LayerNorm(6), nn.GELU()), Drawn())
+    assert not [site for site in anatomy.sites if site.operation]
+
+
+def test_a_call_that_fails_inside_leaves_the_names_of_the_others_alone():
+    class Fails(nn.Module):
+        def forward(self, x):
+            raise ValueError(x)
+
+    class Catches(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fails, self.lin = Fails(), nn.Linear(6, 6)
+
+        def forward(self, x):
+            try:
+                x = self.fails(x)
+            except ValueError:
+                x = torch.relu(x)
+            return torch.tanh(self.lin(x)) + x
+
+    keys = [site.key for site in anatomy_of(nn.Sequential(Catches()), Drawn()).sites if site.alias_of is None]
+    assert keys[-3:] == ["0.lin", "0/tanh", "0"]
+
+
+def test_the_watch_is_over_when_it_is_over():
+    model = nn.Sequential(PreNorm(6))
+    seen = []
+    with watching(model, seen.append, operations=True):
+        model(torch.randn(2, 6))
+    number = len(seen)
+    model(torch.randn(2, 6))
+    F.relu(torch.randn(3))
+    assert len(seen) == number
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
+
+
+def test_two_calls_of_a_block_are_told_apart():
+    block = PreNorm(6)
+
+    class Twice(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.block = block
+
+        def forward(self, x):
+            return self.block(self.block(x))
+
+    keys = [site.key for site in trace_anatomy(Subject(Twice(), Drawn())).anatomy.sites if site.alias_of is None]
+    assert "block/gelu" in keys
+    assert "block#2/gelu" in keys

@@ -55,7 +55,7 @@ from initprobe.records.request import (
     TargetRequest,
 )
 from initprobe.records.spec import Spec
-from initprobe.records.trace import ParameterTrace, SiteTrace, Statistics, Trace, Unseen, Value
+from initprobe.records.trace import Counts, ParameterTrace, SiteTrace, Statistics, Trace, Unseen, Value
 
 __all__ = [
     "SEVERITIES",
@@ -65,6 +65,7 @@ __all__ = [
     "Branch",
     "CheckRequest",
     "Confidence",
+    "Counts",
     "Coverage",
     "Drawn",
     "Entry",

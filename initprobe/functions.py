@@ -22,12 +22,14 @@ Shown = Callable[[str, torch.Tensor], None]
 
 _TORCH = str(Path(torch.__file__).parent)
 _COMPOSITES = ("torch.nn.modules.container", "torch.nn.modules.transformer")
+_OVER_TIME = tuple(f"keras.src.layers.rnn.{kind}" for kind in ("gru", "lstm", "simple_rnn"))
+"""Where Keras has its recurrent layers, which run a dozen operations at every step."""
 
 
 def is_opaque(module: torch.nn.Module) -> bool:
-    """Whether a module is one of torch's own layers, whose operations belong to it."""
+    """Whether a module is one of torch's own layers or runs over time in Keras: its operations belong to it."""
     home = type(module).__module__
-    return home.startswith("torch.nn.") and home not in _COMPOSITES
+    return (home.startswith("torch.nn.") and home not in _COMPOSITES) or home in _OVER_TIME
 
 
 class Functions(TorchFunctionMode):

@@ -7,20 +7,21 @@ module backward hooks break in-place operations (pytorch#61519) and change what 
 from __future__ import annotations
 
 import dataclasses
-import random
 import sys
 import weakref
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any, Literal, NamedTuple
 
-import numpy as np
 import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
+from initprobe.errors import TargetError, first_line, user_trace
 from initprobe.functions import Functions, is_opaque
+from initprobe.module_state import ModuleState
+from initprobe.process import observable, random_states, seed_all
 
 Mode = Literal["train", "eval", "as-is"]
 
@@ -61,27 +62,50 @@ class Visit(NamedTuple):
     operation: str | None = None
 
 
-def tensors_in(value: object, *, depth: int = _DEPTH) -> Iterator[tuple[str, torch.Tensor]]:
+def tensors_in(value: object) -> Iterator[tuple[str, torch.Tensor]]:
     """The tensors inside an output, each with its place in it (``""``, ``[1]``, ``[last_hidden_state]``).
 
-    Looks into tuples, lists, mappings (a transformers ``ModelOutput`` is one) and dataclasses, ``depth`` levels down.
+    Looks into tuples, lists, mappings (a transformers ``ModelOutput`` is one) and dataclasses, a few levels down.
+    Attributes of other objects count where there is nothing else: a cache beside an output is no output.
     """
     if isinstance(value, torch.Tensor):
         yield "", value
-    elif depth > 0:
-        for place, item in _items(value):
-            for suffix, tensor in tensors_in(item, depth=depth - 1):
+        return
+    found = list(_tensors_in(value, _items, _DEPTH, frozenset()))
+    yield from found or _tensors_in(value, _items_and_attributes, _DEPTH, frozenset())
+
+
+_Opener = Callable[[object], Iterable[tuple[object, object]]]
+
+
+def _tensors_in(
+    value: object, opened: _Opener, depth: int, around: frozenset[int]
+) -> Iterator[tuple[str, torch.Tensor]]:
+    if isinstance(value, torch.Tensor):
+        yield "", value
+    elif depth > 0 and id(value) not in around:
+        for place, item in opened(value):
+            for suffix, tensor in _tensors_in(item, opened, depth - 1, around | {id(value)}):
                 yield f"[{place}]{suffix}", tensor
 
 
 def _items(value: object) -> Iterator[tuple[object, object]]:
     if isinstance(value, Mapping):
         yield from value.items()
-    elif isinstance(value, (tuple, list)):
+    elif isinstance(value, (tuple, list, deque)):
         yield from enumerate(value)
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
         for field in dataclasses.fields(value):
             yield field.name, getattr(value, field.name, None)
+
+
+def _items_and_attributes(value: object) -> list[tuple[object, object]]:
+    """Modules and other code are no containers, and what Python brings along has no attributes of interest."""
+    found = list(_items(value))
+    if found or callable(value) or type(value).__module__ == "builtins":
+        return found
+    slots = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ()) if hasattr(value, name)]
+    return [*getattr(value, "__dict__", {}).items(), *((name, getattr(value, name)) for name in slots)]
 
 
 def unmeasurable(tensor: torch.Tensor) -> str | None:
@@ -249,24 +273,40 @@ def undisturbed(model: nn.Module, *, mode: Mode, seed: int) -> Iterator[None]:
     Restores training flags and all other attributes of the modules (a forward may keep its last output), parameters,
     sub-modules and buffers that it adds or replaces, the values of the buffers, and the random states of torch, numpy
     and Python, also after an exception or Ctrl-C.
+
+    Raises:
+        TargetError: the model refuses the mode.
     """
-    states = [_ModuleState(module) for module in model.modules()]
-    fastpath = torch.backends.mha.get_fastpath_enabled()
+    with observable():
+        states = [ModuleState(module) for module in model.modules()]
+        devices = _accelerators(state.module for state in states)
+        try:
+            # Whoever calls us may have switched gradients off.
+            with random_states(devices), torch.inference_mode(mode=False), torch.enable_grad():
+                # A module may have its own idea of train(), so it is called, but only where something would change.
+                if mode != "as-is" and any(state.training != (mode == "train") for state in states):
+                    _switch(model, mode)
+                seed_all(seed, devices)
+                yield
+        finally:
+            for state in states:
+                state.restore()
+
+
+def _accelerators(modules: Iterable[nn.Module]) -> list[int]:
+    parameters = (parameter for module in modules for parameter in module._parameters.values())
+    return sorted({one.device.index or 0 for one in parameters if one is not None and one.is_cuda})
+
+
+def _switch(model: nn.Module, mode: Mode) -> None:
     try:
-        # Whoever calls us may have switched gradients off.
-        modules = [state.module for state in states]
-        with _random_states(modules) as devices, torch.inference_mode(mode=False), torch.enable_grad():
-            # The fused path of TransformerEncoder skips the sub-modules that are to be seen (pytorch#132700).
-            torch.backends.mha.set_fastpath_enabled(False)
-            # A module may have its own idea of train(), so it is called, but only where something would change.
-            if mode != "as-is" and any(state.training != (mode == "train") for state in states):
-                model.train(mode == "train")
-            _seed_all(seed, devices)
-            yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fastpath)
-        for state in states:
-            state.restore()
+        model.train(mode == "train")
+    except Exception as error:
+        raise TargetError(
+            f"the model cannot be put into {mode} mode: {first_line(error)}",
+            hint="--mode as-is measures it in the mode that it is in",
+            trace=user_trace(error),
+        ) from error
 
 
 @contextmanager
@@ -279,62 +319,3 @@ def parameters_restored(model: nn.Module) -> Iterator[None]:
         with torch.no_grad():
             for parameter, values in saved:
                 parameter.copy_(values)
-
-
-class _ModuleState:
-    """What one module holds, one level deep, and the values of its buffers."""
-
-    __slots__ = ("attributes", "buffers", "members", "module", "training")
-
-    def __init__(self, module: nn.Module) -> None:
-        self.module = module
-        self.attributes = dict(vars(module))
-        self.training = module.training
-        members: tuple[Any, ...] = (module._parameters, module._modules, module._buffers)
-        # Those of a ScriptModule are no dictionaries, and nothing can be added to them.
-        self.members = [(held, held.copy()) for held in members if isinstance(held, dict)]
-        self.buffers = [
-            (buffer, buffer.detach().clone())
-            for buffer in module._buffers.values()
-            # Torch writes into no expanded tensor, and neither could we.
-            if buffer is not None and (buffer.layout is not torch.strided or 0 not in buffer.stride())
-        ]
-
-    def restore(self) -> None:
-        """Put everything back."""
-        for held, saved in ((vars(self.module), self.attributes), *self.members):
-            if len(held) != len(saved) or held.keys() != saved.keys():
-                for name in held.keys() - saved.keys():
-                    del held[name]
-            if saved:
-                held.update(saved)
-        if "training" not in self.attributes:
-            self.module.training = self.training
-        for buffer, values in self.buffers:
-            if buffer.shape != values.shape:
-                buffer.data = values
-                continue
-            with torch.no_grad():
-                buffer.copy_(values)
-
-
-@contextmanager
-def _random_states(modules: list[nn.Module]) -> Iterator[list[int]]:
-    parameters = (parameter for module in modules for parameter in module._parameters.values())
-    devices = sorted({one.device.index or 0 for one in parameters if one is not None and one.is_cuda})
-    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 the legacy state is the global one
-    try:
-        with torch.random.fork_rng(devices=devices, enabled=True):
-            yield devices
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)  # noqa: NPY002
-
-
-def _seed_all(seed: int, devices: list[int]) -> None:
-    # torch.manual_seed would seed every accelerator, the first time it is used at the latest.
-    torch.default_generator.manual_seed(seed)
-    for device in devices:
-        torch.cuda.default_generators[device].manual_seed(seed)
-    random.seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002

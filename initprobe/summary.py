@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 
 from initprobe.check.interval import estimate
 from initprobe.records import (
+    Counts,
     Coverage,
     Entry,
     Evidence,
@@ -94,7 +96,10 @@ def summarize_weights(evidences: Sequence[Evidence]) -> tuple[ParameterSummary, 
 
 
 def over_seeds(rows: Sequence[Statistics | None]) -> Mapping[str, StatisticSummary] | None:
-    """Each statistic over the seeds that have it; None where no seed has any. Vectors are summed."""
+    """Each statistic over the seeds that have it; None where no seed has any.
+
+    Vectors are averaged, place by place over those that reach so far; counts are summed.
+    """
     present = [row for row in rows if row is not None]
     if not present:
         return None
@@ -103,7 +108,14 @@ def over_seeds(rows: Sequence[Statistics | None]) -> Mapping[str, StatisticSumma
         values = [math.nan if row is None else row.get(name, math.nan) for row in rows]
         vectors = [value for value in values if isinstance(value, tuple)]
         if vectors:
-            summary[name] = tuple(math.fsum(column) for column in zip(*vectors, strict=True))
+            summary[name] = tuple(_together(column, vectors[0]) for column in zip_longest(*vectors, fillvalue=math.nan))
         else:
             summary[name] = estimate([value for value in values if not isinstance(value, tuple)])
     return summary
+
+
+def _together(column: Sequence[float], vector: tuple[float, ...]) -> float:
+    known = [value for value in column if not math.isnan(value)]
+    if isinstance(vector, Counts):
+        return math.fsum(known)
+    return math.fsum(known) / len(known) if known else math.nan

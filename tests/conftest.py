@@ -11,3 +11,6 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 STARTUP = Path(__file__).parent / "startup"
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(STARTUP), os.environ.get("PYTHONPATH")]))
 runpy.run_path(str(STARTUP / "sitecustomize.py"))
+# Before Keras is: without these it asks for tensorflow, and writes a file into the home directory.
+os.environ["KERAS_BACKEND"] = "torch"
+os.environ["KERAS_HOME"] = os.devnull

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import random
 import warnings
-from collections import OrderedDict, UserDict
+from collections import OrderedDict, UserDict, deque
 
 import numpy as np
 import pytest
@@ -13,10 +13,26 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_sequence
 
+from initprobe.errors import TargetError
 from initprobe.hooks import ROOT, parameters_restored, tensors_in, undisturbed, unmeasurable, watching
 from tests.zoo.odd_models import Answer, Counting, Norms, Pair, Random, Two, encoder, mlp
 
 A, B = torch.zeros(1), torch.ones(2)
+
+
+class Held:
+    """An output of a class of one's own."""
+
+    def __init__(self, value, **more):
+        self.value = value
+        vars(self).update(more)
+
+
+class Slotted:
+    __slots__ = ("missing", "value")
+
+    def __init__(self, value):
+        self.value = value
 
 
 @pytest.mark.parametrize(
@@ -36,6 +52,14 @@ A, B = torch.zeros(1), torch.ones(2)
         (Answer, []),
         (pack_sequence([A, A]), ["[0]", "[1]"]),
         (object(), []),
+        (Held(A, nothing=None), ["[value]"]),
+        (Slotted(A), ["[value]"]),
+        ([Held(Held(B)), 3], ["[0][value][value]"]),
+        ((A, Held(B)), ["[0]"]),  # a cache beside an output is no output
+        (deque([A, B]), ["[0]", "[1]"]),
+        (torch.distributions.Normal(B, B), ["[loc]", "[scale]"]),
+        (nn.Linear(2, 2), []),
+        (lambda: A, []),
         (A.to("meta"), [""]),
     ],
 )
@@ -43,11 +67,17 @@ def test_tensors_are_found_with_their_places(value, places):
     assert [place for place, _ in tensors_in(value)] == places
 
 
-def test_a_value_that_holds_itself_is_left_at_some_depth():
+def test_a_value_that_holds_itself_is_opened_once():
     endless = [A]
     endless.append(endless)
-    assert [place for place, _ in tensors_in(endless)][:2] == ["[0]", "[1][0]"]
-    assert len(list(tensors_in(endless))) < 10
+    assert [place for place, _ in tensors_in(endless)] == ["[0]"]
+    around = Held(None)
+    around.value = [around, {"x": A}, Held(around)]
+    assert [place for place, _ in tensors_in(around)] == ["[value][1][x]"]
+    deep = A
+    for _ in range(20):
+        deep = [deep]
+    assert list(tensors_in(deep)) == []
 
 
 @pytest.mark.parametrize(
@@ -195,6 +225,20 @@ def test_the_mode_is_set_inside_and_put_back(mode, expected):
         inside = {module.training for module in model.modules()}
         assert inside == ({True, False} if expected is None else {expected})
     assert [module.training for module in model.modules()] == flags
+
+
+def test_a_model_that_refuses_a_mode_says_so():
+    class Stubborn(Two):
+        def train(self, mode=True):
+            raise NotImplementedError("not here")
+
+    model = Stubborn()
+    refused = pytest.raises(TargetError, match="cannot be put into eval mode: NotImplementedError: not here")
+    with refused as caught, undisturbed(model, mode="eval", seed=0):
+        pass
+    assert "--mode as-is" in caught.value.hint
+    with undisturbed(model, mode="as-is", seed=0):
+        assert model.training
 
 
 def draws():

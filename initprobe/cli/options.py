@@ -96,7 +96,10 @@ NoBackward = Annotated[
 Statistics = Annotated[
     list[str],
     typer.Option(
-        "--statistics", metavar="NAME", help="Measure these too: exponents, weight_gradients.", rich_help_panel=SAMPLING
+        "--statistics",
+        metavar="NAME",
+        help="Measure these too: exponents, rms_by_step, weight_gradients.",
+        rich_help_panel=SAMPLING,
     ),
 ]
 Outputs = Annotated[

@@ -16,7 +16,7 @@ from initprobe.dissect.hidden import Seen, chosen
 from initprobe.dissect.joins import find_joins
 from initprobe.dissect.places import find_marks, place_weights
 from initprobe.dissect.streams import find_streams
-from initprobe.dissect.tape import Node, Tape
+from initprobe.dissect.tape import Node, Tape, axis_order
 from initprobe.dissect.uses import Use
 from initprobe.dissect.weights import describe_weights, nearest, settle_products
 from initprobe.errors import TargetError
@@ -170,10 +170,12 @@ def _unit_axes(tape: Tape, uses: Mapping[Node, list[Use]]) -> dict[Node, int]:
     made: dict[Node, tuple[int, int]] = {}
     axes: dict[Node, int] = {}
     for node in tape.nodes:
-        rank = len(node.shape)
-        sources = node.signals if node.effect == "sum" else (node.signal,)
+        rank, source = len(node.shape), node.signal
+        sources = node.signals if node.effect == "sum" else (source,)
         alike = (made.get(one) for one in sources if one is not None and one.shape[-1:] == node.shape[-1:])
         carried = next((found for found in alike if found is not None), None)
+        if node.effect == "view" and source in made and made[source][1] == rank:
+            carried = _turned(node, *made[source]) or carried
         own = next((use.output_axis for use in uses.get(node, []) if use.output_axis is not None), None)
         if own is None and node.name in NORMS:
             own = -1 if node.name in CHANNELS_LAST_NORMS else 1 - rank
@@ -186,6 +188,12 @@ def _unit_axes(tape: Tape, uses: Mapping[Node, list[Use]]) -> dict[Node, int]:
         if rank == made_in or (axis == -1 and node in made and rank):
             axes[node] = axis
     return axes
+
+
+def _turned(node: Node, axis: int, rank: int) -> tuple[int, int] | None:
+    """Where the unit axis is after a transposing view; None where the view does not transpose."""
+    order = axis_order(node, rank)
+    return None if order is None else (order.index(axis + rank) - rank, rank)
 
 
 def _show_joins(skips: Mapping[Node, Node], shown: dict[Node, str]) -> set[str]:

@@ -15,7 +15,7 @@ from initprobe.dissect.parts import Units, all_units, ranges_of, units_reaching
 from initprobe.dissect.tape import Node
 from initprobe.dissect.untraced import like_siblings
 from initprobe.dissect.uses import MULTIPLYING_ROLES, Use
-from initprobe.dissect.weights import first_uses
+from initprobe.dissect.weights import CELLS, first_uses
 from initprobe.records import Attention, Part, Weight
 
 Uses = Mapping[Node, list[Use]]
@@ -65,8 +65,22 @@ def place_weights(
             head=weight.name in ends,
             depth=depths[use.node] + own,
         )
-        placed.append(_marked(found, use, marks.get(use.node, {})))
+        placed.append(_per_gate(_marked(found, use, marks.get(use.node, {})), use))
     return like_siblings(placed)
+
+
+def _per_gate(weight: Weight, use: Use) -> Weight:
+    """The fans of one gate, where a cell that is written by hand holds all of them side by side.
+
+    What its gates are multiplied with makes them look like halves of a gated linear unit.
+    """
+    gates = CELLS.get(weight.module_type, 1)
+    if weight.role != "recurrent" or use.role != "linear" or weight.unit_axis is None:
+        return weight
+    rows = weight.shape[weight.unit_axis]
+    if weight.fan_out is None or rows % gates:
+        return weight
+    return replace(weight, parts=(), gated=None, fan_out=rows / gates)
 
 
 def _marked(weight: Weight, use: Use, marks: dict[str, Any]) -> Weight:

@@ -43,9 +43,9 @@ def einsum_uses(node: Node) -> Iterator[Use]:
     """
     equation, *given = node.args or (None,)
     factors = given[0] if len(given) == 1 and isinstance(given[0], tuple) else tuple(given)
-    if not isinstance(equation, str) or "->" not in equation or "." in equation:
+    if not isinstance(equation, str) or "->" not in equation:
         return
-    left, result = equation.replace(" ", "").split("->")
+    left, result = equation.replace(" ", "").replace("...", "").split("->")
     letters = left.split(",")
     weights = [(found, own) for one, own in zip(factors, letters, strict=False) if (found := operand_of(one))]
     if len(weights) != 1 or len(weights[0][0].shape) < 2 or not node.signals:

@@ -233,21 +233,27 @@ def _chosen(node: Node, source: Operand) -> Operand | None:
 
 
 def _permuted(node: Node, source: Operand) -> tuple[int, ...] | None:
-    short = node.name.removeprefix("torch.Tensor.").removeprefix("torch.")
-    if short not in _TRANSPOSING:
+    if _short(node) not in _TRANSPOSING:
         if node.shape == source.shape:
             return source.axes
         return tuple(range(len(node.shape))) if node.shape == source.full else None
-    order = _order(node, short, len(source.shape))
+    order = axis_order(node, len(source.shape))
     return None if source.axes is None or order is None else tuple(source.axes[n] for n in order)
 
 
-def _order(node: Node, short: str, rank: int) -> list[int] | None:
-    """Which axis of its input each axis of a transposed value is."""
+def _short(node: Node) -> str:
+    return node.name.removeprefix("torch.Tensor.").removeprefix("torch.")
+
+
+def axis_order(node: Node, rank: int) -> list[int] | None:
+    """Which axis of its input each axis of a value is; None where no transposing view made it, or nothing tells."""
+    short = _short(node)
+    if short not in _TRANSPOSING:
+        return None
     numbers = [value for value in (*node.args[1:], *node.kwargs.values()) if not isinstance(value, Node)]
     flat = [int(n) for value in numbers for n in (value if isinstance(value, tuple) else (value,))]
     if short == "permute":
-        return flat if len(flat) == rank else None
+        return [axis % rank for axis in flat] if len(flat) == rank else None
     if short in {"t", "T.__get__", "mT.__get__"}:
         flat = [rank - 2, rank - 1]
     if short == "movedim" or len(flat) != 2:

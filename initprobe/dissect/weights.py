@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from torch import nn
@@ -114,10 +115,10 @@ def describe_weights(
     names: dict[int, list[str]] = {}
     for name, parameter in model.named_parameters(remove_duplicate=False):
         names.setdefault(id(parameter), []).append(name)
-    weights = []
+    weights, modules = [], dict(model.named_modules(remove_duplicate=False))
     for name, parameter in model.named_parameters():
         module_path = name.rpartition(".")[0]
-        module = model.get_submodule(module_path)
+        module = modules[module_path]
         met = first.get(name)
         attributes = {
             "name": name,
@@ -128,8 +129,27 @@ def describe_weights(
             "aliases": tuple(other for other in names[id(parameter)] if other != name),
             "location": nearest(locations, module_path),
         }
-        weights.append(weight_from_shape(attributes, module) if met is None else _from_use(attributes, met))
+        weights.append(
+            weight_from_shape(attributes, module) if met is None else _from_use(attributes, _placed(met, module))
+        )
     return tuple(weights)
+
+
+CELLS = {"LSTM": 4, "LSTMCell": 4, "GRU": 3, "GRUCell": 3, "SimpleRNN": 1, "SimpleRNNCell": 1}
+"""Gates of recurrent layers that are written as plain products (Keras's are), by the name of their class."""
+
+
+def _placed(use: Use, module: nn.Module) -> Use:
+    """What the arithmetic does not tell, and the module does.
+
+    A recurrent layer may be one product after another; a norm may multiply its scale into its statistics before the
+    signal meets both.
+    """
+    if use.role == "other" and "Norm" in type(module).__name__:
+        return replace(use, role="norm")
+    kind = type(module)
+    by_hand = kind.__name__ in CELLS and not kind.__module__.startswith("torch.")
+    return replace(use, role="recurrent") if use.role == "linear" and by_hand else use
 
 
 def nearest(locations: Mapping[str, Location], path: str) -> Location | None:

@@ -16,8 +16,10 @@ from initprobe.errors import TargetError, first_line, visible_lines
 from initprobe.load.construction import Construction
 from initprobe.load.importing import importable
 from initprobe.load.inputs import GivenInputs, as_call
+from initprobe.load.keras_model import adopted, check_backend
 from initprobe.load.reference import written
 from initprobe.load.usercode import raised_by_the_call, running, seeded
+from initprobe.load.wrappers import unwrapped
 from initprobe.records import Location
 from initprobe.subject import Inputs, Loss
 
@@ -149,6 +151,8 @@ def _taken_apart(value: object, label: str) -> tuple[nn.Module, Inputs | None, L
         TargetError: it is something else.
     """
     parts = value if isinstance(value, tuple) else (value,)
+    for part in parts[:1]:
+        check_backend(part, f"what {label}() returned")
     if not 1 <= len(parts) <= 3 or not isinstance(parts[0], nn.Module):
         raise TargetError(
             f"{label}() returned {described(value)}, not a model",
@@ -157,7 +161,8 @@ def _taken_apart(value: object, label: str) -> tuple[nn.Module, Inputs | None, L
     model, given, loss = (*parts, None, None)[:3]
     if loss is not None and not callable(loss):
         raise TargetError(f"the loss function of {label}() is {described(loss)}, which cannot be called")
-    return model, None if given is None else GivenInputs(as_call(given, f"{label}()")), loss
+    inputs = None if given is None else GivenInputs(as_call(given, f"{label}()"))
+    return adopted(unwrapped(model), inputs, f"{label}()"), inputs, loss
 
 
 def described(value: object) -> str:

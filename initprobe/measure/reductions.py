@@ -57,6 +57,7 @@ class View:
         workspace: scratch memory.
         batch: the batch size, to tell whether axis 0 counts samples.
         unit_axis: the axis that counts units, from the end, or None.
+        step_axis: the axis that counts time steps, likewise.
         on_stream: whether the value is the output of a weight operation, an embedding or a residual join.
         weighted: whether it is the output of a weight operation.
         can_die: whether it is the output of an activation that is zero on a half-line.
@@ -71,6 +72,7 @@ class View:
     weighted: bool = False
     can_die: bool = False
     extremes: bool = True
+    step_axis: int | None = None
     _moments: Result | None = None
 
     @property

@@ -25,6 +25,7 @@ from initprobe.measure.gradients import Reach, first_edges, reach_of
 from initprobe.measure.reductions import MOMENTS, SMALL, Reduction, Result, View, Workspace, to_host, together
 from initprobe.measure.statistics.base import STATISTICS, Statistic
 from initprobe.measure.statistics.base import Subject as Described
+from initprobe.measure.steps import Steps
 from initprobe.records import Anatomy, ParameterTrace, ProbeRequest, Site, SiteTrace, Statistics, Trace, Unseen, Value
 from initprobe.subject import Call, Subject, run_model
 from initprobe.variates import Variates
@@ -114,6 +115,7 @@ class Recorder:
         self.visits: dict[str, tuple[tuple[int, ...], str, str | None]] = {}
         self.edges: dict[str, GradientEdge] = {}
         self.handles: list[RemovableHandle] = []
+        self.steps = Steps()
         self.told: set[str] = set()
         self.renamed: set[str] = set()
 
@@ -126,14 +128,16 @@ class Recorder:
                 return
             self.renamed.add(visit.alias_of)
         tensor, site = visit.tensor, self.sites.get(visit.key)
-        self.ledger.take("forward", visit.key, self._view(tensor.detach(), site))
+        view, step_axis = self._view(tensor.detach(), site), self.steps.axis(visit)
+        view.step_axis = step_axis
+        self.ledger.take("forward", visit.key, view)
         why = None if self.backward else "no backward pass was asked for"
         if self.backward and not tensor.requires_grad:
             why = "no gradient path: computed without gradient, or detached"
         self.visits[visit.key] = (tuple(tensor.shape), dtype_name(tensor.dtype), why)
         if why is None:
             self.edges[visit.key] = get_gradient_edge(tensor)
-            self.handles.append(tensor.register_hook(self._gradient_hook(visit.key)))  # type: ignore[no-untyped-call]
+            self.handles.append(tensor.register_hook(self._gradient_hook(visit.key, step_axis)))  # type: ignore[no-untyped-call]
 
     def watch_parameters(self, parameters: Iterable[tuple[str, nn.Parameter]]) -> None:
         """Reduce each large gradient of a weight as soon as it is there, and let go of it."""
@@ -157,11 +161,12 @@ class Recorder:
         for handle in self.handles:
             handle.remove()
 
-    def _gradient_hook(self, key: str) -> Callable[[torch.Tensor], None]:
+    def _gradient_hook(self, key: str, step_axis: int | None) -> Callable[[torch.Tensor], None]:
         def take(gradient: torch.Tensor | None) -> None:
             # One of several outputs of an operation that the loss does not use gets None.
             if gradient is not None and unmeasurable(gradient) is None:
-                self.ledger.take("backward", key, View(gradient.detach(), self.ledger.workspace))
+                view = View(gradient.detach(), self.ledger.workspace, step_axis=step_axis)
+                self.ledger.take("backward", key, view)
 
         return take
 

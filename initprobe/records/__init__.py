@@ -56,7 +56,7 @@ from initprobe.records.request import (
 )
 from initprobe.records.residual import Growth, GrowthLaw, ResidualBlock, ResidualStream
 from initprobe.records.spec import Spec
-from initprobe.records.trace import ParameterTrace, SiteTrace, Statistics, Trace, Unseen, Value
+from initprobe.records.trace import Counts, ParameterTrace, SiteTrace, Statistics, Trace, Unseen, Value
 
 __all__ = [
     "SEVERITIES",
@@ -66,6 +66,7 @@ __all__ = [
     "Branch",
     "CheckRequest",
     "Confidence",
+    "Counts",
     "Coverage",
     "Drawn",
     "Entry",

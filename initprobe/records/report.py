@@ -14,7 +14,7 @@ from initprobe.records.residual import ResidualStream
 from initprobe.records.trace import Unseen
 
 StatisticSummary = Estimate | tuple[float, ...]
-"""An estimate over seeds; for vector statistics the sum over seeds."""
+"""An estimate over seeds; for a vector its mean, and the sum of what counts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+
+class Counts(tuple[float, ...]):
+    """A vector of counts: over seeds it adds up, where other vectors are averaged."""
+
+    __slots__ = ()
+
+
 Value = float | tuple[float, ...]
 Statistics = Mapping[str, Value]
 """Statistic name to value; a tuple for those that are vectors (the exponent histogram)."""

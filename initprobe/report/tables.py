@@ -19,7 +19,7 @@ Run = list[float | None]
 NOTHING = "-"
 
 _GAIN_TONES: dict[str, Tone] = {"error": "error", "warning": "warning", "pass": "pass", "inconclusive": "info"}
-_ARROWS: dict[Side, str] = {"forward": "→", "backward": "←"}
+ARROWS: dict[Side, str] = {"forward": "→", "backward": "←"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +52,15 @@ def layer_table(entry: Entry, options: RenderOptions, sides: tuple[Side, ...] = 
     ]
     for side in sides:
         if any(value is not None for run in runs[side] for value in run):
-            texts = _rms_cells(runs[side], scale, unicode=options.unicode)
-            columns.append((Column(f"RMS first {_ARROWS[side]} last", side), [(text, "plain") for text in texts]))
+            texts = rms_cells(runs[side], scale, unicode=options.unicode)
+            columns.append((Column(f"RMS first {ARROWS[side]} last", side), [(text, "plain") for text in texts]))
             if entry.segments:
                 columns.append((Column("gain/layer", side), _gain_cells(rows, entry.segments, side)))
     cosines = [_mean(row.sites[-1].forward.get("cosine")) for row in rows]
     if "forward" in sides and any(value is not None for value in cosines):
         columns.append((Column("cos", right=True), [(_cosine(value), "plain") for value in cosines]))
     drawn = any(len(row.sites) > 1 for row in rows)
-    legend = _legend(scale, values, unicode=options.unicode) if drawn else ""
+    legend = legend_of(scale, values, unicode=options.unicode) if drawn else ""
     return Grid(
         tuple(column for column, _ in columns), tuple(zip(*(cells for _, cells in columns), strict=True)), legend
     )
@@ -71,7 +71,7 @@ def compare_table(entries: Sequence[Entry], sides: tuple[Side, ...] = BOTH) -> G
     head, names = row_names(entries)
     columns = [Column(head)]
     for side in sides:
-        columns += [Column(f"RMS first {_ARROWS[side]} last", side), Column("gain/layer", side)]
+        columns += [Column(f"RMS first {ARROWS[side]} last", side), Column("gain/layer", side)]
         columns += [Column("cos", right=True)] if side == "forward" else [Column("verdict")]
     rows = tuple(_compared(entry, name, sides) for entry, name in zip(entries, names, strict=True))
     return Grid(tuple(columns), rows)
@@ -84,7 +84,7 @@ def _compared(entry: Entry, name: str, sides: tuple[Side, ...]) -> tuple[Cell, .
     cells: list[Cell] = [(name, "plain")]
     for side in sides:
         run = _rms_along(sites, side)
-        cells.append((f"{_number(run[0])} {_ARROWS[side]} {_number(run[-1])}" if run else NOTHING, "plain"))
+        cells.append((f"{_number(run[0])} {ARROWS[side]} {_number(run[-1])}" if run else NOTHING, "plain"))
         cells.append(_gain_cell([segment] if segment else [], side))
         cells.append((_cosine(cosine), "plain") if side == "forward" else verdict_phrase(entry))
     return tuple(cells)
@@ -103,7 +103,7 @@ def _rms_along(sites: Sequence[SiteSummary], side: Side) -> Run:
     return [None if found is None else _mean(found.get("rms")) for found in statistics]
 
 
-def _rms_cells(runs: Sequence[Run], scale: Scale, *, unicode: bool) -> list[str]:
+def rms_cells(runs: Sequence[Run], scale: Scale, *, unicode: bool) -> list[str]:
     """First value, sparkline and last value, each in a column of its own."""
     parts = []
     for run in runs:
@@ -145,7 +145,8 @@ def _layer_label(row: LayerRow) -> str:
     return f"{row.label} (join)" if row.sites[0].site.kind == "join" else row.label
 
 
-def _legend(scale: Scale, values: Sequence[float], *, unicode: bool) -> str:
+def legend_of(scale: Scale, values: Sequence[float], *, unicode: bool) -> str:
+    """What the bars of a table mean."""
     bars = BARS if unicode else ASCII_BARS
     parts = [f"bars: RMS on one log scale, {bars[0]} 1e{scale.low} … {bars[-1]} 1e{scale.high}"]
     parts += [f"{ZERO} zero"] * (0 in values)

@@ -58,6 +58,44 @@ def test_units_of_tokens_and_of_matrices_on_the_left():
     assert (site.kind, site.weight, site.units, site.unit_axis) == ("weighted", "left", 9, -2)
 
 
+def test_a_bias_that_is_added_afterwards_does_not_hide_the_product():
+    class Shifted(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.kernel, self.bias = nn.Parameter(torch.randn(8, 4)), nn.Parameter(torch.zeros(4))
+
+        def forward(self, x):
+            return (x @ self.kernel).contiguous() + self.bias.reshape(1, 1, 4)
+
+    anatomy = anatomy_of(nn.Sequential(Shifted(), nn.ReLU(), nn.Linear(4, 3)), SEQUENCES)
+    sites = {site.key: site for site in anatomy.sites}
+    product = sites["0/matmul"]
+    assert (product.kind, product.weight, product.units) == ("weighted", "0.kernel", 4)
+    assert streams(anatomy, "pre-activation") == [("0/matmul", "2")]
+
+
+@pytest.mark.parametrize(
+    ("turn", "axis"),
+    [
+        (lambda x: x.permute(0, 2, 1), -2),
+        (lambda x: x.permute(0, -1, -2), -2),
+        (lambda x: x.transpose(1, 2), -2),
+        (lambda x: x.mT, -2),
+        (lambda x: x.permute(1, 2, 0), -2),
+        (lambda x: x.permute(2, 0, 1), -3),
+        (lambda x: x.transpose(0, 1), -1),
+    ],
+)
+def test_the_unit_axis_turns_with_its_tensor(turn, axis):
+    class Turned(nn.Module):
+        def forward(self, x):
+            return turn(x)
+
+    anatomy = anatomy_of(nn.Sequential(nn.Linear(8, 5), Turned()), SEQUENCES)
+    site = next(site for site in anatomy.sites if site.key == "1")
+    assert (site.units, site.unit_axis) == (5, axis)
+
+
 def test_norms_cut_streams():
     model = nn.Sequential(*[layer for _ in range(3) for layer in (nn.Linear(6, 6), nn.Tanh())], nn.LayerNorm(6),
                           *[layer for _ in range(2) for layer in (nn.Linear(6, 6), nn.Dropout(), nn.Tanh())])  # fmt: skip

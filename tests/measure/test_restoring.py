@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from initprobe.dissect.anatomy import trace_anatomy
 from initprobe.errors import TargetError
@@ -25,10 +26,11 @@ HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_p
 
 
 def values_of(tensor):
-    """Bytes of a tensor, so that nan equals nan and -0 is not 0."""
-    return (
-        None if tensor is None else tensor.detach().contiguous().reshape(-1).clone().view(torch.uint8).numpy().tobytes()
-    )
+    """Bytes of a tensor, so that nan equals nan and -0 is not 0; None where it has no numbers."""
+    if tensor is None or is_lazy(tensor) or tensor.is_meta:
+        return None
+    plain = tensor.detach().to_dense() if tensor.layout is not torch.strided else tensor.detach()
+    return plain.contiguous().reshape(-1).clone().view(torch.uint8).numpy().tobytes()
 
 
 def state_of(model):

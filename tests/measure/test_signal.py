@@ -219,22 +219,15 @@ def test_views_that_are_written_into_carry_the_gradients_of_an_untouched_copy():
     agree(sites["second"].backward, moments(second.grad), close=1e-5)
 
 
-def test_checkpointing_counts_nothing_twice_and_changes_no_number():
-    plain, checkpointed = Checkpointed(use=None), Checkpointed(use=False)
+@pytest.mark.parametrize("reentrant", [False, True])
+@pytest.mark.parametrize("backward", [True, False])
+def test_checkpointing_counts_nothing_twice_and_changes_no_number(reentrant, backward):
+    plain, checkpointed = Checkpointed(use=None), Checkpointed(use=reentrant)
     checkpointed.load_state_dict(plain.state_dict())
-    traces = [probe(model, Drawn(), "weight_gradients") for model in (plain, checkpointed)]
-    assert [site.key for site in traces[0].sites] == [site.key for site in traces[1].sites]
+    traces = [probe(model, Drawn(), "weight_gradients", backward=backward) for model in (plain, checkpointed)]
+    assert [site.key for site in traces[0].sites] == ["first", "drop", "block.0", "block.1", "block.2"]
+    assert all((site.backward is not None) == backward for site in traces[1].sites)
     assert repr(traces[0]) == repr(traces[1])
-
-
-@pytest.mark.filterwarnings("ignore:None of the inputs have requires_grad")
-def test_reentrant_checkpointing_is_refused_in_words_and_measured_forward():
-    model = Checkpointed(use=True)
-    with pytest.raises(TargetError, match="use_reentrant") as caught:
-        probe(model, Drawn())
-    assert "--no-backward" in caught.value.hint
-    trace = probe(model, Drawn(), backward=False)
-    assert [site.key for site in trace.sites] == ["first", "drop", "block.0", "block.1", "block.2"]
 
 
 @pytest.mark.parametrize("name", ["tuple", "list", "dict", "namedtuple", "dataclass", "userdict"])
@@ -265,26 +258,22 @@ def test_a_model_output_of_transformers_is_looked_into():
     assert "(model)[last_hidden_state]" not in keys  # the body's output itself
 
 
-def test_none_and_other_objects_are_told_as_unseen():
-    class Box:
-        def __init__(self, held):
-            self.held = held
-
-    class Boxing(nn.Module):
+def test_none_and_what_cannot_be_looked_into_are_told_as_unseen():
+    class Later(nn.Module):
         def forward(self, x):
-            return Box(x)
+            return lambda: x
 
     class Model(nn.Module):
         def __init__(self):
             super().__init__()
-            self.body, self.box = mlp(1), Boxing()
+            self.body, self.later = mlp(1), Later()
 
         def forward(self, x):
-            return self.box(self.body(x)).held
+            return self.later(self.body(x))()
 
     assert [one.path for one in probe(*built("none")).unseen] == ["sink"]
     unseen = probe(Model(), Drawn()).unseen
-    assert [(one.path, one.reason) for one in unseen] == [("box", "no tensor in an output of type Box")]
+    assert [(one.path, one.reason) for one in unseen] == [("later", "no tensor in an output of type function")]
 
 
 def test_what_has_no_statistics_is_told_with_its_reason():

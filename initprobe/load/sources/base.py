@@ -13,6 +13,7 @@ from initprobe.errors import TargetError, UsageError
 from initprobe.load.factory import Factory
 from initprobe.load.importing import find_object, roots_of
 from initprobe.load.inputs import FLOATS, DrawnInputs, FunctionInputs, GivenInputs, as_call, parse_input
+from initprobe.load.keras_model import KerasNetwork, declared_inputs
 from initprobe.load.reference import parse_reference
 from initprobe.load.usercode import running
 from initprobe.records import ProbeRequest, TargetRequest
@@ -123,10 +124,17 @@ def placed(model: nn.Module, probe: ProbeRequest) -> nn.Module:
 
     Raises:
         UsageError: there is no such device or dtype.
-        TargetError: the model has parameters without data (meta device).
+        TargetError: the model has parameters without data (meta device), or is a ScriptModule.
     """
     if probe.dtype is not None and probe.dtype not in FLOATS:
         raise UsageError(f"unknown dtype {probe.dtype!r}", hint=f"one of {', '.join(FLOATS)}")
+    if isinstance(model, torch.jit.ScriptModule):
+        raise TargetError(
+            "the model is a ScriptModule, whose layers nobody can watch",
+            hint="name what builds the nn.Module that it was made from",
+        )
+    if probe.dtype is not None and isinstance(model, KerasNetwork):
+        model.check_dtype(FLOATS[probe.dtype])
     for name, tensor in (*model.named_parameters(), *model.named_buffers()):
         if tensor.is_meta:
             raise TargetError(
@@ -165,7 +173,9 @@ def requested_inputs(request: TargetRequest) -> Inputs | None:
 def resolved_inputs(
     model: nn.Module, given: Inputs | None, known: Callable[[nn.Module], Inputs | None] = _nothing_known
 ) -> Inputs:
-    """The inputs that were given, else the model's own ``example_input_array``, else what its source knows.
+    """The inputs that were given, else the model's own, else what its source knows.
+
+    A model's own are its ``example_input_array``, or what a Keras model declares.
 
     Raises:
         UsageError: nothing says what the input is; the message lists the ways.
@@ -178,7 +188,7 @@ def resolved_inputs(
         example = getattr(model, "example_input_array", None)
     if example is not None:
         return GivenInputs(as_call(example, name))
-    inputs = known(model)
+    inputs = declared_inputs(model) or known(model)
     if inputs is not None:
         return inputs
     raise UsageError(

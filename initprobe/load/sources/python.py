@@ -13,6 +13,7 @@ from initprobe.errors import TargetError, UsageError
 from initprobe.load.construction import Construction, class_locations, definition
 from initprobe.load.factory import Factory, described
 from initprobe.load.importing import find_object, importable, roots_of
+from initprobe.load.keras_model import adopted, check_backend
 from initprobe.load.reference import Reference, parse_reference, written
 from initprobe.load.sources.base import (
     FactoryTarget,
@@ -25,6 +26,7 @@ from initprobe.load.sources.base import (
     source,
 )
 from initprobe.load.usercode import running
+from initprobe.load.wrappers import unwrapped
 from initprobe.records import Location, ProbeRequest, TargetRequest
 from initprobe.subject import Inputs, Subject
 
@@ -55,7 +57,7 @@ class InstanceTarget:
         """The same weights for every seed; see ``sources.base.Target``."""
         try:
             with importable(self.roots), running(f"copying {self.label}"):
-                model = copy.deepcopy(self.model)
+                model = adopted(unwrapped(copy.deepcopy(self.model)), self.inputs, self.label)
         except TargetError as error:
             error.hint = "name a function that builds the model: it can be called again and need not be copied"
             raise
@@ -74,6 +76,7 @@ def python_target(value: object, *, name: str, request: TargetRequest, inputs: I
     Raises:
         TargetError: it is neither.
     """
+    check_backend(value, name)
     roots = tuple(Path(path).resolve() for path in request.paths)
     inputs = inputs or requested_inputs(request)
     if isinstance(value, nn.Module):
@@ -89,6 +92,7 @@ def open_python(reference: str, request: TargetRequest, opener: Opener) -> Targe
     inputs = requested_inputs(request)
     with Construction() as construction:
         value = find_object(parsed, request.paths)
+    check_backend(value, str(parsed))
     roots = roots_of(parsed, request.paths)
     label, name = str(parsed), _short(parsed)
     if isinstance(value, nn.Module):

@@ -6,6 +6,7 @@ import torch
 
 from initprobe.measure.reductions import FAST, Reduction, Result, View, chunks
 from initprobe.measure.statistics.base import SIGNALS, Statistic, statistic
+from initprobe.records import Counts
 
 BINS = 256
 """One per exponent of float32: bin b counts values with floor(log2|x|) = b - 127."""
@@ -31,7 +32,7 @@ statistic(
         "exponents",
         "counts of values per power of two (256 bins, bin b is 2^(b - 127))",
         Reduction("exponent_counts", exponent_counts),
-        tuple,
+        Counts,
         SIGNALS,
         core=False,
     )

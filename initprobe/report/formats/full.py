@@ -24,6 +24,7 @@ from initprobe.report.phrases import (
     verdict_phrase,
 )
 from initprobe.report.residual import residual_table
+from initprobe.report.steps import step_table
 from initprobe.report.streams import BOTH, Side
 from initprobe.report.tables import Grid, compare_table, layer_table
 from initprobe.report.terminal import Page
@@ -55,6 +56,7 @@ def _run(page: Page, report: Report, options: RenderOptions) -> None:
         _layers(page, entry, options)
         if entry.residual:
             _table(page, residual_table(entry))
+        _steps(page, entry, options)
         if options.anatomy:
             _anatomy(page, entry, options)
         _findings(page, entry)
@@ -107,6 +109,11 @@ def _layers(page: Page, entry: Entry, options: RenderOptions) -> None:
         return
     page.line(("no finding names a layer" if entry.sites else "no layer was measured", "dim"))
     page.line()
+
+
+def _steps(page: Page, entry: Entry, options: RenderOptions) -> None:
+    if step_table(entry, options).rows:
+        _halves(page, lambda sides: step_table(entry, options, sides))
 
 
 def _halves(page: Page, table: Callable[[tuple[Side, ...]], Grid]) -> None:

@@ -364,6 +364,16 @@ def test_an_instance_that_cannot_be_copied_says_what_to_do():
     assert "function" in caught.value.hint
 
 
+@pytest.mark.parametrize("make", [torch.jit.script, lambda model: torch.jit.trace(model, torch.randn(2, 3))])
+@pytest.mark.filterwarnings("ignore:`torch.jit.*` is deprecated")
+def test_script_modules_are_refused_in_words(make):
+    scripted = make(nn.Sequential(nn.Linear(3, 4), nn.ReLU()))
+    for target in (scripted, lambda: scripted):
+        with pytest.raises(TargetError, match="ScriptModule") as caught:
+            python_target(target, name="mine", request=TargetRequest("mine", inputs=("3",))).build(0, PROBE)
+        assert "nn.Module" in caught.value.hint
+
+
 # --- importing
 
 

@@ -1,0 +1,45 @@
+"""What a module holds before a pass, to be put back behind it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+
+class ModuleState:
+    """What one module holds, one level deep, and the values of its buffers."""
+
+    __slots__ = ("attributes", "buffers", "members", "module", "training")
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module
+        self.attributes = dict(vars(module))
+        self.training = module.training
+        members: tuple[Any, ...] = (module._parameters, module._modules, module._buffers)
+        # Those of a ScriptModule are no dictionaries, and nothing can be added to them.
+        self.members = [(held, held.copy()) for held in members if isinstance(held, dict)]
+        self.buffers = [
+            (buffer, buffer.detach().clone())
+            for buffer in module._buffers.values()
+            # Torch writes into no expanded tensor, and neither could we.
+            if buffer is not None and (buffer.layout is not torch.strided or 0 not in buffer.stride())
+        ]
+
+    def restore(self) -> None:
+        """Put everything back."""
+        for held, saved in ((vars(self.module), self.attributes), *self.members):
+            if len(held) != len(saved) or held.keys() != saved.keys():
+                for name in held.keys() - saved.keys():
+                    del held[name]
+            if saved:
+                held.update(saved)
+        if "training" not in self.attributes:
+            self.module.training = self.training
+        for buffer, values in self.buffers:
+            if buffer.shape != values.shape:
+                buffer.data = values
+                continue
+            with torch.no_grad():
+                buffer.copy_(values)

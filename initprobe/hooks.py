@@ -22,6 +22,13 @@ Mode = Literal["train", "eval", "as-is"]
 ROOT = "(model)"
 """The key of the model's own output."""
 
+_HOOKS = (
+    "_forward_hooks",
+    "_forward_hooks_always_called",
+    "_forward_hooks_with_kwargs",
+    "_forward_pre_hooks",
+    "_forward_pre_hooks_with_kwargs",
+)
 _DEPTH = 8
 _PLAIN = (torch.Tensor, nn.Parameter)
 _FLOATS = frozenset([torch.float32, torch.float64, torch.float16, torch.bfloat16])
@@ -213,7 +220,9 @@ class _ModuleState:
         self.module = module
         self.attributes = dict(vars(module))
         self.training = module.training
-        members: tuple[Any, ...] = (module._parameters, module._modules, module._buffers)
+        # A forward may add hooks, too (transformers does, to hand out hidden states).
+        hooks = (vars(module).get(name) for name in _HOOKS)
+        members: tuple[Any, ...] = (module._parameters, module._modules, module._buffers, *hooks)
         # Those of a ScriptModule are no dictionaries, and nothing can be added to them.
         self.members = [(held, held.copy()) for held in members if isinstance(held, dict)]
         self.buffers = [

@@ -112,7 +112,10 @@ class Network:
         configs = list(self.nested(near))
         for name in names:
             for config in configs:
-                value = getattr(config, name, None)
+                try:
+                    value = getattr(config, name, None)
+                except Exception:  # noqa: BLE001, S112 - a configuration may refuse what differs from layer to layer
+                    continue
                 if value is not None:
                     return value
         return None

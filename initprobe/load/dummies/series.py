@@ -27,7 +27,8 @@ def _values(network: Network, chosen: Mapping[str, Dummy]) -> list[Dummy]:  # no
 def _time_features(length: str) -> Make:
     def make(network: Network, chosen: Mapping[str, Dummy]) -> list[Dummy]:  # noqa: ARG001
         steps = _past(network) if length == "past" else network.whole("prediction_length") or 1
-        return [Noise((steps, network.whole("num_time_features") or 1))]
+        count = network.find("num_time_features")
+        return [Noise((steps, count if isinstance(count, int) else 1))]
 
     return make
 

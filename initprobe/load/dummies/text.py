@@ -95,7 +95,7 @@ def _ending(network: Network, vocab: int, near: tuple[str, ...]) -> int | None:
 
 def _tokens(network: Network, chosen: Mapping[str, Dummy]) -> list[Dummy]:
     near = _ENCODER if network.config.is_encoder_decoder else _NEAR
-    vocab = network.whole("vocab_size", "text_vocab_size", "n_token", near=near)
+    vocab = network.whole("vocab_size", "text_vocab_size", "n_token", "num_hash_buckets", near=near)
     if vocab is None:
         return []
     write = partial(Tokens, vocab=vocab, avoid=special_ids(network, vocab), ending=_ending(network, vocab, near))
@@ -113,7 +113,8 @@ def placeholders(network: Network, chosen: Mapping[str, Dummy]) -> tuple[int, ..
     written: list[int] = []
     for name, (method, tokens, kind) in _PLACEHOLDERS.items():
         token = network.find(*tokens)
-        count = getattr(network.model, method, None)
+        owners = (module for module in network.model.modules() if hasattr(module, method))
+        count = getattr(next(owners, None), method, None)
         if name not in chosen or not _is_id(token) or count is None:
             continue
         start = network.find(f"{kind}_start_token_id", f"{kind}_bos_token_id", "boi_token_id")
@@ -150,6 +151,12 @@ def _decoder_tokens(network: Network, chosen: Mapping[str, Dummy]) -> list[Dummy
     length = min(_length(network), LENGTH)
     many: list[Dummy] = [write((books, length)), write((length, books))] if books else []
     return [write((length,)), *many]
+
+
+def _query_tokens(network: Network, chosen: Mapping[str, Dummy]) -> list[Dummy]:  # noqa: ARG001
+    """An instruction for the transformer that queries the image."""
+    vocab = network.whole("vocab_size", near=("qformer",))
+    return [Tokens((16,), vocab)] if vocab else []
 
 
 def _length_of(chosen: Mapping[str, Dummy], network: Network) -> int:
@@ -193,6 +200,7 @@ TEXT = modality(
         companions={"bbox": _boxes, "mm_token_type_ids": _image_types},
         required={
             "attention_mask": _mask,
+            "qformer_input_ids": _query_tokens,
             "token_type_ids": _zeros,
             "position_ids": _positions,
             "decoder_attention_mask": lambda network, _: [ones(min(_length(network), LENGTH))],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from initprobe.load.dummies.base import Constant, Dummy, Modality, Network, Noise, modality, ones
@@ -55,6 +56,8 @@ def _pixels(network: Network, chosen: Mapping[str, Dummy]) -> list[Dummy]:  # no
     if "image_grid_thw" in network.takes or "grid_thw" in network.takes:
         return [Noise((patch_width(network),), rows=across**2), Noise(planes)]
     single: list[Dummy] = [Noise(planes), Noise((1, *planes)), Noise((1, 1, *planes))]
+    if network.find("image_grid_pinpoints") is not None:
+        single.insert(0, Noise((_tiles(network), *planes)))
     if frames is not None:
         single.insert(0, Noise((frames, *planes)))
     return [*single, Noise((2, *planes))]
@@ -74,7 +77,21 @@ def _shapes(network: Network, chosen: Mapping[str, Dummy]) -> list[Dummy]:  # no
 
 
 def _sizes(network: Network, chosen: Mapping[str, Dummy]) -> list[Dummy]:  # noqa: ARG001
-    return [Constant(list(side(network)))]
+    return [Constant(list(_whole_size(network)))]
+
+
+def _whole_size(network: Network) -> tuple[int, int]:
+    """Height and width of an image before it is cut into tiles."""
+    sizes = network.find("image_grid_pinpoints")
+    if isinstance(sizes, (list, tuple)) and sizes and isinstance(sizes[0], (list, tuple)):
+        return int(sizes[0][0]), int(sizes[0][1])
+    return side(network)
+
+
+def _tiles(network: Network) -> int:
+    """Tiles of such an image, and one more that shows it whole."""
+    (high, wide), (height, width) = _whole_size(network), side(network)
+    return 1 + math.ceil(high / height) * math.ceil(wide / width)
 
 
 def _mask(network: Network, chosen: Mapping[str, Dummy]) -> list[Dummy]:

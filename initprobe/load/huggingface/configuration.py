@@ -10,12 +10,12 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from initprobe.errors import InitprobeError, UsageError, first_line
+from initprobe.errors import InitprobeError, UsageError, first_line, visible_lines
 from initprobe.load.huggingface.library import confined, unloadable
 from initprobe.load.limits import MAX_DEPTH, MAX_MODULES, readable
 
-MAX_BYTES = 16 * 2**20
-"""Size of a ``config.json``: the names of 22 000 classes take two mebibytes."""
+MAX_BYTES = 16_000_000
+"""Size of a ``config.json``: the names of 22 000 classes take two megabytes."""
 
 LARGEST = 2**31
 """Of a whole number in a configuration."""
@@ -90,6 +90,9 @@ def configure(model_type: str, values: Mapping[str, Any], overrides: Mapping[str
     merged = _merged(values, overrides)
     merged.pop("model_type", None)
     _check_numbers(merged, where)
+    for key in merged:
+        if callable(getattr(kind, key, None)):
+            raise UsageError(f"{where} has a key {key!r}, which is no value of {kind.__name__} but a method")
     try:
         with confined():
             config = kind(**merged)
@@ -113,12 +116,12 @@ def _configuration_class(model_type: str) -> Any:
 
 
 def _no_model_type(name: str, known: list[str]) -> UsageError:
-    """What to write instead: the nearest type, or the one that a name on the Hub begins with (``bert-base-uncased``)."""
+    """Names the nearest type, or the one that a name on the Hub begins with (``bert-base-uncased``)."""
     last = name.lower().rpartition("/")[2]
     begins = sorted((kind for kind in known if re.match(rf"{re.escape(kind)}([^a-z]|$)", last)), key=len, reverse=True)
     near = begins[:1] or get_close_matches(last, known, n=3)
     meant = f" (did you mean {' or '.join(f'hf:{kind}' for kind in near)}?)" if near else ""
-    hub = "/" in name or "\\" in name
+    hub = "/" in name or "\\" in name or name.endswith(".json")
     missing = f"there is no file or directory {name!r}" if hub else f"transformers has no model type {name!r}"
     return UsageError(
         f"{missing}, and nothing is downloaded",
@@ -199,4 +202,4 @@ def _without_cache(config: Any) -> None:
 def _told(error: BaseException) -> str:
     """An error of a configuration class on one line; the checks of its fields take several."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return " ".join(lines)[:300] if len(lines) > 1 else first_line(error)
+    return visible_lines(" ".join(lines) if len(lines) > 1 else first_line(error))[:300]

@@ -12,16 +12,25 @@ import torch
 from torch import nn
 
 from initprobe.errors import UsageError, first_line
-from initprobe.hooks import undisturbed
+from initprobe.hooks import Mode, undisturbed
 from initprobe.load.dummies.base import MODALITIES, Dummies, Dummy, Make, Modality, Network
 from initprobe.subject import Call
 from initprobe.variates import Variates
 
-TRIALS = 48
+TRIALS = 100
 """Combinations that are tried; nearly all that fail do so at once."""
 
 SAMPLES = 2
 """Batch of a trial: batch normalization in train mode needs two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """An argument to fill; an optional one is also left out, where the model does not run with it."""
+
+    name: str
+    makes: tuple[Make, ...]
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,15 +52,15 @@ class DummyInputs:
         return Call((), drawn)
 
 
-def dummy_inputs(model: nn.Module, config: Any, where: str) -> DummyInputs:
-    """Inputs that a model of the transformers library runs on; the model comes back as it was.
+def dummy_inputs(model: nn.Module, config: Any, where: str, *, mode: Mode = "train") -> DummyInputs:
+    """Inputs that a model of the transformers library runs on in that mode; the model comes back as it was.
 
     Raises:
         UsageError: none of those that were tried; the message lists what its forward takes.
     """
-    network = Network(model, config, inspect.signature(model.forward).parameters, _run_on(model))
+    network = Network(model, config, inspect.signature(model.forward).parameters, _run_on(model, mode))
     failures: list[BaseException] = []
-    for dummies in islice(candidates(network, failures), TRIALS):
+    for dummies in islice(distinct(candidates(network, failures)), TRIALS):
         inputs = DummyInputs(dummies)
         try:
             network.run(model, inputs.make(SAMPLES, 0, torch.float32))
@@ -62,9 +71,19 @@ def dummy_inputs(model: nn.Module, config: Any, where: str) -> DummyInputs:
     raise _unguessed(network, failures, where)
 
 
-def _run_on(model: nn.Module) -> Callable[[Callable[..., Any], Call], Any]:
+def distinct(found: Iterator[Dummies]) -> Iterator[Dummies]:
+    """Each combination once: with fewer kinds of data, what the forward cannot do without comes back."""
+    seen: set[str] = set()
+    for dummies in found:
+        key = repr(sorted(dummies.items()))
+        if key not in seen:
+            seen.add(key)
+            yield dummies
+
+
+def _run_on(model: nn.Module, mode: Mode) -> Callable[[Callable[..., Any], Call], Any]:
     def run(method: Callable[..., Any], call: Call) -> Any:
-        with undisturbed(model, mode="train", seed=0), torch.no_grad():
+        with undisturbed(model, mode=mode, seed=0), torch.no_grad():
             return method(*call.args, **call.kwargs)
 
     return run
@@ -76,37 +95,49 @@ def candidates(network: Network, failures: list[BaseException]) -> Iterator[Dumm
     present = sorted(present, key=lambda kind: kind.order)
     for size in range(len(present), -1, -1):
         for kinds in combinations(present, size):
-            yield from _filled(network, _arguments(network, kinds), {}, failures)
+            for masked in (False, True):
+                yield from _filled(network, _arguments(network, kinds, masked=masked), {}, failures)
 
 
-def _arguments(network: Network, kinds: tuple[Modality, ...]) -> list[tuple[str, Make]]:
-    """The arguments to fill, data first, text last."""
-    wanted: dict[str, Make] = {}
+def _arguments(network: Network, kinds: tuple[Modality, ...], *, masked: bool) -> list[Argument]:
+    """The arguments to fill, data first, text last; masks that hide nothing only where they are asked for."""
+    wanted: dict[str, Argument] = {}
     for kind in kinds:
-        wanted |= {name: make for name, make in {**kind.data, **kind.companions}.items() if name in network.takes}
-    for kind in (*kinds, *MODALITIES.values()):
-        known = {**kind.data, **kind.companions, **kind.required}
-        wanted |= {name: make for name, make in known.items() if name not in wanted and network.required(name)}
-    return list(wanted.items())
+        for name in [*kind.data, *kind.companions, *(kind.required if masked else ())]:
+            if name in network.takes:
+                optional = name in kind.companions and not network.required(name)
+                wanted.setdefault(name, Argument(name, _makes(name), optional))
+    for kind in MODALITIES.values():
+        for name in {**kind.data, **kind.companions, **kind.required}:
+            if network.required(name):
+                wanted.setdefault(name, Argument(name, _makes(name)))
+    return list(wanted.values())
+
+
+def _makes(name: str) -> tuple[Make, ...]:
+    """What makes an argument: several kinds of data may come under one name."""
+    kinds = sorted(MODALITIES.values(), key=lambda kind: kind.order)
+    known = ({**kind.required, **kind.companions, **kind.data}.get(name) for kind in kinds)
+    return tuple(make for make in known if make is not None)
 
 
 def _filled(
-    network: Network, arguments: list[tuple[str, Make]], chosen: Dummies, failures: list[BaseException]
+    network: Network, arguments: list[Argument], chosen: Dummies, failures: list[BaseException]
 ) -> Iterator[Dummies]:
     """Every way to fill the arguments, in the order of their alternatives; one that nothing fits is left out."""
     if not arguments:
         if chosen:
             yield chosen
         return
-    (name, make), *rest = arguments
+    argument, *rest = arguments
     try:
-        made = make(network, chosen)
+        made = [dummy for make in argument.makes for dummy in make(network, chosen)]
     except Exception as error:  # noqa: BLE001 - features that cannot be counted, say
         failures.append(error)
         return
     for dummy in made:
-        yield from _filled(network, rest, {**chosen, name: dummy}, failures)
-    if not made:
+        yield from _filled(network, rest, {**chosen, argument.name: dummy}, failures)
+    if not made or argument.optional:
         yield from _filled(network, rest, chosen, failures)
 
 

@@ -47,12 +47,13 @@ def unloadable(what: str, error: BaseException) -> InitprobeError:
             f"{what} needs torchvision, and torchvision's build does not match torch's: {message}",
             hint="install both from the same index, or uninstall torchvision where nothing else needs it",
         )
-    if any(isinstance(cause, ImportError) for cause in _chain(error)):
-        return UsageError(f"{what} needs a package that is not there: {_missing(causes[0])}")
+    missing = [_first_said(str(cause)) for cause in _chain(error) if isinstance(cause, ImportError)]
+    if missing:
+        return UsageError(f"{what} needs a package that is not there: {missing[0]}")
     return UsageError(f"{what} does not load: {message}")
 
 
-def _missing(message: str) -> str:
+def _first_said(message: str) -> str:
     """The first line that says something (transformers begins its messages with an empty one)."""
     return next((line.strip() for line in message.splitlines() if line.strip()), "it does not say which")
 

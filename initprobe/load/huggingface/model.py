@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+import importlib.util
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from functools import partial
 from typing import Any
 
 import torch
@@ -16,7 +18,10 @@ from initprobe.errors import InitprobeError, TargetError, UsageError, first_line
 from initprobe.load.huggingface.library import confined, unloadable
 from initprobe.load.limits import MAX_MODULES, free_memory, readable
 from initprobe.load.survey import Undrawn, cost_of
-from initprobe.load.usercode import running
+from initprobe.load.usercode import running, seeded
+
+Build = Callable[..., nn.Module]
+"""Takes a configuration and the options of ``from_config``."""
 
 ATTENTION = "eager"
 """The attention that writes out its scores and its softmax as operations of their own: one fused kernel shows neither.
@@ -25,8 +30,8 @@ Both compute the same function, up to the order of roundings; experts of a mixtu
 """
 
 
-def auto_class(config: Any, auto: str | None, where: str) -> Any:
-    """The auto class of transformers that builds the model of a configuration.
+def builder(config: Any, auto: str | None, where: str) -> Build:
+    """What builds the model of a configuration.
 
     Args:
         config: the configuration.
@@ -45,35 +50,57 @@ def auto_class(config: Any, auto: str | None, where: str) -> Any:
         raise UsageError(f"transformers has no {auto!r}", hint=hint)
     kind = type(config)
     knowing = [name for name in ("AutoModel", *families) if kind in families[name]._model_mapping]  # noqa: SLF001
-    if not knowing or (auto is not None and auto not in knowing):
-        raise UsageError(
-            f"{auto or 'transformers'} has no model for {where}",
-            hint=f"there is: {', '.join(dict.fromkeys(knowing))}" if knowing else "name the model that it is part of",
-        )
-    family = families[auto or knowing[0]]
+    if auto is not None and auto not in knowing:
+        others = f"there is: {', '.join(dict.fromkeys(knowing))}" if knowing else None
+        raise UsageError(f"{auto} has no model for {where}", hint=others)
     try:
         with confined():
+            if not knowing:
+                return _part(kind, where)
+            family = families[auto or knowing[0]]
             family._model_mapping[kind]  # noqa: SLF001 - imports its module
+    except InitprobeError:
+        raise
     except Exception as error:
         raise unloadable(f"the model of {where}", error) from error
-    return family
+    return partial(family.from_config, trust_remote_code=False)
 
 
-def check_size(family: Any, config: Any, where: str, *, memory: int | None = None) -> None:
+def _part(kind: Any, where: str) -> Build:
+    """The class of a configuration that no auto class knows: it belongs to a part of some model."""
+    name = kind.__module__.replace(".configuration_", ".modeling_")
+    module = importlib.import_module(name) if ".modeling_" in name and importlib.util.find_spec(name) else None
+    own = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type)
+        and getattr(value, "config_class", None) is kind
+        and value.__module__ == name
+        and not value.__name__.endswith("PreTrainedModel")
+    ]
+    if not own:
+        raise UsageError(f"transformers has no model for {where}", hint="name the model that it is part of")
+    build: Build = min(own, key=lambda value: not value.__name__.endswith("Model"))._from_config  # type: ignore[attr-defined]  # noqa: SLF001
+    return build
+
+
+def check_size(build: Build, config: Any, where: str, *, memory: int | None = None, modules: int = MAX_MODULES) -> None:
     """Build the model on the meta device, where nothing is allocated, and add up its weights.
 
     Args:
-        family: the auto class that builds it.
+        build: builds the model from it.
         config: its configuration.
         where: what it is called in messages.
         memory: bytes that the weights may use; what is free now when not given.
+        modules: how many there may be.
 
     Raises:
         UsageError: it is too large, or cannot be built.
     """
     try:
-        with torch.device("meta"), Undrawn(), _counted(where):
-            model = construct(family, config, where)
+        # Some constructors draw from the global generators on the meta device, too.
+        with seeded(0), torch.device("meta"), Undrawn(), _counted(where, modules):
+            model = construct(build, config, where)
     except TargetError as error:
         raise UsageError(str(error)) from error
     cost = cost_of(model)
@@ -90,15 +117,15 @@ def check_size(family: Any, config: Any, where: str, *, memory: int | None = Non
 
 
 @contextmanager
-def _counted(where: str) -> Iterator[None]:
+def _counted(where: str, limit: int) -> Iterator[None]:
     """Refuses to build without end."""
     built = 0
 
     def count(module: nn.Module, name: str, child: nn.Module | None) -> None:  # noqa: ARG001
         nonlocal built
         built += 1
-        if built > MAX_MODULES:
-            raise UsageError(f"{where} has more than {MAX_MODULES:,} modules")
+        if built > limit:
+            raise UsageError(f"{where} has more than {limit:,} modules")
 
     handle = register_module_module_registration_hook(count)
     try:
@@ -107,7 +134,7 @@ def _counted(where: str) -> Iterator[None]:
         handle.remove()
 
 
-def construct(family: Any, config: Any, where: str) -> nn.Module:
+def construct(build: Build, config: Any, where: str) -> nn.Module:
     """A model with weights that its own code draws from the global generators, in float32.
 
     Raises:
@@ -118,7 +145,7 @@ def construct(family: Any, config: Any, where: str) -> nn.Module:
     try:
         with confined(), running(f"{where}"):
             options = {"dtype": torch.float32, "attn_implementation": ATTENTION, "experts_implementation": ATTENTION}
-            model: nn.Module = family.from_config(own, trust_remote_code=False, **options)
+            model = build(own, **options)
     except InitprobeError as error:
         cause = error.__cause__
         if isinstance(cause, ImportError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,15 +13,13 @@ from initprobe.errors import UsageError
 from initprobe.load.huggingface.configuration import configure, read_configuration
 from initprobe.load.huggingface.inputs import dummy_inputs
 from initprobe.load.huggingface.library import confined, transformers
-from initprobe.load.huggingface.model import auto_class, check_size, construct
+from initprobe.load.huggingface.model import Build, builder, check_size, construct
 from initprobe.load.reference import parse_call
 from initprobe.load.sources.base import Opener, Source, Target, placed, requested_inputs, source
 from initprobe.load.usercode import seeded
 from initprobe.records import ProbeRequest, TargetRequest
 from initprobe.subject import Inputs, Subject
 
-_CALLED = re.compile(r"(?P<place>.*?)\s*(?P<call>\(.*\))?\s*", re.DOTALL)
-_MODEL_TYPE = re.compile(r"[\w.-]+")
 _FORMS = "write hf:gpt2, hf:gpt2(n_layer=4, n_embd=64), or hf:DIR with a config.json in it"
 
 
@@ -33,14 +30,14 @@ class ConfiguredTarget:
     Attributes:
         name: the reference as typed.
         config: the configuration; every model gets a copy.
-        family: the auto class of transformers that builds it.
+        model: builds one.
         inputs: what the command line says about inputs, None where it says nothing.
         guessed: the dummy inputs, once a first model was there to try them on.
     """
 
     name: str
     config: Any
-    family: Any
+    model: Build
     inputs: Inputs | None = None
     guessed: list[Inputs] = field(default_factory=list)
     one_draw: bool = False
@@ -49,14 +46,14 @@ class ConfiguredTarget:
     def build(self, seed: int, probe: ProbeRequest) -> Subject:
         """One draw under the model's own init; see ``sources.base.Target``."""
         with seeded(seed):
-            model = construct(self.family, self.config, self.name)
-        inputs = self.inputs or self._guess(model)
+            model = construct(self.model, self.config, self.name)
+        inputs = self.inputs or self._guess(model, probe)
         return Subject(placed(model, probe), inputs)
 
-    def _guess(self, model: nn.Module) -> Inputs:
+    def _guess(self, model: nn.Module, probe: ProbeRequest) -> Inputs:
         if not self.guessed:
             with confined():
-                self.guessed.append(dummy_inputs(model, model.config, self.name))
+                self.guessed.append(dummy_inputs(model, model.config, self.name, mode=probe.mode))
         return self.guessed[0]
 
 
@@ -71,39 +68,42 @@ def open_hf(reference: str, request: TargetRequest, opener: Opener) -> Target:  
     transformers()
     values: Mapping[str, Any] = {"model_type": place} if path is None else read_configuration(path)
     config = configure(values["model_type"], values, overrides, request.text)
-    family = auto_class(config, auto, request.text)
-    check_size(family, config, request.text)
-    return ConfiguredTarget(_short(place, path, reference), config, family, inputs)
+    build_model = builder(config, auto, request.text)
+    check_size(build_model, config, request.text)
+    return ConfiguredTarget(_short(place, path, reference), config, build_model, inputs)
 
 
 def _taken_apart(reference: str, text: str) -> tuple[str, dict[str, Any]]:
-    """The place and the overrides behind it; a path that is there is taken whole, parentheses and all."""
-    if _path(reference) is not None:
-        return reference, {}
-    found = _CALLED.fullmatch(reference)
-    if found is None or not found["place"]:
+    """The place and the overrides behind it; a path that is there may itself hold parentheses."""
+    cuts = [len(reference), *(at for at, char in enumerate(reference) if char == "(")]
+    there = [at for at in cuts if _path(reference[:at].strip()) is not None]
+    cut = max(there, default=min(cuts))
+    place, call = reference[:cut].strip(), reference[cut:].strip()
+    if not place:
         raise UsageError(f"{text!r} names no model", hint=_FORMS)
-    args, kwargs = parse_call(found["call"]) if found["call"] else ((), {})
+    args, kwargs = parse_call(call) if call else ((), {})
     if args:
         raise UsageError(f"the arguments of {text!r} need names", hint=_FORMS)
-    return found["place"], kwargs
+    return place, kwargs
 
 
 def _path(place: str) -> Path | None:
-    """The file or directory of that name; None for a model type.
+    """The file or directory of that name, None where there is none.
 
-    Raises:
-        UsageError: it is neither there nor the name of a model type.
+    A directory called ``bert`` that holds no configuration does not hide the model type.
     """
+    path = Path(place)
     try:
-        there = bool(place) and Path(place).exists()
+        there = path.exists() and (len(path.parts) > 1 or place.endswith(".json") or (path / "config.json").exists())
     except (OSError, ValueError):  # a name that no file system takes
-        there = False
-    return Path(place) if there else None
+        return None
+    return path if there else None
 
 
 def _short(place: str, path: Path | None, reference: str) -> str:
-    return f"hf:{reference.strip()}" if path is None else f"hf:{path.name}{reference[len(place) :].strip()}"
+    """A path is called by its last part; the overrides stay."""
+    called = reference.strip()
+    return f"hf:{called}" if path is None else f"hf:{path.resolve().name}{called[len(place) :].strip()}"
 
 
 HF = source(

@@ -88,7 +88,7 @@ def test_any_text_is_a_target_or_a_clear_refusal(text):
         ("", UsageError, 2, "cannot read the target"),
         ("net.py:", UsageError, 2, "cannot read the target"),
         ("timm:resnet50", UsageError, 2, "no source 'timm'"),
-        ("hf:gpt2", UsageError, 2, "no source 'hf'"),
+        ("torchvision:resnet18", UsageError, 2, "no source 'torchvision'"),
         ("old.json", UsageError, 2, "saved result"),
         ("net.onnx", UsageError, 2, "no target"),
         (".", UsageError, 2, "directory"),

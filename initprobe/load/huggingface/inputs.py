@@ -20,6 +20,11 @@ from initprobe.variates import Variates
 TRIALS = 100
 """Combinations that are tried; nearly all that fail do so at once."""
 
+_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+ASKED = "--input 'input_ids=int64[128]<1000'"
+"""An input that is shown where not even a likely one is known."""
+
 SAMPLES = 2
 """Batch of a trial: batch normalization in train mode needs two."""
 
@@ -58,17 +63,20 @@ def dummy_inputs(model: nn.Module, config: Any, where: str, *, mode: Mode = "tra
     Raises:
         UsageError: none of those that were tried; the message lists what its forward takes.
     """
-    network = Network(model, config, inspect.signature(model.forward).parameters, _run_on(model, mode))
+    network = Network(model, config, dict(inspect.signature(model.forward).parameters), _run_on(model, mode))
+    _check_forward(network, where)
     failures: list[BaseException] = []
+    tried: Dummies = {}
     for dummies in islice(distinct(candidates(network, failures)), TRIALS):
         inputs = DummyInputs(dummies)
+        tried = tried or dummies
         try:
             network.run(model, inputs.make(SAMPLES, 0, torch.float32))
         except Exception as error:  # noqa: BLE001 - whatever it is, the next ones may do
             failures.append(error)
         else:
             return inputs
-    raise _unguessed(network, failures, where)
+    raise _unguessed(network, tried, failures, where)
 
 
 def distinct(found: Iterator[Dummies]) -> Iterator[Dummies]:
@@ -141,16 +149,39 @@ def _filled(
         yield from _filled(network, rest, chosen, failures)
 
 
-def _unguessed(network: Network, failures: list[BaseException], where: str) -> UsageError:
+def _unguessed(network: Network, tried: Dummies, failures: list[BaseException], where: str) -> UsageError:
+    """What to write instead: the inputs that were likeliest, and all that the forward takes."""
     kind = type(network.model).__name__
-    taken = [name for name, parameter in network.takes.items() if parameter.kind is not parameter.VAR_KEYWORD]
+    taken = [name for name, parameter in network.takes.items() if parameter.kind not in _VARIADIC]
     needed = [name for name in taken if network.required(name)]
-    reason = f": {first_line(failures[0])}" if failures else ""
-    examples = (
-        " ".join(f"--input '{name}=float32[16,32]'" for name in needed[:3]) or "--input 'input_ids=int64[128]<1000'"
-    )
+    shown = [_as_typed(name, dummy) for name, dummy in tried.items()]
+    shown += [f"--input '{name}=float32[16,32]'" for name in needed if name not in tried]
+    reason = f": {first_line(failures[0])[:300]}" if failures else ""
+    cannot = f"; it cannot do without {', '.join(needed)}" if needed else ""
     return UsageError(
         f"the input of {kind} ({where}) could not be guessed{reason}",
-        hint=f"say what it is: {examples}, or --batch-from pkg:fn; its forward takes {', '.join(taken)}"
-        + (f" and cannot do without {', '.join(needed)}" if needed else ""),
+        hint=f"say what it is, like {' '.join(shown) or ASKED}, or with --batch-from pkg:fn; "
+        f"its forward takes {', '.join(taken)}{cannot}",
+    )
+
+
+def _as_typed(name: str, dummy: Dummy) -> str:
+    """A dummy as ``--input`` takes it."""
+    shape = list(dummy.draw(1, Variates(0, ""), torch.float32).shape[1:])
+    extents = ",".join(map(str, shape))
+    vocab = getattr(dummy, "vocab", None)
+    return f"--input '{name}=int64[{extents}]<{vocab}'" if vocab else f"--input '{name}=float32[{extents}]'"
+
+
+def _check_forward(network: Network, where: str) -> None:
+    """Some models are a bundle of others, and have methods that generate and nothing else."""
+    if type(network.model).forward is not nn.Module.forward:
+        return
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+    nested = {config.model_type for config in network.nested() if config is not network.config}
+    parts = sorted(part for part in nested if part in CONFIG_MAPPING)
+    raise UsageError(
+        f"{type(network.model).__name__} ({where}) has no forward",
+        hint=f"probe one of its parts: {', '.join(f'hf:{part}' for part in parts)}" if parts else None,
     )

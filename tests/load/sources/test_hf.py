@@ -153,13 +153,23 @@ def test_the_command_line_wins_over_the_dummy_inputs():
 
 
 def test_inputs_that_cannot_be_guessed_are_asked_for():
+    vision = "{'hidden_size': 32, 'intermediate_size': 48, 'num_hidden_layers': 1, 'num_attention_heads': 2, 'image_size': 32}"
+    text = "{'hidden_size': 32, 'ffn_dim': 48, 'num_hidden_layers': 1, 'num_attention_heads': 2, 'word_embed_proj_dim': 32, 'vocab_size': 99}"
+    query = "{'hidden_size': 32, 'intermediate_size': 48, 'num_hidden_layers': 1, 'num_attention_heads': 2, 'encoder_hidden_size': 32}"
+    with pytest.raises(UsageError, match=r"the input of Blip2Model .* could not be guessed: AttributeError") as caught:
+        built(f"hf:blip-2(vision_config={vision}, text_config={text}, qformer_config={query})")
+    assert "--input 'pixel_values=float32[3,32,32]' --input 'input_ids=int64[128]<99'" in caught.value.hint
+    assert "--batch-from" in caught.value.hint
+    assert "its forward takes pixel_values, input_ids, attention_mask" in caught.value.hint
+    assert "cannot do without pixel_values, input_ids" in caught.value.hint
+
+
+def test_a_bundle_of_models_without_a_forward_names_its_parts():
     sizes = "{'num_layers': 1, 'hidden_size': 32, 'num_heads': 2, 'input_vocab_size': 64, 'output_vocab_size': 64}"
     parts = ", ".join(f"{part}_config={sizes}" for part in ("semantic", "coarse_acoustics", "fine_acoustics"))
-    with pytest.raises(UsageError, match=r"the input of BarkModel .* could not be guessed") as caught:
+    with pytest.raises(UsageError, match=r"BarkModel \(hf:bark.* has no forward") as caught:
         built(f"hf:bark({parts})")
-    assert "--input " in caught.value.hint
-    assert "--batch-from" in caught.value.hint
-    assert "its forward takes " in caught.value.hint
+    assert caught.value.hint == "probe one of its parts: hf:encodec"
 
 
 # --- mistakes

@@ -7,6 +7,14 @@ from typing import Any
 import torch
 from torch import nn
 
+_HOOKS = (
+    "_forward_hooks",
+    "_forward_hooks_always_called",
+    "_forward_hooks_with_kwargs",
+    "_forward_pre_hooks",
+    "_forward_pre_hooks_with_kwargs",
+)
+
 
 class ModuleState:
     """What one module holds, one level deep, and the values of its buffers."""
@@ -17,9 +25,11 @@ class ModuleState:
         self.module = module
         self.attributes = dict(vars(module))
         self.training = module.training
-        members: tuple[Any, ...] = (module._parameters, module._modules, module._buffers)
+        # A forward may add hooks, too (transformers does, to hand out hidden states).
+        hooks = (self.attributes.get(name) for name in _HOOKS)
+        members: tuple[Any, ...] = (module._parameters, module._modules, module._buffers, *hooks)
         # Those of a ScriptModule are no dictionaries, and nothing can be added to them.
-        self.members = [(held, held.copy()) for held in members if isinstance(held, dict)]
+        self.members = [(held, dict(held)) for held in members if isinstance(held, dict)]
         self.buffers = [
             (buffer, buffer.detach().clone())
             for buffer in module._buffers.values()

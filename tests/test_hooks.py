@@ -283,6 +283,30 @@ def test_sparse_buffers_are_put_back(build):
     assert torch.equal(model.graph.to_dense(), torch.eye(3))
 
 
+class Installing(Two):
+    """Hooks its layer in the first forward and remembers that, as transformers does to hand out hidden states."""
+
+    def forward(self, x):
+        if not hasattr(self, "installed"):
+            self.installed, self.seen = True, []
+            self.first.register_forward_hook(lambda _module, _args, output: self.seen.append(output), always_call=True)
+            self.first.register_forward_pre_hook(lambda _module, args, _kwargs: (args, {}), with_kwargs=True)
+        self.seen.clear()
+        return self.second(self.first(x)) + self.seen[0].sum()
+
+
+def test_hooks_that_a_forward_adds_are_gone_and_the_next_pass_adds_them_again():
+    model = Installing()
+    hooks = {name: value for name, value in vars(model.first).items() if "hooks" in name}
+    before = {name: dict(value) for name, value in hooks.items() if isinstance(value, dict)}
+    model.first.register_forward_hook(lambda *_: None).remove()
+    for _ in range(2):
+        with undisturbed(model, mode="train", seed=0):
+            model(torch.ones(2, 6))
+        assert not hasattr(model, "installed")
+        assert {name: dict(value) for name, value in hooks.items() if isinstance(value, dict)} == before
+
+
 def test_batch_norm_comes_back_bit_by_bit():
     model = Norms()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}

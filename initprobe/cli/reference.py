@@ -17,7 +17,9 @@ from initprobe.errors import UsageError
 
 Row = Mapping[str, Any]
 
-GROUPS = ("schemes", "rules", "statistics", "sources", "blocks", "activations", "formats", "plots", "weights")
+GROUPS = (
+    "schemes", "rules", "statistics", "sources", "blocks", "dummies", "activations", "formats", "plots", "weights",
+)  # fmt: skip
 """The kinds of leaves that third parties may bring, each an entry-point group ``initprobe.KIND``."""
 
 

@@ -11,9 +11,6 @@ from initprobe.load.checkpoint import weighted
 from initprobe.load.sources.base import SOURCES, Source, Target
 from initprobe.records import TargetRequest
 
-RESERVED = ("hf",)
-"""Prefixes of sources to come; a module of that name, or of a source's, is reached as ``python:timm:attr``."""
-
 
 def open_target(request: TargetRequest) -> Target:
     """Open ``FILE.yaml``, ``-``, ``SOURCE:ID[CALL]``, ``MODULE:ATTR[CALL]`` or ``FILE.py:ATTR[CALL]``.
@@ -57,11 +54,6 @@ def _choose(text: str) -> tuple[Source, str]:
     prefix, colon, rest = text.partition(":")
     if colon and len(prefix) > 1 and prefix in SOURCES:  # one letter is a drive
         return SOURCES[prefix], rest
-    if colon and prefix in RESERVED:
-        raise UsageError(
-            f"there is no source {prefix!r} in this version (there are: {', '.join(SOURCES)})",
-            hint="write a function that builds the model and name it: FILE.py:build",
-        )
     if text.endswith(".json"):
         raise UsageError(f"{text!r} is a saved result, not a network")
     if _is_directory(text):

@@ -112,7 +112,6 @@ def test_any_text_is_a_target_or_a_clear_refusal(text):
         ("net", UsageError, 2, "cannot read the target"),
         ("", UsageError, 2, "cannot read the target"),
         ("net.py:", UsageError, 2, "cannot read the target"),
-        ("hf:gpt2", UsageError, 2, "no source 'hf'"),
         ("old.json", UsageError, 2, "saved result"),
         ("net.onnx", UsageError, 2, "no target"),
         (".", UsageError, 2, "directory"),
@@ -127,11 +126,6 @@ def test_every_mistake_has_its_error_and_its_exit_code(text, kind, code, says):
         open_target(TargetRequest(text))
     assert type(caught.value) is kind
     assert caught.value.exit_code == ExitCode(code)
-
-
-def test_a_source_that_does_not_exist_names_those_that_do():
-    with pytest.raises(UsageError, match=f"there are: {', '.join(SOURCES)}"):
-        open_target(TargetRequest("hf:gpt2"))
 
 
 def test_a_file_without_a_name_is_told_what_is_in_it(monkeypatch):

@@ -61,7 +61,7 @@ def with_odd_loss():
 
 
 def chatty():
-    print("chatty speaks")  # noqa: T201
+    print("chatty speaks")
     return Net(), torch.ones(5, 3)
 
 

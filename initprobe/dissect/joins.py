@@ -147,6 +147,11 @@ def _transforms(way: list[Node]) -> bool:
 def _is_reused(product: Node) -> bool:
     """Whether a product's weight is used again elsewhere, as in every step of a recurrence."""
     weight = next((source for source in product.inputs if source.operand is not None), None)
-    while weight is not None and len(weight.consumers) == 1 and weight.name != "parameter":
+    while weight is not None and len(_users(weight)) == 1 and weight.name != "parameter":
         weight = next((source for source in weight.inputs if source.operand is not None), None)
-    return weight is not None and len(weight.consumers) > 1
+    return weight is not None and len(_users(weight)) > 1
+
+
+def _users(weight: Node) -> list[Node]:
+    """The operations that use its values; ``x.reshape_as(weight)`` asks for no more than its shape."""
+    return [one for one in weight.consumers if one.effect != "view" or one.inputs[0] is weight]

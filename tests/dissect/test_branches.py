@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils import parametrizations
 
-from tests.dissect.networks import HandNorm, PostActivation, anatomy_of, streams
+from tests.dissect.networks import HandNorm, PostActivation, Standardized, anatomy_of, streams
 from tests.zoo.odd_models import IMAGES, Drawn
 
 EIGHT = Drawn(((8,),))
@@ -275,3 +275,19 @@ def test_heads_make_outputs_and_nothing_else():
 
     anatomy = anatomy_of(Both(), EIGHT)
     assert {weight.name for weight in anatomy.weights if weight.head} == {"left.weight", "right.weight"}
+
+
+def test_a_standardized_projection_is_one_too():
+    """Its weight is asked for its shape a second time, which is no second use."""
+
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.last = Standardized(4, 4, 3, padding=1), Standardized(4, 6, 3, padding=1)
+            self.short = Standardized(4, 6, 1)
+
+        def forward(self, x):
+            return self.short(x) + self.last(F.relu(self.first(x)))
+
+    (branch,) = anatomy_of(nn.Sequential(nn.Conv2d(3, 4, 1), Block()), IMAGES).branches
+    assert (branch.skip, branch.shortcut, branch.tails) == ("projection", ("1.short.weight",), ("1.last.weight",))

@@ -57,6 +57,20 @@ class GatedAttention(nn.Module):
         return x
 
 
+def gpt2():
+    from transformers import GPT2Config, GPT2Model
+
+    config = GPT2Config(n_layer=2, n_embd=32, n_head=4, vocab_size=97, n_positions=32, bos_token_id=0, eos_token_id=0)
+    return GPT2Model(config)
+
+
+def vision(library, name):
+    import timm
+    import torchvision
+
+    return timm.create_model(name) if library == "timm" else torchvision.models.get_model(name)
+
+
 def deep(block, *sizes):
     return nn.Sequential(*(block(*sizes) for _ in range(3)))
 
@@ -72,6 +86,9 @@ NETWORKS = {
     "encoder, norm first": (lambda: encoder(norm_first=True), SEQUENCES),
     "two layers tied": (lambda: nn.Sequential(*[nn.Linear(6, 6)] * 2, PreNorm(6)), Drawn()),
     "recurrent": (lambda: nn.LSTM(6, 5, batch_first=True), Drawn(((4, 6),))),
+    "GPT-2 of transformers": (gpt2, Drawn(((7,),), whole=97)),
+    "ResNet-18 of torchvision": (lambda: vision("torchvision", "resnet18"), Drawn(((3, 32, 32),))),
+    "ConvNeXt of timm": (lambda: vision("timm", "convnext_atto"), Drawn(((3, 32, 32),))),
 }
 EVERY = pytest.mark.parametrize("name", list(NETWORKS))
 

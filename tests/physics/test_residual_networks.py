@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import initprobe as ip
+from initprobe.report.plots.base import PLOTS
 
 ALPHA = 0.5
 WIDTH = 64
@@ -147,3 +148,29 @@ def test_scaled_weight_standardization_removes_the_mean_shift_and_adds_alpha_squ
     assert added == pytest.approx(ALPHA**2, rel=0.3)
     for place, variance in enumerate(variances(free)):
         assert variance == pytest.approx(1 + (place + 1) * added, rel=0.12)
+
+
+def test_tokens_propagate_like_images():
+    """Pre-norm blocks on (batch, tokens, channels): the plot's statistics count channels on the last axis."""
+
+    class PreNorm(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm = nn.LayerNorm(WIDTH)
+            self.up, self.down = nn.Linear(WIDTH, 4 * WIDTH, bias=False), nn.Linear(4 * WIDTH, WIDTH, bias=False)
+
+        def forward(self, x):
+            return x + self.down(F.relu(self.up(self.norm(x))))
+
+    result = ip.probe(
+        lambda: nn.Sequential(*[PreNorm() for _ in range(8)]), inputs=(9, WIDTH), scheme="he", seeds=3, max_seeds=3,
+        batch=32, statistics=("channel_mean", "channel_std"),
+    )  # fmt: skip
+    (stream,) = result.entry.residual
+    assert stream.growth.law == "linear"
+    assert stream.growth.per_block == pytest.approx(2 / 3, rel=0.15), "one, and each branch adds two"
+    variance, mean = channels(result.entry, "channel_std"), channels(result.entry, "channel_mean")
+    # A batch of tokens has no mean of its own: what all of them share is bias, and there is none.
+    assert all(one + other == pytest.approx(total, rel=0.05) for one, other, total in
+               zip(variance, mean, variances(result.entry), strict=True))  # fmt: skip
+    assert PLOTS["propagation"].draw([result.entry]) is not None

@@ -299,6 +299,12 @@ def hostile() -> Entry:
         verdict="fail",
         coverage=Coverage(3, 2, 1, HOSTILE[:3], (Unseen(HOSTILE[3], HOSTILE[4]),)),
         notes=(HOSTILE[2],),
+        residual=(
+            ResidualStream(
+                HOSTILE[6], (ResidualBlock(0, HOSTILE[1], HOSTILE[0], None, infinite),), Growth("exponential", 2.0, 4.0)
+            ),
+        ),
+        branches=(Branch(0, HOSTILE[1], HOSTILE[0], HOSTILE[:2], HOSTILE[3:4], end=HOSTILE[0], beside=HOSTILE[5]),),
     )
 
 

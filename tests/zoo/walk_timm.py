@@ -22,16 +22,17 @@ from pathlib import Path
 
 import torch
 
-runpy.run_path(str(Path(__file__).parents[1] / "startup" / "sitecustomize.py"))
+if __name__ == "__main__":  # in a test it has run already
+    runpy.run_path(str(Path(__file__).parents[1] / "startup" / "sitecustomize.py"))
 
-import timm  # noqa: E402 - after its torchvision can be imported
-import torchvision  # noqa: E402
+import timm
+import torchvision
 
-from initprobe.errors import InitprobeError  # noqa: E402
-from initprobe.load.target import open_target  # noqa: E402
-from initprobe.pipeline import probe_target  # noqa: E402
-from initprobe.records import ProbeRequest, Request, TargetRequest  # noqa: E402
-from tests.measure.test_restoring import state_of, surroundings  # noqa: E402
+from initprobe.errors import InitprobeError
+from initprobe.load.target import open_target
+from initprobe.pipeline import probe_target
+from initprobe.records import ProbeRequest, Request, TargetRequest
+from tests.measure.test_restoring import state_of, surroundings
 
 PROBE = ProbeRequest(seeds=(0,), max_seeds=1, batch=2)
 LARGEST = 30e6

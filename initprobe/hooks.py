@@ -178,10 +178,12 @@ def undisturbed(model: nn.Module, *, mode: Mode, seed: int) -> Iterator[None]:
     """Run passes in ``mode`` under ``seed``, and leave no trace of them.
 
     Restores training flags and all other attributes of the modules (a forward may keep its last output), parameters,
-    sub-modules and buffers that it adds or replaces, the values of the buffers, and the random states of torch, numpy
-    and Python, also after an exception or Ctrl-C.
+    sub-modules, buffers and hooks that it adds or replaces, the values of the buffers, gradients, and the random states
+    of torch, numpy and Python, also after an exception or Ctrl-C.
     """
     states = [_ModuleState(module) for module in model.modules()]
+    # A backward of the model's own may call backward() and so write gradients that nobody asked for (Reformer's does).
+    gradients = [(parameter, parameter.grad) for parameter in model.parameters()]
     fastpath = torch.backends.mha.get_fastpath_enabled()
     try:
         # Whoever calls us may have switched gradients off.
@@ -192,9 +194,15 @@ def undisturbed(model: nn.Module, *, mode: Mode, seed: int) -> Iterator[None]:
             if mode != "as-is" and any(state.training != (mode == "train") for state in states):
                 model.train(mode == "train")
             _seed_all(seed, devices)
+            for parameter, gradient in gradients:
+                if gradient is not None:
+                    parameter.grad = None
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fastpath)
+        for parameter, gradient in gradients:
+            if parameter.grad is not gradient:
+                parameter.grad = gradient
         for state in states:
             state.restore()
 

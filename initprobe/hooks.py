@@ -271,15 +271,18 @@ def undisturbed(model: nn.Module, *, mode: Mode, seed: int) -> Iterator[None]:
     """Run passes in ``mode`` under ``seed``, and leave no trace of them.
 
     Restores training flags and all other attributes of the modules (a forward may keep its last output), parameters,
-    sub-modules and buffers that it adds or replaces, the values of the buffers, and the random states of torch, numpy
-    and Python, also after an exception or Ctrl-C.
+    sub-modules, buffers and hooks that it adds or replaces, the values of the buffers, gradients, and the random states
+    of torch, numpy and Python, also after an exception or Ctrl-C.
 
     Raises:
         TargetError: the model refuses the mode.
     """
     with observable():
         states = [ModuleState(module) for module in model.modules()]
-        devices = _accelerators(state.module for state in states)
+        parameters = [one for state in states for one in state.module._parameters.values() if one is not None]
+        # A backward of the model's own may call backward() and so write gradients that nobody asked for (Reformer's).
+        gradients = [(parameter, parameter.grad) for parameter in parameters]
+        devices = sorted({parameter.device.index or 0 for parameter in parameters if parameter.is_cuda})
         try:
             # Whoever calls us may have switched gradients off.
             with random_states(devices), torch.inference_mode(mode=False), torch.enable_grad():
@@ -291,11 +294,8 @@ def undisturbed(model: nn.Module, *, mode: Mode, seed: int) -> Iterator[None]:
         finally:
             for state in states:
                 state.restore()
-
-
-def _accelerators(modules: Iterable[nn.Module]) -> list[int]:
-    parameters = (parameter for module in modules for parameter in module._parameters.values())
-    return sorted({one.device.index or 0 for one in parameters if one is not None and one.is_cuda})
+            for parameter, gradient in gradients:
+                parameter.grad = gradient
 
 
 def _switch(model: nn.Module, mode: Mode) -> None:

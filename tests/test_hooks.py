@@ -307,6 +307,18 @@ def test_hooks_that_a_forward_adds_are_gone_and_the_next_pass_adds_them_again():
         assert {name: dict(value) for name, value in hooks.items() if isinstance(value, dict)} == before
 
 
+def test_gradients_that_somebody_writes_are_gone_and_those_before_are_back():
+    model = mlp(1)
+    kept = torch.full_like(model[0].weight, 3.0)
+    model[0].weight.grad = kept
+    with undisturbed(model, mode="train", seed=0):
+        model(torch.ones(2, 6)).sum().backward()
+        assert model[0].bias.grad is not None
+    assert model[0].weight.grad is kept
+    assert kept.eq(3.0).all(), "nothing was added to it"
+    assert all(parameter.grad is None for parameter in model.parameters() if parameter is not model[0].weight)
+
+
 def test_batch_norm_comes_back_bit_by_bit():
     model = Norms()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}

@@ -43,6 +43,7 @@ MEMORY = 8 * 2**30
 """Bytes of address space: a model type that wants more is told so, and the machine is spared."""
 
 CHUNK = 40
+ROOT = Path(__file__).parents[2]
 
 
 class TooLongError(Exception):
@@ -166,7 +167,9 @@ def walked(names: Iterable[str]) -> Iterator[Row]:
     while pending:
         chunk, pending = pending[:CHUNK], pending[CHUNK:]
         command = [sys.executable, "-m", "tests.zoo.walk", *chunk]
-        finished = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
+        finished = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT, check=False
+        )
         rows = [Row(**json.loads(line)) for line in finished.stdout.splitlines()]
         yield from rows
         if len(rows) < len(chunk):  # the process died of the one behind the last
@@ -197,8 +200,20 @@ def outcome(row: Row) -> str:
             "" if row.called == row.modules else f", {row.modules - row.called} of {row.modules} modules not called"
         )
         return f"**{row.result}** ({inputs}{unseen})"
-    message = re.sub(r"hf:[\w.-]+\(.*\)", "it", row.detail.removeprefix("error[usage]: ").splitlines()[0])
+    message = without_call(re.sub(r"^error\[\w+\]: ", "", row.detail.splitlines()[0]), row.model_type)
+    message = re.sub(r" from '[^']*'?", "", message)  # modules say where they lie on this machine
     return f"{row.result}: {message[:160].replace('|', '/')}"
+
+
+def without_call(message: str, model_type: str) -> str:
+    """A message that names the type and not what was changed in it: up to the bracket that closes the call."""
+    start = message.find(f"hf:{model_type}(")
+    depth = 0
+    for at in range(start, len(message)) if start >= 0 else ():
+        depth += {"(": 1, ")": -1}.get(message[at], 0)
+        if depth == 0 and message[at] == ")":
+            return f"{message[:start]}hf:{model_type}{message[at + 1 :]}"
+    return message
 
 
 if __name__ == "__main__":

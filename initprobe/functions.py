@@ -27,9 +27,12 @@ _OVER_TIME = tuple(f"keras.src.layers.rnn.{kind}" for kind in ("gru", "lstm", "s
 
 
 def is_opaque(module: torch.nn.Module) -> bool:
-    """Whether a module is one of torch's own layers or runs over time in Keras: its operations belong to it."""
-    home = type(module).__module__
-    return (home.startswith("torch.nn.") and home not in _COMPOSITES) or home in _OVER_TIME
+    """Whether a module is one of torch's own layers or runs over time in Keras: its operations belong to it.
+
+    A parametrized module has a class of torch's in front of its own; wrappers such as DataParallel run other modules.
+    """
+    home = next(kind.__module__ for kind in type(module).__mro__ if kind.__module__ != "torch.nn.utils.parametrize")
+    return (home.startswith("torch.nn.modules.") and home not in _COMPOSITES) or home in _OVER_TIME
 
 
 class Functions(TorchFunctionMode):

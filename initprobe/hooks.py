@@ -51,6 +51,7 @@ class Visit(NamedTuple):
         args: the positional arguments of the call, likewise.
         operation: short name of the operation inside the module that made the tensor (``add``); None for the module's
             own output.
+        call: key of the call that the operation belongs to.
     """
 
     key: str
@@ -60,6 +61,7 @@ class Visit(NamedTuple):
     alias_of: str | None = None
     args: tuple[Any, ...] = ()
     operation: str | None = None
+    call: str = ""
 
 
 def tensors_in(value: object) -> Iterator[tuple[str, torch.Tensor]]:
@@ -131,6 +133,7 @@ class Watch:
         leaves: paths of the modules without children.
         called: paths of the modules that ran, with the number of calls.
         unseen: keys of outputs that hold no measurable tensor, with the reason.
+        steps: what each call did, in order: names of operations and paths of the modules it called.
     """
 
     def __init__(self, model: nn.Module, on_visit: Callable[[Visit], None]) -> None:
@@ -143,7 +146,9 @@ class Watch:
         )
         self.called: dict[str, int] = {}
         self.unseen: dict[str, str] = {}
+        self.steps: dict[str, list[str]] = {}
         self.functions = Functions(self.show)
+        self._names = frozenset(self.paths.values())
         self._on_visit = on_visit
         self._holder: dict[int, tuple[weakref.ref[torch.Tensor], int, str]] = {}
         self._running: list[tuple[nn.Module, str, bool]] = []
@@ -161,6 +166,7 @@ class Watch:
             return
         self._entered[path] += 1
         calls = self._entered[path]
+        self._note(path)
         self._running.append((module, (path or ROOT) + (f"#{calls}" if calls > 1 else ""), self.functions.hidden))
         self.functions.hidden = self.functions.hidden or is_opaque(module)
 
@@ -168,14 +174,22 @@ class Watch:
         """An operation between modules has made a tensor."""
         if torch._C._current_graph_task_id() != -1 or torch._C._functorch.peek_interpreter_stack() is not None:
             return
-        module, stem, _ = self._running[-1] if self._running else (self.modules[0][1], ROOT, False)
-        key = f"{stem}/{name}"
+        module, call, _ = self._running[-1] if self._running else (self.modules[0][1], ROOT, False)
+        self._note(name)
+        key = f"{call}/{name}"
+        if key in self._names:
+            key = f"{call}//{name}"  # a module may have any name but one with a dot
         self._shown[key] += 1
         if self._shown[key] > 1:
             key = f"{key}#{self._shown[key]}"
-        if unmeasurable(tensor) is None:
-            path = self.paths[id(module)]
-            self._on_visit(Visit(key, path, module, tensor, self._same_as(key, tensor), (), name))
+        # What is done with the tensor is none of the model's operations.
+        with torch._C.DisableTorchFunction():
+            if unmeasurable(tensor) is None:
+                path = self.paths[id(module)]
+                self._on_visit(Visit(key, path, module, tensor, self._same_as(key, tensor), (), name, call))
+
+    def _note(self, step: str) -> None:
+        self.steps.setdefault(self._running[-1][1] if self._running else ROOT, []).append(step)
 
     def leave(self, module: nn.Module, args: tuple[Any, ...], output: object) -> None:
         """The forward hook. It answers None: anything else would replace the output."""

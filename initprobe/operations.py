@@ -135,7 +135,7 @@ _EFFECTS: dict[str, Effect] = {
     **dict.fromkeys(_SUMS.split(), "sum"),
     **dict.fromkeys(_SCALES.split(), "scale"),
 }
-_SHOWN = {"sum", "scale", "weighted", "embedding", "activation", "norm"}
+_SHOWN = {"sum", "scale", "weighted", "embedding", "activation", "norm", "pass"}
 _PLAIN_NAMES = {
     **{f"{prefix}{name}": name for prefix in "ir" for name in ("add", "sub", "mul", "matmul")},
     **dict.fromkeys(("truediv", "itruediv", "true_divide"), "div"),

@@ -70,19 +70,27 @@ def growth_of(std: Array) -> Growth | None:
         return None
     logs = logs - logs[0]
     steps = np.arange(logs.size, dtype=np.float64)
-    exponential = np.polyfit(steps, logs, 1)
     total = math.exp(min(float(logs[-1]), 700.0))
     if np.ptp(logs) < math.log(STEADY):
         return Growth("constant", 1.0, total)
+    start, rate = _line(steps, logs, np.ones_like(logs))
     relative = np.exp(np.clip(logs, -300.0, 300.0))
     # Relative errors count, or the last joins alone would decide.
-    linear = np.polyfit(steps, relative, 1, w=1.0 / relative)
-    line = np.asarray(np.polyval(linear, steps), dtype=np.float64)
-    if (line > 0).all() and _left(logs, np.log(line)) <= _left(
-        logs, np.asarray(np.polyval(exponential, steps), dtype=np.float64)
-    ):
-        return Growth("linear", float(linear[0]), total)
-    return Growth("exponential", math.exp(min(float(exponential[0]), 700.0)), total)
+    first, slope = _line(steps, relative, 1.0 / relative)
+    line = first + slope * steps
+    if (line > 0).all() and _left(logs, np.log(line)) <= _left(logs, start + rate * steps):
+        return Growth("linear", slope, total)
+    return Growth("exponential", math.exp(min(rate, 700.0)), total)
+
+
+def _line(x: Array, y: Array, weights: Array) -> tuple[float, float]:
+    """Intercept and slope of the weighted least squares line."""
+    share = (weights / weights.max()) ** 2
+    share /= share.sum()
+    middle, height = float(share @ x), float(share @ y)
+    spread = float(share @ (x - middle) ** 2)
+    slope = float(share @ ((x - middle) * (y - height))) / spread if spread > 0 else 0.0
+    return height - slope * middle, slope
 
 
 def _left(logs: Array, fitted: Array) -> float:

@@ -107,9 +107,10 @@ def _anatomy(subject: Subject, tape: Tape, seen: list[Seen], uses: Mapping[Node,
     joins = find_joins(tape.nodes, {node for attention in attentions for node in attention.scores})
     skips = {node: join.skip for node, join in joins.items()}
     operands = {operand.back("view") for node in joins for operand in node.signals}
+    kept = chosen(seen, skips, operands)
     sites = [
         replace(_site(one.visit, one.node, shown, uses, axes.get(one.node)), order=order, location=_place(subject, one))
-        for order, one in enumerate(chosen(seen, skips, operands))
+        for order, one in enumerate(kept)
     ]
     joined = _show_joins(skips, shown)
     sites = [replace(site, kind="join") if site.key in joined else site for site in sites]
@@ -124,6 +125,7 @@ def _anatomy(subject: Subject, tape: Tape, seen: list[Seen], uses: Mapping[Node,
         streams=find_streams(tape.nodes, outputs, skips, shown),
         modules=len(watch.leaves),
         uncalled=watch.uncalled(),
+        calls={call: tuple(watch.steps[call]) for call in dict.fromkeys(one.visit.call for one in kept) if call},
         branches=branches.records,
     )
 

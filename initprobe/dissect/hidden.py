@@ -36,17 +36,17 @@ def chosen(seen: list[Seen], joins: Mapping[Node, Node], operands: Container[Nod
     a module computes by hand.
     """
     handmade = {_stem(one.visit.key) for one in seen if one.handmade}
-    made = {one.node: one.visit.key for one in seen if one.visit.operation is not None}
-    own = {made.get(one.node.back("view")) for one in seen if one.visit.operation is None and _is_own(one, made)}
+    made = {one.node: one.visit for one in seen if one.visit.operation is not None}
+    own = {made[one.node.back("view")].key for one in seen if one.visit.operation is None and _is_own(one, made)}
     kept: list[Seen] = []
     left_out: dict[str, str | None] = {}
     for one in seen:
         visit = one.visit
-        if visit.operation is not None:
-            stem = visit.key.rpartition("/")[0]
-            if visit.key in own or stem in handmade or not (one.node in operands or _makes_a_signal(one.node, joins)):
-                left_out[visit.key] = None
-                continue
+        if visit.operation is not None and (
+            visit.key in own or visit.call in handmade or not (one.node in operands or _makes_a_signal(one.node, joins))
+        ):
+            left_out[visit.key] = None
+            continue
         alias = visit.alias_of
         if alias in left_out:  # the first one that shows a value is the one that it is named after
             first = left_out[alias]
@@ -61,9 +61,10 @@ def _stem(key: str) -> str:
     return key.partition("[")[0]
 
 
-def _is_own(output: Seen, made: Mapping[Node, str]) -> bool:
+def _is_own(output: Seen, made: Mapping[Node, Visit]) -> bool:
     """Whether a module puts out, perhaps in another shape, what an operation of that very call has made."""
-    return made.get(output.node.back("view"), "").rpartition("/")[0] == _stem(output.visit.key)
+    maker = made.get(output.node.back("view"))
+    return maker is not None and maker.call == _stem(output.visit.key)
 
 
 def _makes_a_signal(node: Node, joins: Mapping[Node, Node]) -> bool:

@@ -97,8 +97,10 @@ def _projected(node: Node, skip: Node, branch: Node, joins: Mapping[Node, Join])
     if around is None:
         return None
     projections = [one for one in around[:-1] if one.effect == "weighted"]
+    if any(_is_reused(one) for one in projections):
+        return None
     beside = [one for one in between(around[-1], branch)[1:] if one.effect == "weighted"]
-    if len(beside) <= len(projections) or any(_is_reused(one) for one in projections):
+    if len(beside) <= len(projections):
         return None
     return Join(node, node, branch, around[-1], "projection", around)
 

@@ -7,6 +7,7 @@ so weight gradients are computed only when a statistic in use needs them, no ``r
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -111,6 +112,7 @@ class Recorder:
         self.batch = batch
         self.backward = backward
         self.sites = {site.key: site for site in anatomy.sites}
+        self.known = anatomy.calls
         self.mortal = {name for name, leaf in ACTIVATIONS.items() if leaf.dead}
         self.visits: dict[str, tuple[tuple[int, ...], str, str | None]] = {}
         self.edges: dict[str, GradientEdge] = {}
@@ -118,9 +120,14 @@ class Recorder:
         self.steps = Steps()
         self.told: set[str] = set()
         self.renamed: set[str] = set()
+        self.calls: dict[str, str] = {}
+        self.pending: list[tuple[str, weakref.ref[torch.Tensor], int, int | None]] = []
+        self.returning = False
 
     def visit(self, visit: Visit) -> None:
         """Called by the hooks for every float tensor that leaves a module, and every operation between modules."""
+        if self.pending:
+            self.settle()
         if visit.operation is not None and visit.key not in self.sites:
             return  # the module that puts it out is its name
         if visit.alias_of is not None:
@@ -133,11 +140,31 @@ class Recorder:
         self.ledger.take("forward", visit.key, view)
         why = None if self.backward else "no backward pass was asked for"
         if self.backward and not tensor.requires_grad:
-            why = "no gradient path: computed without gradient, or detached"
+            why = NO_PATH
+            if visit.operation is not None and not torch.is_grad_enabled():
+                # Inside a custom autograd.Function: the tensor gets its gradient path when that returns.
+                self.pending.append((visit.key, weakref.ref(tensor), tensor._version, step_axis))  # noqa: SLF001
         self.visits[visit.key] = (tuple(tensor.shape), dtype_name(tensor.dtype), why)
+        self.calls[visit.key] = visit.call
         if why is None:
-            self.edges[visit.key] = get_gradient_edge(tensor)
-            self.handles.append(tensor.register_hook(self._gradient_hook(visit.key, step_axis)))  # type: ignore[no-untyped-call]
+            self._follow(visit.key, tensor, step_axis)
+
+    def settle(self) -> None:
+        """Follow the gradients of what has got a path since it was seen."""
+        waiting, self.pending = self.pending, []
+        for key, reference, version, step_axis in waiting:
+            tensor = reference()
+            if tensor is None or tensor._version != version:  # noqa: SLF001 torch has no public name for it
+                continue
+            if tensor.requires_grad:
+                self.visits[key] = (*self.visits[key][:2], None)
+                self._follow(key, tensor, step_axis)
+            else:
+                self.pending.append((key, reference, version, step_axis))
+
+    def _follow(self, key: str, tensor: torch.Tensor, step_axis: int | None) -> None:
+        self.edges[key] = get_gradient_edge(tensor)
+        self.handles.append(tensor.register_hook(self._gradient_hook(key, step_axis)))  # type: ignore[no-untyped-call]
 
     def watch_parameters(self, parameters: Iterable[tuple[str, nn.Parameter]]) -> None:
         """Reduce each large gradient of a weight as soon as it is there, and let go of it."""
@@ -163,8 +190,9 @@ class Recorder:
 
     def _gradient_hook(self, key: str, step_axis: int | None) -> Callable[[torch.Tensor], None]:
         def take(gradient: torch.Tensor | None) -> None:
-            # One of several outputs of an operation that the loss does not use gets None.
-            if gradient is not None and unmeasurable(gradient) is None:
+            # One of several outputs of an operation that the loss does not use gets None. Before the backward pass has
+            # begun, it is one of the model's own, inside its forward.
+            if self.returning and gradient is not None and unmeasurable(gradient) is None:
                 view = View(gradient.detach(), self.ledger.workspace, step_axis=step_axis)
                 self.ledger.take("backward", key, view)
 
@@ -186,6 +214,8 @@ def dtype_name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
+NO_PATH = "no gradient path: computed without gradient, or detached"
+OTHERWISE = "it does something else than in the pass that was traced; its operations are left out"
 UNOWNED = "it uses parameters that none of its modules owns (layers in a plain list?)"
 
 SETS_LEAVES = "you can only change requires_grad flags of leaf variables"
@@ -251,6 +281,7 @@ def _inputs(subject: Subject, batch: int, seed: int, ledger: Ledger, *, gradient
 
 def _backward(subject: Subject, output: Any, recorder: Recorder, probe: ProbeRequest, seed: int) -> Reach:
     """Send the gradient of the objective back through every site."""
+    recorder.settle()
     outputs, cotangents = _objective(subject, output, probe, seed)
     reach = reach_of(outputs)
     targets: list[Any] = list(first_edges(reach, recorder.edges))
@@ -261,6 +292,7 @@ def _backward(subject: Subject, output: Any, recorder: Recorder, probe: ProbeReq
         recorder.watch_parameters(parameters)
     if not targets:
         return reach
+    recorder.returning = True
     gradients = _differentiate(outputs, targets, cotangents)
     last = gradients[len(gradients) - len(parameters) :]
     kept = [(name, last[place]) for place, (name, _) in enumerate(parameters) if name not in recorder.told]
@@ -315,8 +347,11 @@ def _trace(
     seed: int, held: Sequence[tuple[str, nn.Parameter]], recorder: Recorder, watch: Watch, reach: Reach | None
 ) -> Trace:
     values = recorder.ledger.statistics()
+    other = {call for call in set(recorder.calls.values()) if call and tuple(watch.steps[call]) != recorder.known[call]}
     sites = []
     for key, (shape, dtype, why) in recorder.visits.items():
+        if recorder.calls[key] in other:
+            continue
         backward: Statistics | None = values.get(("backward", key))
         missing = why if backward is not None else why or "the loss does not depend on it"
         sites.append(SiteTrace(key, shape, dtype, values[("forward", key)], backward, missing))
@@ -328,6 +363,7 @@ def _trace(
         )
     inputs = {name: row for (kind, name), row in values.items() if kind == "input"}
     unseen = [Unseen(key, reason, hidden=reason in OUT_OF_SIGHT) for key, reason in watch.unseen.items()]
+    unseen += [Unseen(call, OTHERWISE, hidden=True) for call in sorted(other)]
     known = {id(parameter) for _, parameter in held}
     reachable = {} if reach is None else reach.leaves
     if any(isinstance(leaf, nn.Parameter) and key not in known for key, leaf in reachable.items()):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from initprobe.records.location import Location
@@ -217,6 +218,8 @@ class Anatomy:
         modules: number of distinct leaf modules (those without children).
         uncalled: paths of leaf modules that the pass never called.
         branches: every residual branch, in the order of the joins.
+        calls: for each call whose operations are sites, what it did in order: names of operations and paths of the
+            modules it called. A pass in which it does something else has other values under the same names.
     """
 
     weights: tuple[Weight, ...]
@@ -225,6 +228,7 @@ class Anatomy:
     modules: int = 0
     uncalled: tuple[str, ...] = ()
     branches: tuple[Branch, ...] = ()
+    calls: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def outer_branches(self) -> tuple[Branch, ...]:

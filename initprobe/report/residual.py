@@ -26,7 +26,7 @@ def _row(stream: ResidualStream) -> tuple[Cell, ...]:
     ratios = [block.ratio.mean for block in stream.blocks if block.ratio is not None]
     texts = (
         visible(stream.label),
-        str(len(stream.blocks)),
+        str(len({block.join for block in stream.blocks})),
         _from_to(ratios),
         _from_to([block.variance.mean for block in stream.blocks]),
         growth_text(stream.growth),

@@ -14,10 +14,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.nn.utils.parametrizations import weight_norm
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from initprobe.dissect.anatomy import trace_anatomy
 from initprobe.hooks import watching
+from initprobe.measure.signal import OTHERWISE, measure_signal
+from initprobe.records import ProbeRequest
 from initprobe.subject import Subject
 from tests.dissect.networks import Bare, ClassToken, PostActivation, PreActivation, PreNorm, anatomy_of
 from tests.measure.reference import BATCH, moments, probe
@@ -232,3 +235,158 @@ def test_two_calls_of_a_block_are_told_apart():
     keys = [site.key for site in trace_anatomy(Subject(Twice(), Drawn())).anatomy.sites if site.alias_of is None]
     assert "block/gelu" in keys
     assert "block#2/gelu" in keys
+
+
+class Dropped(nn.Module):
+    """Layers that are left out at random, each in another pass."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(6, 6) for _ in range(6))
+
+    def forward(self, x):
+        for layer in self.layers:
+            if torch.rand(()) < 0.5:
+                x = x + F.relu(layer(x))
+        return x
+
+
+def test_a_pass_that_does_something_else_puts_nothing_under_the_names_of_another():
+    torch.manual_seed(0)
+    subject = Subject(Dropped(), Drawn())
+    anatomy = trace_anatomy(subject, seed=0).anatomy
+    same, other = (measure_signal(subject, anatomy, ProbeRequest(), seed=seed, batch=BATCH) for seed in (0, 1))
+    operations = {site.key for site in anatomy.sites if site.operation and site.alias_of is None}
+    assert operations
+    assert operations <= {site.key for site in same.sites}
+    assert operations.isdisjoint(site.key for site in other.sites)
+    assert any(site.key.startswith("layers.") for site in other.sites)
+    (told,) = [gap for gap in other.unseen if gap.hidden]
+    assert (told.path, told.reason) == ("(model)", OTHERWISE)
+
+
+class Functional(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lin, self.w = nn.Linear(6, 6), nn.Parameter(torch.randn(6, 6))
+
+    def forward(self, x):
+        return F.layer_norm(x + F.relu(self.lin(x)) @ self.w, (6,))
+
+
+@pytest.mark.parametrize(
+    ("wrap", "prefix"),
+    [(lambda block: block, "0"), (lambda block: weight_norm(block, "w"), "0"), (nn.DataParallel, "0.module")],
+)
+def test_what_torch_wraps_is_not_torchs_own(wrap, prefix):
+    keys = [site.key for site in anatomy_of(nn.Sequential(wrap(Functional())), Drawn()).sites]
+    assert [key for key in keys if "/" in key] == [f"{prefix}/relu", f"{prefix}/matmul", f"{prefix}/add"]
+
+
+class Sum(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, y):
+        return x + y
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient, gradient
+
+
+class OwnSum(nn.Module):
+    def __init__(self, add):
+        super().__init__()
+        self.lin, self.add = nn.Linear(6, 6), add
+
+    def forward(self, x):
+        return F.relu(self.add(x, torch.tanh(self.lin(x))))
+
+
+def test_a_function_of_the_users_own_passes_gradients_like_any_other():
+    traces = []
+    for add in (torch.add, Sum.apply):
+        torch.manual_seed(0)
+        traces.append(probe(nn.Sequential(*[OwnSum(add) for _ in range(3)]), Drawn()))
+    plain, own = traces
+    assert [site.key for site in plain.sites] == [site.key for site in own.sites]
+    assert [site.backward for site in plain.sites] == [site.backward for site in own.sites]
+    assert all(site.backward is not None for site in own.sites)
+
+
+def test_dropout_as_a_function_is_what_it_is_as_a_module():
+    class Block(nn.Module):
+        def __init__(self, drop):
+            super().__init__()
+            self.lin, self.drop = nn.Linear(6, 6), drop
+
+        def forward(self, x):
+            return x + self.drop(F.relu(self.lin(x)))
+
+    keys = {}
+    for name, drop in (("module", nn.Dropout(0.5)), ("function", lambda x: F.dropout(x, 0.5))):
+        keys[name] = [
+            branch.end for branch in anatomy_of(nn.Sequential(nn.Linear(6, 6), Block(drop)), Drawn()).branches
+        ]
+    assert keys == {"module": ["1.drop"], "function": ["1/dropout"]}
+
+
+def test_a_gradient_inside_the_forward_is_none_of_the_losss():
+    class Force(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lin, self.energy = nn.Linear(6, 8), nn.Linear(8, 1)
+
+        def forward(self, x):
+            x = x.detach().requires_grad_()
+            with torch.enable_grad():
+                energy = self.energy(torch.tanh(self.lin(x)))
+                (force,) = torch.autograd.grad(energy.sum(), x, create_graph=True)
+            return force
+
+    sites = {site.key: site for site in probe(Force(), Drawn()).sites}
+    assert sites["energy"].backward is None
+    assert sites["lin"].backward is not None
+
+
+class Stubborn(torch.Tensor):
+    """A subclass with an opinion of its own about what may be done with it."""
+
+    @classmethod
+    def __torch_function__(cls, function, types, args=(), kwargs=None):
+        if getattr(function, "__name__", "") == "detach":
+            raise NotImplementedError
+        return super().__torch_function__(function, types, args, kwargs or {})
+
+
+def test_a_subclass_is_not_asked_about_our_own_arithmetic():
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lin, self.zero = nn.Linear(6, 6), torch.zeros(6).as_subclass(Stubborn)
+
+        def forward(self, x):
+            return F.relu(self.lin(torch.add(x, self.zero))).tanh()
+
+    assert probe(Model(), Drawn()).sites
+
+
+def test_a_module_called_like_an_operation_keeps_its_name():
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lin = nn.Linear(6, 6)
+
+        def forward(self, x):
+            return torch.tanh(x + self.lin(x))
+
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.block = Block()
+            self.add_module("block/add", nn.Linear(6, 6))
+
+        def forward(self, x):
+            return getattr(self, "block/add")(self.block(x))
+
+    kinds = {site.key: site.kind for site in anatomy_of(Model(), Drawn()).sites}
+    assert (kinds["block/add"], kinds["block//add"]) == ("weighted", "join")

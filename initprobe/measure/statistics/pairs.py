@@ -22,6 +22,9 @@ LONG = 1 << 14
 TINY = 1e-25
 """A sum of float32 squares below this may have lost some of them to underflow."""
 
+UNLIKE = 1e4
+"""Of two squared norms further apart, the difference says little about the cosine in float32."""
+
 LARGE = 1e15
 """Values below this can be squared and summed in float32."""
 
@@ -56,7 +59,7 @@ def _safe(moments: Numbers) -> bool:
 
 
 def _fast_geometry(samples: torch.Tensor, number: int) -> list[float] | None:
-    """In float32, the pairs put together in float64; None where a square may have underflowed."""
+    """In float32, the pairs put together in float64; None where that may have lost too many digits."""
     size = samples.shape[1]
     if size < LONG:
         gap = samples[:number] - samples[number:]
@@ -67,6 +70,8 @@ def _fast_geometry(samples: torch.Tensor, number: int) -> list[float] | None:
     if min(squares) < TINY:
         return None
     left, right, apart = squares[:number], squares[number : 2 * number], squares[2 * number :]
+    if any(max(a, b) > UNLIKE * min(a, b) for a, b in zip(left, right, strict=True)):
+        return None
     cosines = sum((a + b - c) / math.sqrt(a * b) for a, b, c in zip(left, right, apart, strict=True))
     return [max(-1.0, min(1.0, cosines / (2 * number))), math.sqrt(sum(apart) / (number * size))]
 

@@ -56,7 +56,10 @@ def propagation(entries: Sequence[Entry]) -> Figure | None:
 
 
 def _blocks(entry: Entry) -> list[ResidualBlock]:
-    return [block for stream in entry.residual for block in stream.blocks]
+    """By depth: a stream inside of a branch lies between two joins of the one around it."""
+    order = {summary.site.key: summary.site.order for summary in entry.sites}
+    blocks = [block for stream in entry.residual for block in stream.blocks]
+    return sorted(blocks, key=lambda block: order.get(block.join, 0))
 
 
 def _squared(key: str | None, statistic: str, entry: Entry) -> Point | None:

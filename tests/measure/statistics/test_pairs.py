@@ -118,3 +118,13 @@ def test_values_that_are_not_finite_give_no_number(fill):
 )
 def test_where_there_are_no_pairs(tensor, attributes):
     assert measured(tensor, **attributes) is None
+
+
+@pytest.mark.parametrize("ratio", [1.0, 50.0, 1e3, 1e5, 1e8])
+def test_samples_of_very_unlike_size_have_their_own_cosine(ratio):
+    torch.manual_seed(0)
+    values = torch.randn(2, 64)
+    values[1] = values[0] + 0.3 * values[1]
+    expected = torch.cosine_similarity(values[:1].double(), values[1:].double()).item()
+    values[0] *= ratio
+    assert measured(values)[0] == pytest.approx(expected, abs=2e-5)

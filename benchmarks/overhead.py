@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from shapes import SHAPES, Shape
@@ -99,11 +99,18 @@ def child(shape_name: str, variant: str) -> None:
     run = bare_pass(subject, 2) if variant == "bare" else probed_pass(subject, shape.batch, VARIANTS[variant])
     if variant == "bare":
         run = bare_pass(subject, shape.batch)
-    with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 the kernel's own figure, Linux only
-        before = int(file.read().split()[1]) * resource.getpagesize()
+    # The kernel's own figures, Linux only; a new process begins with the peak of the one that started it.
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    before = _resident("VmRSS")
     run()
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps((after - before) / 2**20))
+    after = _resident("VmHWM")
+    print(json.dumps((after - before) / 2**10))
+
+
+def _resident(field: str) -> int:
+    """A line of ``/proc/self/status``, in KiB."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(field))
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import traceback
 
-from initprobe.errors import ExitCode, InitprobeError
+from initprobe.errors import ExitCode, InitprobeError, inert
 
 
 def main() -> None:
@@ -59,7 +59,7 @@ def _internal(error: Exception) -> int:
 
 def _tell(message: str) -> None:
     encoding = sys.stderr.encoding or "ascii"
-    print(message.encode(encoding, "backslashreplace").decode(encoding), file=sys.stderr)  # noqa: T201 the one place
+    print(inert(message).encode(encoding, "backslashreplace").decode(encoding), file=sys.stderr)  # noqa: T201 the one place
 
 
 if __name__ == "__main__":

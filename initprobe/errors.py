@@ -6,6 +6,7 @@ else is a bug of ours and ends with exit code 5.
 
 from __future__ import annotations
 
+import re
 import traceback
 from dataclasses import dataclass
 from enum import IntEnum
@@ -169,6 +170,15 @@ def user_trace(error: BaseException) -> str:
 def visible_lines(text: str) -> str:
     """The text with control characters other than line breaks and tabs written as escapes."""
     return "".join(char if char.isprintable() or char in "\n\t" else repr(char)[1:-1] for char in text)
+
+
+def inert(text: str) -> str:
+    """The text without lines that a CI runner would take for commands (``::error``, ``##[group]``)."""
+    return re.sub(r"(?m)^(\s*)(?:(:):|(#)#\[)", _escaped_command, text)
+
+
+def _escaped_command(found: re.Match[str]) -> str:
+    return f"{found[1]}\\x3a:" if found[2] else f"{found[1]}\\x23#["
 
 
 def first_line(error: BaseException) -> str:

@@ -19,7 +19,7 @@ _HOOKS = (
 class ModuleState:
     """What one module holds, one level deep, and the values of its buffers."""
 
-    __slots__ = ("attributes", "buffers", "members", "module", "training")
+    __slots__ = ("attributes", "buffers", "empty", "members", "module", "training")
 
     def __init__(self, module: nn.Module) -> None:
         self.module = module
@@ -28,8 +28,9 @@ class ModuleState:
         # A forward may add hooks, too (transformers does, to hand out hidden states).
         hooks = (self.attributes.get(name) for name in _HOOKS)
         members: tuple[Any, ...] = (module._parameters, module._modules, module._buffers, *hooks)
-        # Those of a ScriptModule are no dictionaries, and nothing can be added to them.
-        self.members = [(held, dict(held)) for held in members if isinstance(held, dict)]
+        # Those of a ScriptModule are no dictionaries, and nothing can be added to them. Most of the others are empty.
+        self.members = [(held, dict(held)) for held in members if held and isinstance(held, dict)]
+        self.empty = [held for held in members if not held and isinstance(held, dict)]
         self.buffers = [
             (buffer, buffer.detach().clone())
             for buffer in module._buffers.values()
@@ -40,11 +41,12 @@ class ModuleState:
     def restore(self) -> None:
         """Put everything back."""
         for held, saved in ((vars(self.module), self.attributes), *self.members):
-            if len(held) != len(saved) or held.keys() != saved.keys():
+            if held.keys() != saved.keys():
                 for name in held.keys() - saved.keys():
                     del held[name]
-            if saved:
-                held.update(saved)
+            held.update(saved)
+        for held in self.empty:
+            held.clear()
         if "training" not in self.attributes:
             self.module.training = self.training
         for buffer, values in self.buffers:

@@ -98,6 +98,10 @@ def seeds_of(text: str, base: int) -> tuple[int, ...]:
         numbers = [int(part) for part in text.split(",")]
     except ValueError:
         raise UsageError(f"--seeds takes a number or a list such as 0,1,2, not {text!r}") from None
+    if base and "," in text:
+        raise UsageError(
+            f"--seed says where to begin to count, and --seeds {text} counts nothing", hint="give one of them"
+        )
     if len(numbers) == 1 and "," not in text:
         if not 1 <= numbers[0] <= MOST_SEEDS:
             raise UsageError(f"--seeds takes from 1 to {MOST_SEEDS}, not {text}")

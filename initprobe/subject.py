@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from initprobe.errors import TargetError, first_line, raised_here, user_trace
+from initprobe.errors import TargetError, UsageError, first_line, raised_here, user_trace
 from initprobe.records import Location
 
 Loss = Callable[[Any], Any]
@@ -87,7 +87,12 @@ class Subject:
     def call(self, batch: int, seed: int) -> Call:
         """A batch on the model's device; floating-point inputs come in the parameters' dtype."""
         reference = next((p for p in self.model.parameters() if p.is_floating_point()), torch.empty(0))
-        made = self.inputs.make(batch, seed, reference.dtype)
+        try:
+            made = self.inputs.make(batch, seed, reference.dtype)
+        except (RuntimeError, MemoryError) as error:
+            if "allocate memory" not in str(error) and not isinstance(error, MemoryError):
+                raise
+            raise UsageError(f"a batch of {batch:,} does not fit into the memory", hint="lower --batch") from error
         return made.changed(lambda _place, tensor: tensor.to(reference.device))
 
 

@@ -73,7 +73,8 @@ def test_what_other_rooms_reject_points_into_the_file(old, new, place):
 
 
 @pytest.mark.parametrize(
-    ("text", "base", "seeds"), [("3", 0, (0, 1, 2)), ("2", 7, (7, 8)), ("0,3,7", 5, (0, 3, 7)), ("4,", 0, None)]
+    ("text", "base", "seeds"),
+    [("3", 0, (0, 1, 2)), ("2", 7, (7, 8)), ("0,3,7", 0, (0, 3, 7)), ("0,3,7", 5, None), ("4,", 0, None)],
 )
 def test_seeds_as_typed(text, base, seeds):
     if seeds is None:

@@ -116,7 +116,7 @@ def _require_sites(evidences: Sequence[Evidence]) -> None:
     if not any(evidence.trace.sites for evidence in evidences):
         raise NothingToProbeError(
             "no layer was measured: nothing in this network produced a floating-point value",
-            hint="check that the forward pass calls its modules, and `--only`",
+            hint="check that the forward pass calls its modules",
         )
 
 

@@ -12,6 +12,7 @@ from initprobe.cli import options as o
 from initprobe.cli.output import Style, deliver, exit_code, progress, sinks, tell, tracebacks
 from initprobe.errors import UsageError
 from initprobe.records import Report, TargetRequest
+from initprobe.report.write import check_writable
 
 if TYPE_CHECKING:
     from initprobe.settings import Flags
@@ -50,12 +51,14 @@ def run(
     Example:  initprobe run configs/deep-mlp.yaml --plots plots
     """
     outputs = sinks(output)
+    prepare(save, plots)
     probe = _probe(seeds, seed, max_seeds, batch, dtype, device, mode, loss, no_backward, statistics, plots)
     requests = requests_of(targets, sets, inputs, batch_from, paths, allow_code, weights)
     with tracebacks(traceback) as failed, progress(quiet=quiet) as listen:
         report = _probe_all("run", requests, scheme, probe, {}, listen, failed)
-        drawn = _draw(report, plots)
     deliver(report, outputs, Style(color, layers, anatomy, quiet), save)
+    with progress(quiet=quiet) as listen:
+        drawn = _draw(report, plots, listen)
     _name(drawn)
     return exit_code(report, judged=False)
 
@@ -99,13 +102,15 @@ def check(
     Example:  initprobe check 'mypkg.models:build(depth=50)' --input 3,224,224
     """
     outputs = sinks(output)
+    prepare(save, plots)
     probe = _probe(seeds, seed, max_seeds, batch, dtype, device, mode, loss, no_backward, statistics, plots)
     requests = requests_of(targets, sets, inputs, batch_from, paths, allow_code, weights)
     judging = _judging(select, ignore, fail_on, strict, severities, thresholds)
     with tracebacks(traceback) as failed, progress(quiet=quiet) as listen:
         report = _probe_all("check", requests, scheme, probe, judging, listen, failed)
-        drawn = _draw(report, plots)
     deliver(report, outputs, Style(color, layers, quiet=quiet), save)
+    with progress(quiet=quiet) as listen:
+        drawn = _draw(report, plots, listen)
     _name(drawn)
     return exit_code(report, judged=not exit_zero)
 
@@ -157,6 +162,7 @@ def compare(
     Example:  initprobe compare he xavier orthogonal torch --depth 50
     """
     outputs = sinks(output)
+    prepare(save, plots)
     probe = _probe(seeds, seed, max_seeds, batch, dtype, device, mode, loss, no_backward, statistics, plots)
     shape = {
         name: value
@@ -169,8 +175,9 @@ def compare(
         from initprobe.settings import Flags
 
         report = compare_things(things, options, Flags(None, probe), on=on, shape=shape, listen=listen)
-        drawn = _draw(report, plots)
     deliver(report, outputs, Style(color, layers, quiet=quiet), save)
+    with progress(quiet=quiet) as listen:
+        drawn = _draw(report, plots, listen)
     _name(drawn)
     return exit_code(report, judged=False)
 
@@ -298,12 +305,23 @@ def _probe_all(
     return probe_all(command, requests, flags, listen, failed)
 
 
-def _draw(report: Report, directory: Path | None) -> tuple[Path, ...]:
+def _draw(report: Report, directory: Path | None, listen: Callable[[str], None]) -> tuple[Path, ...]:
     if directory is None or not any(entry.failure is None for entry in report.entries):
         return ()
+    listen("drawing")
     from initprobe.report.figures import save_plots
 
     return save_plots(report, directory)
+
+
+def prepare(save: Path | None, plots: Path | None) -> None:
+    """See to it that what is to be kept can be written, before anything is measured."""
+    if save is not None:
+        check_writable(save)
+    if plots is not None:
+        from initprobe.report.figures import directory_for
+
+        directory_for(plots)
 
 
 def _name(drawn: Sequence[Path]) -> None:

@@ -12,7 +12,9 @@ MODEL, INIT, SAMPLING, JUDGING, OUTPUT = "Model", "Init", "Sampling", "Judging",
 Targets = Annotated[
     list[str],
     typer.Argument(
-        metavar="TARGET", help="FILE.yaml, DIR, FILE.pt2, FILE.py:ATTR or pkg.mod:ATTR(call), - for standard input."
+        metavar="TARGET",
+        help="FILE.yaml, DIR, preset:NAME, FILE.py:ATTR, pkg.mod:ATTR(call), timm:NAME, torchvision:NAME, hf:TYPE, "
+        "hf:DIR, FILE.pt2, FILE.keras; - for standard input.",
     ),
 ]
 Sets = Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -11,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
 
-from initprobe.errors import ExitCode, UsageError
+from initprobe.errors import ExitCode, UsageError, inert
 from initprobe.records import Entry, Report
 from initprobe.report.formats.base import FORMATS, Layers, RenderOptions
 from initprobe.report.render import render
-from initprobe.report.write import write_text
+from initprobe.report.write import check_writable, write_text
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -51,7 +52,7 @@ class Style:
             color=wants_color(self.color, terminal=terminal),
             unicode=_encodes(stream),
             width=int(width)
-            if width.isdigit()
+            if width.isdecimal()
             else os.get_terminal_size(stream.fileno()).columns
             if terminal
             else None,
@@ -96,11 +97,15 @@ def sinks(texts: Sequence[str]) -> tuple[Sink, ...]:
     found = []
     for text in texts or ["full"]:
         name, equals, path = text.partition("=")
+        if path == "-":  # as everywhere: the standard stream
+            equals, path = "", ""
         FORMATS.find(name)
         if equals and not path:
             raise UsageError(
                 f"-o {text} names no file", hint=f"-o {name} for standard output, -o {name}=FILE for a file"
             )
+        if path:
+            check_writable(Path(path))
         found.append(Sink(name, Path(path) if path else None))
     if sum(sink.path is None for sink in found) > 1:
         raise UsageError("two formats want standard output", hint="give all but one a path: -o json=result.json")
@@ -118,7 +123,7 @@ def deliver(report: Report, outputs: Sequence[Sink], style: Style, save: Path | 
                 sink.path, render(report, sink.format_name, RenderOptions(layers=style.layers, anatomy=style.anatomy))
             )
         elif not (sink.format_name in TEXTS and all_failed):
-            say(render(report, sink.format_name, style.options(sys.stdout)))
+            say(render(report, sink.format_name, style.options(sys.stdout or io.StringIO())))
     if save is not None:
         write_text(save, render(report, "json"))
     if owner not in TEXTS or all_failed:
@@ -131,18 +136,23 @@ def say(text: str) -> None:
 
     Whoever closed the other end of the pipe has seen enough: the rest goes nowhere, and the exit code stays what it is.
     """
+    if sys.stdout is None:  # it was closed before we began
+        return
     encoding = sys.stdout.encoding or "ascii"
     try:
         sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries again when it ends
+        raise UsageError(f"cannot write to standard output: {error.strerror}") from error
 
 
 def tell(message: str) -> None:
     """A line to standard error."""
     encoding = sys.stderr.encoding or "ascii"
-    sys.stderr.write(message.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    sys.stderr.write(inert(message).encode(encoding, "backslashreplace").decode(encoding) + "\n")
 
 
 def exit_code(report: Report, *, judged: bool) -> ExitCode:

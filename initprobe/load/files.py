@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -36,6 +37,8 @@ def existing_file(typed: str, kind: type[InitprobeError] = UsageError) -> Path:
         raise kind(f"{typed!r} is no regular file", hint="write what it holds to a file first")
     if empty:
         raise kind(f"{typed!r} is empty")
+    if not os.access(path, os.R_OK):
+        raise kind(f"{typed!r} cannot be read: permission denied")
     return path
 
 

@@ -25,6 +25,11 @@ def open_target(request: TargetRequest) -> Target:
     found, reference = _choose(request.text)
     # Without the checkpoint: a target that leads to another one would load it twice.
     target = found.open(reference, replace(request, weights=None), open_target)
+    if request.sets and target.sections is None:
+        raise UsageError(
+            f"--set changes a value of a spec, and {request.text!r} is none",
+            hint="arguments stand behind a name: file.py:build(depth=3), hf:gpt2(n_layer=3)",
+        )
     return weighted(target, request.weights)
 
 
@@ -39,7 +44,10 @@ def expand_targets(texts: Iterable[str]) -> tuple[str, ...]:
         if not _is_directory(text):
             expanded.append(text)
             continue
-        specs = sorted(path for path in Path(text).iterdir() if path.suffix in (".yaml", ".yml") and path.is_file())
+        try:
+            specs = sorted(path for path in Path(text).iterdir() if path.suffix in (".yaml", ".yml") and path.is_file())
+        except OSError as error:
+            raise UsageError(f"cannot look into {text!r}: {error.strerror}") from error
         if not specs:
             raise NothingToProbeError(f"no *.yaml file in {text!r}")
         expanded += map(str, specs)

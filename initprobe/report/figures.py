@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,7 +37,7 @@ def save_plots(report: Report, directory: Path | str, *, formats: Sequence[str] 
     unknown = sorted(set(formats) - set(_WITHOUT_TIME))
     if unknown:
         raise UsageError(f"unknown picture format {unknown[0]!r}", hint=f"use one of {', '.join(_WITHOUT_TIME)}")
-    folder = _made(Path(directory))
+    folder = directory_for(directory)
     written = []
     for suffix, entries in _sheets(report):
         for name in PLOTS:
@@ -62,7 +63,11 @@ def _sheets(report: Report) -> list[tuple[str, Sequence[Entry]]]:
     """What is drawn together, with what tells its files from the others'."""
     if report.command == "compare" or len(report.entries) == 1:
         return [("", report.entries)]
-    return [(f"-{_slug(f'{entry.name} {entry.scheme}')}", (entry,)) for entry in report.entries]
+    names = [f"-{_slug(f'{entry.name} {entry.scheme}')}" for entry in report.entries]
+    numbered = [
+        f"{name}-{names[:place].count(name) + 1}" * (names.count(name) > 1) or name for place, name in enumerate(names)
+    ]
+    return [(name, (entry,)) for name, entry in zip(numbered, report.entries, strict=True)]
 
 
 def _slug(text: str) -> str:
@@ -73,11 +78,19 @@ def _slug(text: str) -> str:
     return f"{plain}-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}".strip("-")
 
 
-def _made(folder: Path) -> Path:
+def directory_for(place: Path | str) -> Path:
+    """The directory of that name, made where it is not there.
+
+    Raises:
+        UsageError: it cannot be made, or nothing can be written into it.
+    """
+    folder = Path(place)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(
             f"cannot make the directory {str(folder)!r}: {error.strerror}", hint="choose another"
         ) from error
+    if not os.access(folder, os.W_OK):
+        raise UsageError(f"nothing can be written into {str(folder)!r}", hint="choose another")
     return folder

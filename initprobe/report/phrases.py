@@ -50,6 +50,14 @@ def shared_header(entries: Sequence[Entry]) -> str:
 def row_names(entries: Sequence[Entry]) -> tuple[str, list[str]]:
     """What tells the entries apart, with a head for its column: the scheme, the target, or both."""
     schemes, names = [visible(entry.scheme) for entry in entries], [visible(entry.name) for entry in entries]
+    if len(set(zip(names, schemes, strict=True))) < len(entries):
+        # Targets that are called alike: what was typed tells them apart, or else their places do.
+        typed = [visible(entry.request.target.text) for entry in entries]
+        pairs = [f"{text} · {scheme}" for text, scheme in zip(typed, schemes, strict=True)]
+        return "target", [
+            pair if pairs.count(pair) == 1 else f"{pair} ({pairs[:place].count(pair) + 1})"
+            for place, pair in enumerate(pairs)
+        ]
     if len(set(names)) <= 1:
         return "scheme", schemes
     if len(set(schemes)) <= 1:

@@ -132,7 +132,8 @@ def _gain_cell(segments: Sequence[Segment], side: Side) -> Cell:
         return ("", "plain")
     gain = max(gains, key=_distance)
     many = f" (worst of {len(gains)})" if len(gains) > 1 else ""
-    return (plus_minus(gain.per_layer) + many, _GAIN_TONES.get(gain.status, "plain"))
+    text = NOTHING if math.isnan(gain.per_layer.mean) else plus_minus(gain.per_layer)
+    return (text + many, _GAIN_TONES.get(gain.status, "plain"))
 
 
 def _distance(gain: Gain) -> float:
@@ -163,4 +164,4 @@ def _number(value: float | None) -> str:
 
 
 def _cosine(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
+    return "" if value is None else NOTHING if math.isnan(value) else f"{value:.3f}"

@@ -18,6 +18,24 @@ def write_text(path: Path | str, text: str) -> None:
     write_bytes(path, text.encode())
 
 
+def check_writable(path: Path | str) -> None:
+    """Find out whether a file can be written there before hours are spent on what it is to hold.
+
+    Raises:
+        UsageError: its directory is not there or takes no file, or it is a directory itself.
+    """
+    place = Path(path)
+    folder = place.parent
+    if place.is_dir():
+        raise UsageError(f"cannot write {str(place)!r}: it is a directory", hint="name a file in it")
+    if _is_stream(place):
+        return
+    if not folder.is_dir():
+        raise UsageError(f"cannot write {str(place)!r}: there is no directory {str(folder)!r}", hint="make it first")
+    if not os.access(folder, os.W_OK):
+        raise UsageError(f"cannot write {str(place)!r}: {str(folder)!r} takes no files", hint="choose another place")
+
+
 def write_bytes(path: Path | str, data: bytes) -> None:
     """Write a file so that readers see the old one or the new one and never a part.
 

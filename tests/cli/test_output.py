@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -125,3 +126,45 @@ def test_help_and_reference_load_neither_torch_nor_matplotlib(arguments):
 def test_importing_the_package_is_light():
     code = "import sys, initprobe\nassert not {'torch', 'matplotlib', 'pydantic', 'numpy'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["-o", "json=absent/r.json"], ["--save", "absent/r.json"], ["--save", "."], ["--plots", "models.py"]],
+)
+def test_what_cannot_be_kept_is_told_before_anything_is_measured(initprobe, arguments):
+    ran = initprobe("run", "models.py:talks", *arguments)
+    assert ran.code == 2
+    assert "hello from the factory" not in ran.err
+    assert ran.out == ""
+
+
+def test_a_dash_is_standard_output(initprobe, folder):
+    assert initprobe("run", "tiny.yaml", "-o", "concise=-").out == initprobe("run", "tiny.yaml", "-o", "concise").out
+    assert not (folder / "-").exists()
+
+
+def test_what_user_code_says_is_no_command_to_a_ci_runner(initprobe, folder):
+    (folder / "evil.py").write_text("def build():\n    raise ValueError('a\\n::error::b\\n  ##[group]c')\n")
+    ran = initprobe("check", "evil.py:build", "--input", "3")
+    assert ran.code == 3
+    assert not [line for line in ran.err.splitlines() if line.lstrip().startswith(("::", "##["))]
+
+
+def test_a_full_disk_behind_standard_output_is_no_bug_of_ours(folder):
+    command = [sys.executable, "-m", "initprobe", "ls", "rules"]
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(command, check=False, stdout=full, stderr=subprocess.PIPE)
+    assert ended.returncode == 2
+    assert b"cannot write to standard output" in ended.stderr
+
+
+def test_targets_that_are_called_alike_are_told_apart(initprobe, folder):
+    for name in ("a", "b"):
+        (folder / name).mkdir()
+        (folder / name / "net.yaml").write_text((folder / "tiny.yaml").read_text())
+    ran = initprobe("compare", "a/net.yaml", "b/net.yaml", "--seeds", "1", "--max-seeds", "1")
+    assert "a/net.yaml" in ran.out
+    assert "b/net.yaml" in ran.out
+    initprobe("run", "a", "b", "--plots", "p", "--seeds", "1", "--max-seeds", "1")
+    assert len([path for path in (folder / "p").iterdir() if path.name.startswith("signal")]) == 4

@@ -117,6 +117,8 @@ def _configuration_class(model_type: str) -> Any:
 
 def _no_model_type(name: str, known: list[str]) -> UsageError:
     """Names the nearest type, or the one that a name on the Hub begins with (``bert-base-uncased``)."""
+    if Path(name).is_dir():
+        return UsageError(f"there is no config.json in {name!r}", hint="give a directory with one, or a model type")
     last = name.lower().rpartition("/")[2]
     begins = sorted((kind for kind in known if re.match(rf"{re.escape(kind)}([^a-z]|$)", last)), key=len, reverse=True)
     near = begins[:1] or get_close_matches(last, known, n=3)

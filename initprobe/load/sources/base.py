@@ -128,6 +128,8 @@ def placed(model: nn.Module, probe: ProbeRequest) -> nn.Module:
     """
     if probe.dtype is not None and probe.dtype not in FLOATS:
         raise UsageError(f"unknown dtype {probe.dtype!r}", hint=f"one of {', '.join(FLOATS)}")
+    if probe.device.partition(":")[0] == "meta":
+        raise UsageError("cannot use the device 'meta': a tensor there has a shape and no numbers")
     if isinstance(model, torch.jit.ScriptModule):
         raise TargetError(
             "the model is a ScriptModule, whose layers nobody can watch",

@@ -101,9 +101,13 @@ def _path(place: str) -> Path | None:
 
 
 def _short(place: str, path: Path | None, reference: str) -> str:
-    """A path is called by its last part; the overrides stay."""
+    """A path is called by its last part, a ``config.json`` by its directory; the overrides stay."""
     called = reference.strip()
-    return f"hf:{called}" if path is None else f"hf:{path.resolve().name}{called[len(place) :].strip()}"
+    if path is None:
+        return f"hf:{called}"
+    whole = path.resolve()
+    name = whole.parent.name if whole.name == "config.json" and whole.parent.name else whole.name
+    return f"hf:{name}{called[len(place) :].strip()}"
 
 
 HF = source(

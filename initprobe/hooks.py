@@ -296,11 +296,11 @@ def undisturbed(model: nn.Module, *, mode: Mode, seed: int) -> Iterator[None]:
         parameters = [one for state in states for one in state.module._parameters.values() if one is not None]
         # A backward of the model's own may call backward() and so write gradients that nobody asked for (Reformer's).
         gradients = [(parameter, parameter.grad) for parameter in parameters]
-        for parameter, gradient in gradients:
-            if gradient is not None:
-                parameter.grad = None  # or they would be added to it
         devices = sorted({parameter.device.index or 0 for parameter in parameters if parameter.is_cuda})
         try:
+            for parameter, gradient in gradients:
+                if gradient is not None:
+                    parameter.grad = None  # or they would be added to it
             # Whoever calls us may have switched gradients off.
             with random_states(devices), torch.inference_mode(mode=False), torch.enable_grad():
                 # A module may have its own idea of train(), so it is called, but only where something would change.

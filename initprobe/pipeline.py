@@ -17,7 +17,8 @@ from initprobe.init.choose import check_choice
 from initprobe.init.initialize import initialize_model
 from initprobe.load.limits import free_memory
 from initprobe.load.sources.base import Target
-from initprobe.measure.signal import Plan, measure_signal
+from initprobe.measure.ledger import Plan
+from initprobe.measure.signal import measure_signal
 from initprobe.records import Entry, Environment, Evidence, Judgement, NeedSeeds, Request
 from initprobe.subject import Subject
 from initprobe.summary import summarize

@@ -84,7 +84,7 @@ def test_a_bug_of_ours_inside_the_users_forward_is_ours(initprobe, monkeypatch):
     def broken(*_args, **_kwargs):
         raise ZeroDivisionError("injected")
 
-    monkeypatch.setattr("initprobe.measure.signal.Ledger.take", broken)
+    monkeypatch.setattr("initprobe.measure.ledger.Ledger.take", broken)
     assert initprobe("check", "models.py:healthy").code == ExitCode.INTERNAL
 
 

@@ -13,7 +13,7 @@ from torch import nn
 
 from initprobe.errors import TargetError, UsageError
 from initprobe.measure import signal
-from initprobe.measure.signal import Plan
+from initprobe.measure.ledger import Plan
 from initprobe.subject import Call, Subject
 from tests.measure.reference import BATCH, Capture, leaves, moments, probe, pull_back
 from tests.zoo.odd_models import (

@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
+from initprobe.measure.ledger import Ledger, Plan
 from initprobe.measure.reductions import MOMENTS, View, Workspace, deferred_moments
-from initprobe.measure.signal import Ledger, Plan
 from initprobe.measure.statistics.base import EVERYTHING, STATISTICS
 from tests.measure.reference import moments
 

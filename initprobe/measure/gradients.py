@@ -51,6 +51,14 @@ def reach_of(outputs: Iterable[torch.Tensor]) -> Reach:
     return Reach(tuple(order), leaves)
 
 
+def unseen_functions(reach: Reach, edges: Mapping[str, GradientEdge]) -> list[str]:
+    """Names of the custom autograd functions on the way whose outputs are no site: nobody sees what they compute."""
+    seen = {edge.node for edge in edges.values()}
+    custom: type[object] = torch.autograd.function.BackwardCFunction
+    found = (node for node in reach.nodes if isinstance(node, custom))
+    return list(dict.fromkeys(type(node).__name__.removesuffix("Backward") for node in found if node not in seen))
+
+
 def first_edges(reach: Reach, edges: Mapping[str, GradientEdge]) -> list[GradientEdge]:
     """The fewest of ``edges`` such that a backward pass towards them goes through all the others.
 

@@ -21,7 +21,7 @@ from torch.utils.hooks import RemovableHandle
 from initprobe.activations.base import ACTIVATIONS
 from initprobe.errors import TargetError, first_line, raised_here, user_trace
 from initprobe.hooks import OUT_OF_SIGHT, ROOT, Visit, Watch, tensors_in, undisturbed, unmeasurable, watching
-from initprobe.measure.gradients import Reach, first_edges, reach_of
+from initprobe.measure.gradients import Reach, first_edges, reach_of, unseen_functions
 from initprobe.measure.ledger import Ledger, Plan
 from initprobe.measure.reductions import SMALL, View
 from initprobe.measure.steps import Steps
@@ -291,6 +291,11 @@ def _trace(
         )
     inputs = {name: row for (kind, name), row in values.items() if kind == "input"}
     unseen = [Unseen(key, reason, hidden=reason in OUT_OF_SIGHT) for key, reason in watch.unseen.items()]
+    if reach is not None:
+        unseen += [
+            Unseen(ROOT, f"what the autograd function {name} computes", hidden=True)
+            for name in unseen_functions(reach, recorder.edges)
+        ]
     unseen += [Unseen(call, OTHERWISE, hidden=True) for call in sorted(other)]
     known = {id(parameter) for _, parameter in held}
     reachable = {} if reach is None else reach.leaves

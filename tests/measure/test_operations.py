@@ -390,3 +390,30 @@ def test_a_module_called_like_an_operation_keeps_its_name():
 
     kinds = {site.key: site.kind for site in anatomy_of(Model(), Drawn()).sites}
     assert (kinds["block/add"], kinds["block//add"]) == ("weighted", "join")
+
+
+class Elsewhere(torch.autograd.Function):
+    """Leaves torch, as a kernel of somebody's own does."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return torch.from_numpy(np.tanh(x.detach().numpy()))
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient
+
+
+def test_what_a_function_computes_elsewhere_is_told():
+    class Model(nn.Module):
+        def __init__(self, function):
+            super().__init__()
+            self.first, self.second, self.function = nn.Linear(6, 6), nn.Linear(6, 6), function
+
+        def forward(self, x):
+            return x + self.second(self.function(self.first(x)))
+
+    (told,) = [gap for gap in probe(Model(Elsewhere.apply), Drawn()).unseen if gap.hidden]
+    assert told.reason == "what the autograd function Elsewhere computes"
+    assert not [gap for gap in probe(Model(torch.tanh), Drawn()).unseen if gap.hidden]
+    assert not [gap for gap in probe(OwnSum(Sum.apply), Drawn()).unseen if gap.hidden]

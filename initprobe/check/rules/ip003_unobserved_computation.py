@@ -74,8 +74,8 @@ def unobserved_computation(case: Case) -> Iterator[Finding]:
     What it does:
         Names parameters that the loss depends on although no operation was seen to use them (a compiled kernel), custom
         autograd functions whose output no operation was seen to make, and modules that take no hooks: a ScriptModule,
-        one that the forward builds anew, the inside of a ``torch.func`` transform, layers in a plain Python list. A call
-        that does something else in another pass is named too: its operations have other values then.
+        one that the forward builds anew, the inside of a ``torch.func`` transform, layers in a plain Python list. Calls
+        that do something else in another pass are named too: their operations have other values then.
 
     Why is this bad:
         What is not seen is not judged, and a scheme does not know who such a weight is.

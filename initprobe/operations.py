@@ -23,12 +23,12 @@ class Product:
 
     Attributes:
         operands: names of its parameters in order.
-        layout: ``out,in`` (linear), ``conv``, ``transposed``, ``in,out`` (a matrix on the right), or ``named`` (each
-            axis has a letter in an equation).
+        layout: ``out,in`` (linear), ``conv``, ``transposed``, or ``in,out`` (a matrix on the
+            right).
     """
 
     operands: tuple[str, ...]
-    layout: Literal["out,in", "conv", "transposed", "in,out", "named"]
+    layout: Literal["out,in", "conv", "transposed", "in,out"]
 
 
 _CONV = ("input", "weight", "bias", "stride", "padding", "dilation", "groups")

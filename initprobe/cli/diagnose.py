@@ -57,9 +57,7 @@ def run(
     with tracebacks(traceback) as failed, progress(quiet=quiet) as listen:
         report = _probe_all("run", requests, scheme, probe, {}, listen, failed)
     deliver(report, outputs, Style(color, layers, anatomy, quiet), save)
-    with progress(quiet=quiet) as listen:
-        drawn = _draw(report, plots, listen)
-    _name(drawn)
+    _draw(report, plots, quiet)
     return exit_code(report, judged=False)
 
 
@@ -109,9 +107,7 @@ def check(
     with tracebacks(traceback) as failed, progress(quiet=quiet) as listen:
         report = _probe_all("check", requests, scheme, probe, judging, listen, failed)
     deliver(report, outputs, Style(color, layers, quiet=quiet), save)
-    with progress(quiet=quiet) as listen:
-        drawn = _draw(report, plots, listen)
-    _name(drawn)
+    _draw(report, plots, quiet)
     return exit_code(report, judged=not exit_zero)
 
 
@@ -176,9 +172,7 @@ def compare(
 
         report = compare_things(things, options, Flags(None, probe), on=on, shape=shape, listen=listen)
     deliver(report, outputs, Style(color, layers, quiet=quiet), save)
-    with progress(quiet=quiet) as listen:
-        drawn = _draw(report, plots, listen)
-    _name(drawn)
+    _draw(report, plots, quiet)
     return exit_code(report, judged=False)
 
 
@@ -305,13 +299,17 @@ def _probe_all(
     return probe_all(command, requests, flags, listen, failed)
 
 
-def _draw(report: Report, directory: Path | None, listen: Callable[[str], None]) -> tuple[Path, ...]:
+def _draw(report: Report, directory: Path | None, quiet: int) -> None:
+    """Draw the plots that were asked for, and name their files."""
     if directory is None or not any(entry.failure is None for entry in report.entries):
-        return ()
-    listen("drawing")
+        return
     from initprobe.report.figures import save_plots
 
-    return save_plots(report, directory)
+    with progress(quiet=quiet) as listen:
+        listen("drawing")
+        drawn = save_plots(report, directory)
+    for path in drawn:
+        tell(f"wrote {path}")
 
 
 def prepare(save: Path | None, plots: Path | None) -> None:
@@ -322,8 +320,3 @@ def prepare(save: Path | None, plots: Path | None) -> None:
         from initprobe.report.figures import directory_for
 
         directory_for(plots)
-
-
-def _name(drawn: Sequence[Path]) -> None:
-    for path in drawn:
-        tell(f"wrote {path}")

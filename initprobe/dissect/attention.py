@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 
 from initprobe.dissect.flow import between, stop_at
 from initprobe.dissect.tape import Node
-from initprobe.dissect.uses import MULTIPLYING_ROLES, Use
+from initprobe.dissect.uses import Uses, multiplying
 from initprobe.operations import DOT_PRODUCT_ATTENTION, MIXING, bind, short_name
 
-Uses = Mapping[Node, list[Use]]
 _PROJECTIONS = frozenset(["linear", "conv", "depthwise", "transposed"])
 
 
@@ -167,4 +166,4 @@ def _behind(output: Node, joins: Collection[Node], uses: Uses) -> Iterator[Node]
 
 
 def _is_weight(node: Node, uses: Uses) -> bool:
-    return any(use.role in MULTIPLYING_ROLES for use in uses.get(node, ()))
+    return bool(multiplying(uses, node))

@@ -10,11 +10,9 @@ from itertools import takewhile
 from initprobe.dissect.flow import between, stop_at
 from initprobe.dissect.joins import Join, sum_behind
 from initprobe.dissect.tape import Node
-from initprobe.dissect.uses import MULTIPLYING_ROLES, Use
+from initprobe.dissect.uses import Uses, multiplying
 from initprobe.operations import DOT_PRODUCT_ATTENTION, bind, short_name
 from initprobe.records import Branch
-
-Uses = Mapping[Node, list[Use]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,14 +189,14 @@ def _is_direct(node: Node, inner: set[Node], uses: Uses) -> bool:
 
 def _record(way: Way, uses: Uses, ends: Mapping[str, list[int]]) -> Branch:
     weights = _weights(uses, way.inner)
-    last = next((node for node in reversed(way.inner) if _multiplying(uses, node)), way.join.node)
+    last = next((node for node in reversed(way.inner) if multiplying(uses, node)), way.join.node)
     shortcut = _weights(uses, reversed(way.join.around[:-1])) if way.join.kind == "projection" else ()
     return Branch(
         index=0,
         block=_block([name.rpartition(".")[0] for name in weights], last, way.join.node, ends),
         join=None,
         weights=weights,
-        tails=tuple(dict.fromkeys(use.parameter for node in way.tails for use in _multiplying(uses, node) if use.last)),
+        tails=tuple(dict.fromkeys(use.parameter for node in way.tails for use in multiplying(uses, node) if use.last)),
         skip=way.join.kind,
         shortcut=shortcut,
         gate=way.gate,
@@ -230,11 +228,7 @@ def _nesting(ways: list[Way]) -> list[int | None]:
 
 def _weights(uses: Uses, nodes: Iterable[Node]) -> tuple[str, ...]:
     """Names of the weights that some nodes multiply with, each once."""
-    return tuple(dict.fromkeys(use.parameter for node in nodes for use in _multiplying(uses, node)))
-
-
-def _multiplying(uses: Uses, node: Node) -> list[Use]:
-    return [use for use in uses.get(node, ()) if use.role in MULTIPLYING_ROLES]
+    return tuple(dict.fromkeys(use.parameter for node in nodes for use in multiplying(uses, node)))
 
 
 def _parameters(node: Node) -> list[str]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from initprobe.dissect.parts import Units, halves, units_reaching
 from initprobe.dissect.tape import Node
-from initprobe.dissect.uses import MULTIPLYING_ROLES, Use
+from initprobe.dissect.uses import Uses, multiplying
 from initprobe.operations import MIXING, MULTIPLYING, short_name
 
-Uses = Mapping[Node, list[Use]]
 Factor = Literal["gate", "value"]
 _BOUNDED = {"sigmoid", "hardsigmoid", "softmax"}
 """Activations that gate: of two factors behind activations, the one behind such a one is the gate."""
@@ -87,7 +86,7 @@ def _weights_behind(source: Node, joins: Collection[Node], uses: Uses) -> dict[N
     found: dict[Node, str | None] = {}
     while queue:
         node, activation = queue.pop()
-        if any(use.role in MULTIPLYING_ROLES for use in uses.get(node, ())):
+        if multiplying(uses, node):
             found[node] = activation
         elif _is_product(node):
             return None
@@ -111,4 +110,4 @@ def _is_product(node: Node) -> bool:
 
 def output_axis(node: Node, uses: Uses) -> int | None:
     """The axis of a weight operation's value that counts its outputs."""
-    return next((use.output_axis for use in uses.get(node, ()) if use.role in MULTIPLYING_ROLES), None)
+    return next((use.output_axis for use in multiplying(uses, node)), None)

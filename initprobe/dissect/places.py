@@ -14,11 +14,9 @@ from initprobe.dissect.joins import Join
 from initprobe.dissect.parts import Units, all_units, ranges_of, units_reaching
 from initprobe.dissect.tape import Node
 from initprobe.dissect.untraced import like_siblings
-from initprobe.dissect.uses import MULTIPLYING_ROLES, Use
+from initprobe.dissect.uses import MULTIPLYING_ROLES, Use, Uses, multiplying
 from initprobe.dissect.weights import CELLS, first_uses
 from initprobe.records import Attention, Part, Weight
-
-Uses = Mapping[Node, list[Use]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +47,14 @@ def place_weights(
     """
     depths, heads = find_depths(nodes, uses), find_heads(nodes, outputs, uses)
     known = first_uses(uses)
-    ends = {use.parameter for node in heads for use in uses[node] if use.role in MULTIPLYING_ROLES}
+    ends = {use.parameter for node in heads for use in multiplying(uses, node)}
     placed = []
     for weight in weights:
         use = known.get(weight.name)
         if use is None:
             placed.append(weight)
             continue
-        own = use.stage + 1 if any(one.role in MULTIPLYING_ROLES for one in uses[use.node]) else 0
+        own = use.stage + 1 if multiplying(uses, use.node) else 0
         found = replace(
             weight,
             role="gate" if weight.role == "other" and weight.name in branches.gates else weight.role,

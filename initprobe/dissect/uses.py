@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -70,6 +71,15 @@ class Use:
         if self.inside is not None:
             return self.inside.before, self.inside.behind
         return activation_before(self.node), activation_behind(self.node)
+
+
+Uses = Mapping[Node, list[Use]]
+"""The uses of parameters by the node that makes them."""
+
+
+def multiplying(uses: Uses, node: Node) -> list[Use]:
+    """The weights that an operation multiplies a signal with."""
+    return [use for use in uses.get(node, ()) if use.role in MULTIPLYING_ROLES]
 
 
 def operand_of(value: object) -> Operand | None:

@@ -162,14 +162,17 @@ def together(tensors: Sequence[torch.Tensor]) -> list[Result | None]:
             for place, total, square in zip(group, sums, squares, strict=True):
                 mean = total / size
                 m2 = square - size * mean * mean
-                if _exact_enough(size, mean, m2):
+                if _exact_enough(size, mean, m2, most=1.0):
                     found[place] = [size, size, mean, m2, math.inf, -math.inf, 0, 1.0]
     return found
 
 
-def _exact_enough(size: int, mean: float, m2: float) -> bool:
-    """Whether float32 squares neither left their range nor cancelled; NaN fails every comparison."""
-    return SAFE[0] * size < m2 < SAFE[1] * size and mean * mean * size <= m2
+def _exact_enough(size: int, mean: float, m2: float, *, most: float) -> bool:
+    """Whether float32 squares neither left their range nor cancelled: mean² is at most so many variances.
+
+    NaN fails every comparison.
+    """
+    return SAFE[0] * size < m2 < SAFE[1] * size and mean * mean * size <= most * m2
 
 
 Chunk = tuple[float, float, float, float, int]
@@ -185,8 +188,7 @@ def _fast_moments(chunk: torch.Tensor, workspace: Workspace, *, extremes: bool) 
     # (bfloat16 ones): it rounds the same way again and again, where torch.sum cascades.
     squares = torch.mul(chunk, chunk, out=scratch)
     m2 = squares.sum().item() - size * mean * mean
-    # NaN fails every comparison, so it goes the exact way too.
-    if not (SAFE[0] * size < m2 < SAFE[1] * size and mean * mean * size <= CENTRED * m2):
+    if not _exact_enough(size, mean, m2, most=CENTRED):
         return None
     low, high, zeros = math.inf, -math.inf, 0
     if extremes:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -32,6 +33,22 @@ from initprobe.variates import Variates
 STREAM_KINDS = frozenset(["weighted", "embedding", "join"])
 
 
+@dataclass(slots=True)
+class Recorded:
+    """One site of the pass.
+
+    Attributes:
+        shape, dtype: of its value.
+        why: why no gradient will come back to it; None where one may.
+        call: the call that it belongs to, for an operation between modules.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str
+    why: str | None
+    call: str
+
+
 class Recorder:
     """Takes the statistics of every site of one pass, and of the gradient that comes back to it."""
 
@@ -42,13 +59,12 @@ class Recorder:
         self.sites = {site.key: site for site in anatomy.sites}
         self.known = anatomy.calls
         self.mortal = {name for name, leaf in ACTIVATIONS.items() if leaf.dead}
-        self.visits: dict[str, tuple[tuple[int, ...], str, str | None]] = {}
+        self.visits: dict[str, Recorded] = {}
         self.edges: dict[str, GradientEdge] = {}
         self.handles: list[RemovableHandle] = []
         self.steps = Steps()
         self.told: set[str] = set()
         self.renamed: set[str] = set()
-        self.calls: dict[str, str] = {}
         self.pending: list[tuple[str, weakref.ref[torch.Tensor], int, int | None]] = []
         self.returning = False
 
@@ -72,8 +88,7 @@ class Recorder:
             if visit.operation is not None and not torch.is_grad_enabled():
                 # Inside a custom autograd.Function: the tensor gets its gradient path when that returns.
                 self.pending.append((visit.key, weakref.ref(tensor), tensor._version, step_axis))  # noqa: SLF001
-        self.visits[visit.key] = (tuple(tensor.shape), dtype_name(tensor.dtype), why)
-        self.calls[visit.key] = visit.call
+        self.visits[visit.key] = Recorded(tuple(tensor.shape), dtype_name(tensor.dtype), why, visit.call)
         if why is None:
             self._follow(visit.key, tensor, step_axis)
 
@@ -85,7 +100,7 @@ class Recorder:
             if tensor is None or tensor._version != version:  # noqa: SLF001 torch has no public name for it
                 continue
             if tensor.requires_grad:
-                self.visits[key] = (*self.visits[key][:2], None)
+                self.visits[key].why = None
                 self._follow(key, tensor, step_axis)
             else:
                 self.pending.append((key, reference, version, step_axis))
@@ -275,14 +290,15 @@ def _trace(
     seed: int, held: Sequence[tuple[str, nn.Parameter]], recorder: Recorder, watch: Watch, reach: Reach | None
 ) -> Trace:
     values = recorder.ledger.statistics()
-    other = {call for call in set(recorder.calls.values()) if call and tuple(watch.steps[call]) != recorder.known[call]}
+    calls = {site.call for site in recorder.visits.values() if site.call}
+    other = {call for call in calls if tuple(watch.steps[call]) != recorder.known[call]}
     sites = []
-    for key, (shape, dtype, why) in recorder.visits.items():
-        if recorder.calls[key] in other:
+    for key, site in recorder.visits.items():
+        if site.call in other:
             continue
         backward: Statistics | None = values.get(("backward", key))
-        missing = why if backward is not None else why or "the loss does not depend on it"
-        sites.append(SiteTrace(key, shape, dtype, values[("forward", key)], backward, missing))
+        missing = site.why if backward is not None else site.why or "the loss does not depend on it"
+        sites.append(SiteTrace(key, site.shape, site.dtype, values[("forward", key)], backward, missing))
     parameters = []
     for name, parameter in held:
         reached = None if reach is None else id(parameter) in reach.leaves

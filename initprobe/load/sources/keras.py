@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from initprobe.errors import CodeNotAllowedError, TargetError, UsageError
+from initprobe.errors import CodeNotAllowedError, TargetError
+from initprobe.load.files import existing_file
 from initprobe.load.keras_model import adopted, check_backend
 from initprobe.load.sources.base import Opener, Source, Target, placed, requested_inputs, resolved_inputs, source
 from initprobe.load.usercode import keras_session, running
@@ -58,9 +59,7 @@ def open_keras(reference: str, request: TargetRequest, opener: Opener) -> Target
         CodeNotAllowedError: the command line has not allowed files to run code.
         UsageError: there is no such file.
     """
-    path = Path(reference.removeprefix(PREFIX))
-    if not path.is_file():
-        raise UsageError(f"there is no file {str(path)!r}")
+    path = existing_file(reference.removeprefix(PREFIX))
     if not request.allow_code:
         raise CodeNotAllowedError(
             f"{str(path)!r} is a Keras archive, which can run code when it is read",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 
-from tests.zoo.walk import outcome, walk, walked
+from tests.zoo.walk import Row, outcome, walk
+from tests.zoo.walking import walked
 
 SAMPLE = {
     "bert": "input_ids",
@@ -30,6 +31,6 @@ def test_a_sample(model_type):
 
 @pytest.mark.slow
 def test_all_of_them():
-    rows = list(walked(sorted(CONFIG_MAPPING_NAMES)))
+    rows = list(walked("tests.zoo.walk", sorted(CONFIG_MAPPING_NAMES), Row))
     assert not [row for row in rows if row.result in ("crash", "changed")]
     assert sum(row.result == "full" for row in rows) >= 0.6 * len(rows)

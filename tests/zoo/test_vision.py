@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.zoo.walk_timm import one_of_each_family, walk, walked
+from tests.zoo.walk_timm import Row, one_of_each_family, walk
+from tests.zoo.walking import walked
 
 SAMPLE = {
     "timm:convnext_atto": 12,
@@ -26,7 +27,7 @@ def test_a_sample(name):
 
 @pytest.mark.slow
 def test_one_of_each_family():
-    rows = list(walked(one_of_each_family()))
+    rows = list(walked("tests.zoo.walk_timm", one_of_each_family(), Row))
     assert len(rows) >= 150
     assert not [row for row in rows if row.result in {"crash", "changed"}]
     assert sum(row.result == "full" for row in rows) >= 0.95 * len(rows)

@@ -9,12 +9,8 @@ from __future__ import annotations
 import json
 import re
 import resource
-import signal
-import subprocess
 import sys
 import traceback
-import warnings
-from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -29,8 +25,9 @@ from initprobe.load.target import open_target
 from initprobe.load.usercode import seeded
 from initprobe.pipeline import probe_target
 from initprobe.records import ProbeRequest, Request, TargetRequest
-from tests.measure.test_restoring import state_of, surroundings
+from tests.measure.test_restoring import surroundings
 from tests.zoo.shrink import LEVELS, shrunk
+from tests.zoo.walking import Observed, TooLongError, timed, walked
 
 PROBE = ProbeRequest(seeds=(0,), max_seeds=1, batch=2)
 LARGEST = 40e6
@@ -41,13 +38,6 @@ SECONDS = 120
 
 MEMORY = 8 * 2**30
 """Bytes of address space: a model type that wants more is told so, and the machine is spared."""
-
-CHUNK = 40
-ROOT = Path(__file__).parents[2]
-
-
-class TooLongError(Exception):
-    """A model type that takes longer than its share."""
 
 
 @dataclass
@@ -77,23 +67,14 @@ class Row:
     detail: str = ""
 
 
-class Observed:
-    """A target that remembers what its model was like before it was probed."""
-
-    def __init__(self, target):
-        self.target, self.name, self.sections, self.one_draw = target, target.name, None, False
-        self.model = self.before = self.call = None
-
-    def build(self, seed, probe):
-        subject = self.target.build(seed, probe)
-        self.model, self.call = subject.model, subject.inputs.make(1, 0, torch.float32)
-        self.before = state_of(subject.model)
-        return subject
-
-
 def call(model_type: str, overrides: dict) -> str:
     """The target as one would type it."""
     return f"hf:{model_type}({', '.join(f'{key}={value!r}' for key, value in overrides.items())})"
+
+
+def late(model_type: str) -> Row:
+    """What is said of one that does not come to its end."""
+    return Row(model_type, "reason", detail="took too long")
 
 
 def walk(model_type: str) -> Row:
@@ -131,50 +112,18 @@ def _probe(row: Row) -> None:
         return
     row.sites, row.called, row.modules = entry.coverage.sites, entry.coverage.called, entry.coverage.modules
     row.verdict = entry.verdict or ""
-    row.inputs = ", ".join(f"{name}{list(tensor.shape)}" for name, tensor in observed.call.kwargs.items())
+    row.inputs = ", ".join(
+        f"{name}{list(tensor.shape)}" for name, tensor in observed.inputs.make(1, 0, torch.float32).kwargs.items()
+    )
     weighted = [summary for summary in entry.sites if summary.site.kind == "weighted" and summary.forward]
     row.result = "full" if any(summary.backward for summary in weighted) else "partial"
-    if state_of(observed.model) != observed.before:
+    if observed.changed:
         row.result = "changed"
 
 
 def _parameters(target) -> int:
     with seeded(0), torch.device("meta"), Undrawn():
         return sum(p.numel() for p in construct(target.model, target.config, target.name).parameters())
-
-
-def timed(model_type: str) -> Row:
-    """As ``walk``, within ``SECONDS``; a warning of the library is not our business here."""
-
-    def ring(*_):
-        raise TooLongError
-
-    signal.signal(signal.SIGALRM, ring)
-    signal.alarm(SECONDS)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return walk(model_type)
-    except TooLongError:
-        return Row(model_type, "reason", detail="took too long")
-    finally:
-        signal.alarm(0)
-
-
-def walked(names: Iterable[str]) -> Iterator[Row]:
-    """A row for each, in processes that are born anew: memory that a model leaves behind is given back."""
-    pending = list(names)
-    while pending:
-        chunk, pending = pending[:CHUNK], pending[CHUNK:]
-        command = [sys.executable, "-m", "tests.zoo.walk", *chunk]
-        finished = subprocess.run(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT, check=False
-        )
-        rows = [Row(**json.loads(line)) for line in finished.stdout.splitlines()]
-        yield from rows
-        if len(rows) < len(chunk):  # the process died of the one behind the last
-            yield Row(chunk[len(rows)], detail=f"the process ended with {finished.returncode}")
-            pending = chunk[len(rows) + 1 :] + pending
 
 
 def table(rows: list[Row]) -> str:
@@ -222,9 +171,9 @@ if __name__ == "__main__":
     elif sys.argv[1:]:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         for name in sys.argv[1:]:
-            sys.stdout.write(json.dumps(asdict(timed(name))) + "\n")
+            sys.stdout.write(json.dumps(asdict(timed(walk, name, SECONDS, late))) + "\n")
             sys.stdout.flush()
     else:
-        for row in walked(sorted(CONFIG_MAPPING_NAMES)):
+        for row in walked("tests.zoo.walk", sorted(CONFIG_MAPPING_NAMES), Row):
             sys.stdout.write(json.dumps(asdict(row)) + "\n")
             sys.stdout.flush()

@@ -11,11 +11,8 @@ import json
 import random
 import re
 import runpy
-import signal
-import subprocess
 import sys
 import traceback
-import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -32,20 +29,16 @@ from initprobe.errors import InitprobeError
 from initprobe.load.target import open_target
 from initprobe.pipeline import probe_target
 from initprobe.records import ProbeRequest, Request, TargetRequest
-from tests.measure.test_restoring import state_of, surroundings
+from tests.measure.test_restoring import surroundings
+from tests.zoo.walking import Observed, TooLongError, timed, walked
 
 PROBE = ProbeRequest(seeds=(0,), max_seeds=1, batch=2)
 LARGEST = 30e6
 """Parameters of a model that is walked through."""
 
 SECONDS = 150
-CHUNK = 40
 SIZES = (64, 128, None)
 """Pixels of the images, the least first; None is what the model itself says."""
-
-
-class TooLongError(Exception):
-    """A model that takes longer than its share."""
 
 
 @dataclass
@@ -72,20 +65,6 @@ class Row:
     detail: str = ""
 
 
-class Observed:
-    """A target that remembers what its model was like before it was probed."""
-
-    def __init__(self, target):
-        self.target, self.name, self.sections, self.one_draw = target, target.name, None, False
-        self.model = self.before = None
-
-    def build(self, seed, probe):
-        subject = self.target.build(seed, probe)
-        self.model = subject.model
-        self.before = state_of(subject.model)
-        return subject
-
-
 def family(name: str) -> str:
     """``resnet`` of ``timm:resnet50d``."""
     return re.split(r"[_\d]", name.partition(":")[2])[0] or name
@@ -107,6 +86,11 @@ def size_of(name: str) -> int:
         else:
             built = torchvision.models.get_model(model, weights=None)
     return sum(parameter.numel() for parameter in built.parameters())
+
+
+def late(name: str) -> Row:
+    """What is said of one that does not come to its end."""
+    return Row(name, "reason", detail="took too long")
 
 
 def walk(name: str) -> Row:
@@ -157,39 +141,8 @@ def _probe(row: Row, text: str, inputs: tuple[str, ...]) -> None:
     row.sites, row.called, row.modules = entry.coverage.sites, entry.coverage.called, entry.coverage.modules
     weighted = [summary for summary in entry.sites if summary.site.kind == "weighted"]
     row.result = "full" if weighted and any(summary.backward for summary in weighted) else "partial"
-    if state_of(observed.model) != observed.before:
+    if observed.changed:
         row.result = "changed"
-
-
-def timed(name: str) -> Row:
-    """As ``walk``, within ``SECONDS``; a warning of the library is not our business here."""
-
-    def ring(*_):
-        raise TooLongError
-
-    signal.signal(signal.SIGALRM, ring)
-    signal.alarm(SECONDS)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return walk(name)
-    except TooLongError:
-        return Row(name, "reason", detail="took too long")
-    finally:
-        signal.alarm(0)
-
-
-def walked(pending: list[str]) -> Iterator[Row]:
-    """A row for each, in processes that are born anew."""
-    while pending:
-        chunk, pending = pending[:CHUNK], pending[CHUNK:]
-        command = [sys.executable, "-m", "tests.zoo.walk_timm", *chunk]
-        finished = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
-        rows = [Row(**json.loads(line)) for line in finished.stdout.splitlines()]
-        yield from rows
-        if len(rows) < len(chunk):  # the process died of the one behind the last
-            yield Row(chunk[len(rows)], detail=f"the process ended with {finished.returncode}")
-            pending = chunk[len(rows) + 1 :] + pending
 
 
 def one_of_each_family() -> list[str]:
@@ -230,11 +183,11 @@ def main() -> None:
         chosen = names() if arguments[0] == "--all" else one_of_each_family()
         random.Random(0).shuffle(chosen)  # what is stopped early has seen some of everything
         part, parts = (int(arguments[1]), int(arguments[2])) if len(arguments) == 3 else (0, 1)
-        for row in walked(chosen[part::parts]):
+        for row in walked("tests.zoo.walk_timm", chosen[part::parts], Row):
             print(json.dumps(asdict(row)), flush=True)
         return
     for name in arguments:
-        print(json.dumps(asdict(timed(name))), flush=True)
+        print(json.dumps(asdict(timed(walk, name, SECONDS, late))), flush=True)
 
 
 if __name__ == "__main__":

@@ -11,18 +11,19 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from initprobe.dissect.anatomy import trace_anatomy
 from initprobe.errors import InitprobeError, SpecError, UsageError
+from initprobe.init.calibration import Data
 from initprobe.init.choose import parse_scheme
 from initprobe.init.initialize import initialize_model
-from initprobe.load.checkpoint import weighted
+from initprobe.load.given import Build, open_given
 from initprobe.load.sources.base import Target
-from initprobe.load.sources.python import python_target
 from initprobe.load.stack import stack
 from initprobe.load.target import expand_targets, open_target
-from initprobe.pipeline import Listener, describe_environment, probe_target
+from initprobe.pipeline import Listener, choose_batch, describe_environment, probe_target
 from initprobe.records import (
     Entry,
     Failure,
@@ -41,9 +42,7 @@ from initprobe.report.formats.base import RenderOptions
 from initprobe.report.render import render
 from initprobe.report.write import write_text
 from initprobe.settings import Flags, resolve, seeds_of
-from initprobe.subject import Subject
-
-Build = str | Path | nn.Module | Callable[[], Any]
+from initprobe.subject import Loss, Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +97,7 @@ class Result:
 def probe(  # noqa: PLR0913 - each is a keyword of the Python face
     target: Build,
     *,
-    inputs: tuple[int, ...] | str | Sequence[str] | None = None,
+    inputs: Any = None,
     weights: str | Path | None = None,
     scheme: str | None = None,
     seeds: int | Sequence[int] = 5,
@@ -110,7 +109,8 @@ def probe(  # noqa: PLR0913 - each is a keyword of the Python face
 
     Args:
         target: a factory, an ``nn.Module`` (one draw), a target string, or the path of a spec.
-        inputs: shape of one sample (``(3, 224, 224)``), or inputs as the command line takes them.
+        inputs: shape of one sample (``(3, 224, 224)``), inputs as the command line takes them, or a batch: a tensor, a
+            tuple of tensors, or a dict of keyword arguments.
         weights: a checkpoint that is loaded into the network, which is then one draw: ``.safetensors``, ``.pt`` ...
         scheme: what draws the weights (``"kaiming_normal"``, ``"normal(std=0.02)"``); None keeps the target's own.
         seeds: how many, or which.
@@ -126,7 +126,7 @@ def probe(  # noqa: PLR0913 - each is a keyword of the Python face
     flags = Flags(
         None if scheme is None else parse_scheme(scheme), _known_options({"seeds": chosen, **options}), check or {}
     )
-    opened, request = _open(target, inputs, weights)
+    opened, request = open_given(target, inputs, weights)
     return Result(probe_opened("run", [(opened, request)], flags, listen))
 
 
@@ -151,32 +151,56 @@ def compare(
     flags = Flags(None, _known_options({"seeds": chosen, **options}))
     if on is not None and shape:
         raise UsageError(f"{', '.join(shape)} describe the built-in network; with `on` the network is given")
-    opened, request = _open(on, inputs) if on is not None else (stack(**shape), TargetRequest("stack"))
+    opened, request = open_given(on, inputs) if on is not None else (stack(**shape), TargetRequest("stack"))
     return Result(compare_schemes(opened, request, [parse_scheme(text) for text in schemes], flags))
 
 
-def initialize(model: nn.Module, scheme: str, *, inputs: tuple[int, ...] | str | None = None, seed: int = 0) -> Outcome:
+def initialize(  # noqa: PLR0913 - each is a keyword of the Python face
+    model: nn.Module,
+    scheme: str,
+    *,
+    inputs: Any = None,
+    seed: int = 0,
+    only: str | Sequence[str] = (),
+    loss: Loss | None = None,
+    source: nn.Module | Mapping[str, torch.Tensor] | None = None,
+) -> Outcome:
     """Draw a model's parameters, in place.
 
     Args:
         model: any module; its structure is read off one traced pass.
         scheme: ``"kaiming_normal"``, ``"orthogonal(gain=1.5)"`` ...
-        inputs: shape of one sample (``(3, 224, 224)``) for that pass, where the model has no ``example_input_array``.
+        inputs: shape of one sample (``(3, 224, 224)``) for that pass, where the model has no ``example_input_array``;
+            or a real batch for schemes that look at data: a tensor, a tuple of tensors, or a dict of keyword arguments.
         seed: the same seed gives the same numbers, whatever the order of modules, dtype or memory layout.
+        only: shell patterns over module paths and parameter names (``"head.*"``); everything else stays as it is.
+        loss: takes the model's output and answers with a scalar, for schemes that look at gradients. Without one they
+            use cross-entropy with random labels over the last axis of the output.
+        source: the network that this one grows out of, or its parameters by name, for schemes that grow.
 
     Returns:
         What was drawn, and what was skipped and why.
 
     Raises:
-        UsageError: there is no such scheme or option, or nothing says what the input is.
+        UsageError: there is no such scheme or option, it does not fit the network, or nothing says what the input is.
         TargetError: the model cannot be run.
     """
     choice = parse_scheme(scheme)
-    opened, _ = _open(model, inputs)
+    opened, _ = open_given(model, inputs)
     request = resolve(TargetRequest(opened.name), Flags(choice))
     subject: Subject = opened.build(seed, request.probe)
-    anatomy = trace_anatomy(subject, seed=seed).anatomy
-    return initialize_model(model, anatomy, InitRequest(choice), seed)
+    if loss is not None:
+        subject.loss = loss
+    traced = trace_anatomy(subject, seed=seed)
+    batch, _ = choose_batch(subject, None, traced.bytes_per_sample)
+    return initialize_model(
+        model,
+        traced.anatomy,
+        InitRequest(choice, only=(only,) if isinstance(only, str) else tuple(only)),
+        seed,
+        data=Data(subject, batch),
+        source=dict(source.named_parameters()) if isinstance(source, nn.Module) else source,
+    )
 
 
 def probe_all(
@@ -297,26 +321,6 @@ def _failed(request: TargetRequest, flags: Flags, error: InitprobeError) -> Entr
         request=Request(request),
         failure=Failure(int(error.exit_code), error.render()),
     )
-
-
-def _open(
-    target: Build, inputs: tuple[int, ...] | str | Sequence[str] | None, weights: str | Path | None = None
-) -> tuple[Target, TargetRequest]:
-    """A target from whatever Python hands over."""
-    file = None if weights is None else str(weights)
-    texts: tuple[str, ...] = ()
-    if isinstance(inputs, str):
-        texts = (inputs,)
-    elif inputs is not None and all(isinstance(part, int) for part in inputs):
-        texts = (",".join(map(str, inputs)),)
-    elif inputs is not None:
-        texts = tuple(map(str, inputs))
-    if isinstance(target, (str, Path)):
-        request = TargetRequest(str(target), inputs=texts, weights=file)
-        return open_target(request), request
-    name = type(target).__name__ if isinstance(target, nn.Module) else getattr(target, "__qualname__", repr(target))
-    request = TargetRequest(name, inputs=texts, weights=file)
-    return weighted(python_target(target, name=name, request=request), file), request
 
 
 def _known_options(options: dict[str, Any]) -> dict[str, Any]:

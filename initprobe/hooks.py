@@ -324,15 +324,3 @@ def _switch(model: nn.Module, mode: Mode) -> None:
             hint="--mode as-is measures it in the mode that it is in",
             trace=user_trace(error),
         ) from error
-
-
-@contextmanager
-def parameters_restored(model: nn.Module) -> Iterator[None]:
-    """Whatever is written into the parameters inside is undone at the end."""
-    saved = [(parameter, parameter.detach().clone()) for parameter in model.parameters()]
-    try:
-        yield
-    finally:
-        with torch.no_grad():
-            for parameter, values in saved:
-                parameter.copy_(values)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.parameter import UninitializedParameter
 
 _HOOKS = (
     "_forward_hooks",
@@ -55,3 +58,29 @@ class ModuleState:
                 continue
             with torch.no_grad():
                 buffer.copy_(values)
+
+
+@contextmanager
+def parameters_restored(model: nn.Module) -> Iterator[None]:
+    """Whatever is written into the parameters inside is undone at the end."""
+    saved = [(parameter, parameter.detach().clone()) for parameter in model.parameters()]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for parameter, values in saved:
+                parameter.copy_(values)
+
+
+@contextmanager
+def parameters_kept_on_failure(model: nn.Module) -> Iterator[None]:
+    """Whatever is written into the parameters inside is undone if it ends with an exception, Ctrl-C included."""
+    drawn = [parameter for parameter in model.parameters() if not isinstance(parameter, UninitializedParameter)]
+    saved = [(parameter, parameter.detach().clone()) for parameter in drawn]
+    try:
+        yield
+    except BaseException:
+        with torch.no_grad():
+            for parameter, values in saved:
+                parameter.copy_(values)
+        raise

@@ -12,13 +12,14 @@ import initprobe
 from initprobe.check.judge import judge, validate
 from initprobe.check.looks import LookPlan
 from initprobe.dissect.anatomy import Traced, trace_anatomy
-from initprobe.hooks import parameters_restored
+from initprobe.init.calibration import Data
 from initprobe.init.choose import check_choice
 from initprobe.init.initialize import initialize_model
 from initprobe.load.limits import free_memory
 from initprobe.load.sources.base import Target
 from initprobe.measure.ledger import Plan
 from initprobe.measure.signal import measure_signal
+from initprobe.module_state import parameters_restored
 from initprobe.records import Entry, Environment, Evidence, Judgement, NeedSeeds, Request
 from initprobe.subject import Subject
 from initprobe.summary import summarize
@@ -88,7 +89,12 @@ class Bench:
             outcome = None
             if self.request.init.draws:
                 outcome = initialize_model(
-                    subject.model, traced.anatomy, self.request.init, seed, layer_types=subject.layer_types
+                    subject.model,
+                    traced.anatomy,
+                    self.request.init,
+                    seed,
+                    layer_types=subject.layer_types,
+                    data=Data(subject, self.batch, self.request.probe.mode),
                 )
             trace = measure_signal(subject, traced.anatomy, self.request.probe, seed=seed, batch=self.batch)
         return Evidence(traced.anatomy, trace, outcome)
@@ -107,17 +113,8 @@ class Bench:
         return traced
 
     def _choose_batch(self, subject: Subject, bytes_per_sample: float) -> int:
-        fixed, asked = subject.inputs.fixed, self.request.probe.batch
-        if fixed is not None:
-            if asked not in (None, fixed):
-                self.notes.append(f"batch {fixed}, not {asked}: the input comes in its own size")
-            return fixed
-        if asked is not None:
-            return asked
-        free = free_memory()
-        batch = affordable_batch(bytes_per_sample, None if free is None else free / 2)
-        if batch < BATCH:
-            self.notes.append(f"batch lowered from {BATCH} to {batch}: half of the free memory holds no larger passes")
+        batch, note = choose_batch(subject, self.request.probe.batch, bytes_per_sample)
+        self.notes += [note] if note else []
         return batch
 
     def entry(self, evidences: Sequence[Evidence], judgement: Judgement, *, one_draw: bool) -> Entry:
@@ -149,6 +146,26 @@ def _weights_notes(target: Target, request: Request) -> list[str]:
     if target.sections is not None and target.sections.init is not None:
         return [f"the weights are those of {file!r}: the init of the spec is left out"]
     return []
+
+
+def choose_batch(subject: Subject, asked: int | None, bytes_per_sample: float) -> tuple[int, str | None]:
+    """The batch size of a network's passes, and what to say where it is not the one that one would expect.
+
+    Args:
+        subject: the network; its inputs may come in their own size.
+        asked: what somebody asked for, if anybody did.
+        bytes_per_sample: what a pass keeps for each sample.
+    """
+    fixed = subject.inputs.fixed
+    if fixed is not None:
+        other = asked not in (None, fixed)
+        return fixed, f"batch {fixed}, not {asked}: the input comes in its own size" if other else None
+    if asked is not None:
+        return asked, None
+    free = free_memory()
+    batch = affordable_batch(bytes_per_sample, None if free is None else free / 2)
+    lowered = f"batch lowered from {BATCH} to {batch}: half of the free memory holds no larger passes"
+    return batch, lowered if batch < BATCH else None
 
 
 def affordable_batch(bytes_per_sample: float, budget: float | None) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -47,3 +48,29 @@ class Variates:
         flat = torch.empty(math.prod(shape), dtype=torch.float32, device="cpu")
         fill(flat, generator=generator(self.seed, self.name))  # type: ignore[operator]
         return flat.reshape(shape)
+
+
+@dataclass(frozen=True, slots=True)
+class PartVariates(Variates):
+    """The base variates of one part: its share of those of the whole parameter, so that all schemes meet the same ones.
+
+    Attributes:
+        part: name of the part.
+        shape: its shape; numbers of another shape come under a name of their own.
+        share: from the kind of variates to this part's share of the whole parameter's.
+    """
+
+    part: str
+    shape: tuple[int, ...]
+    share: Callable[[str], torch.Tensor]
+
+    def normal(self, shape: tuple[int, ...]) -> torch.Tensor:
+        """Standard normal numbers, float32, on the CPU."""
+        return self.share("normal") if shape == self.shape else self._own().normal(shape)
+
+    def uniform(self, shape: tuple[int, ...]) -> torch.Tensor:
+        """Numbers in [0, 1), float32, on the CPU."""
+        return self.share("uniform") if shape == self.shape else self._own().uniform(shape)
+
+    def _own(self) -> Variates:
+        return Variates(self.seed, f"{self.name}[{self.part}]")

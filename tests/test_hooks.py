@@ -14,7 +14,8 @@ from torch import nn
 from torch.nn.utils.rnn import pack_sequence
 
 from initprobe.errors import TargetError
-from initprobe.hooks import ROOT, parameters_restored, tensors_in, undisturbed, unmeasurable, watching
+from initprobe.hooks import ROOT, tensors_in, undisturbed, unmeasurable, watching
+from initprobe.module_state import parameters_restored
 from tests.zoo.odd_models import Answer, Counting, Norms, Pair, Random, Two, encoder, mlp
 
 A, B = torch.zeros(1), torch.ones(2)

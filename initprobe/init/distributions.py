@@ -57,6 +57,21 @@ def truncated_std(low: float = -2.0, high: float = 2.0) -> float:
     return math.sqrt(1.0 + (low * _density(low) - high * _density(high)) / mass - mean * mean)
 
 
+def haar(numbers: Tensor) -> Tensor:
+    """A semi-orthogonal matrix from a matrix of normal numbers, float64: Q Qᵀ = 1 or Qᵀ Q = 1, by Haar's measure.
+
+    The diagonal of R is made positive: without that the distribution depends on the algorithm, and is not Haar's
+    (Mezzadri 2007, arXiv math-ph/0609050).
+    """
+    import torch
+
+    wide = numbers.shape[-2] < numbers.shape[-1]
+    q: Tensor
+    q, r = torch.linalg.qr(numbers.double().mT if wide else numbers.double())
+    q = q * torch.where(r.diagonal(dim1=-2, dim2=-1) < 0.0, -1.0, 1.0).unsqueeze(-2)
+    return q.mT if wide else q
+
+
 def draw(variates: Variates, shape: Shape, distribution: Distribution, std: float) -> Tensor:
     """Numbers with mean zero and that standard deviation; the truncated normal is cut off at two of its sigmas."""
     if distribution == "uniform":

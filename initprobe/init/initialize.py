@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
+from fnmatch import fnmatchcase
 
 import torch
 from torch import nn
 
+from initprobe.errors import UsageError
+from initprobe.init.calibration import Calibration, Data
 from initprobe.init.choose import build_scheme
 from initprobe.init.fans import UndrawableError
-from initprobe.init.overrides import Candidate, assign_schemes, enclosing
-from initprobe.init.schemes.base import Scheme
+from initprobe.init.network import Network
+from initprobe.init.overrides import Assignment, Candidate, assign_schemes, check_globs, enclosing
+from initprobe.init.schemes.base import Filled, Scheme
 from initprobe.init.slots import Slot, find_slots
+from initprobe.module_state import parameters_kept_on_failure
 from initprobe.records import Anatomy, Drawn, InitRequest, Outcome, SchemeChoice, Skipped
 from initprobe.variates import Variates
 
 
-def initialize_model(
+def initialize_model(  # noqa: PLR0913 - keywords, each with a default that most callers keep
     model: nn.Module,
     anatomy: Anatomy,
     request: InitRequest,
     seed: int,
     *,
     layer_types: Mapping[str, str] | None = None,
+    data: Data | None = None,
+    source: Mapping[str, torch.Tensor] | None = None,
 ) -> Outcome:
     """Draw the parameters of a model in place.
 
@@ -37,51 +45,122 @@ def initialize_model(
         request: which scheme draws which weight.
         seed: of this draw.
         layer_types: module path to block type, for overrides by type.
+        data: what schemes that look at data run the model on.
+        source: parameters of another network by name, for schemes that grow one out of it.
 
     Returns:
         An Outcome with every parameter in exactly one of its lists.
 
     Raises:
         SpecError: an override matches nothing.
-        UsageError: a scheme or an option is unknown or has a bad value.
+        UsageError: a scheme or an option is unknown or has a bad value, a scheme does not fit the network, or it needs
+            data and there is none.
     """
-    schemes: dict[SchemeChoice, Scheme] = {}
-    for choice in (request.default, *(override.scheme for override in request.overrides)):
-        if choice is not None:
-            schemes[choice] = build_scheme(choice)
+    schemes = {choice: build_scheme(choice) for choice in request.choices}
     slots = list(find_slots(model, anatomy))
-    assignments = assign_schemes(_candidates(model, slots, layer_types or {}), request)
-    drawn: list[Drawn] = []
-    skipped: list[Skipped] = []
-    with torch.no_grad():
-        for slot, assignment in zip(slots, assignments, strict=True):
-            try:
-                scheme = schemes[assignment.choice] if assignment.choice else None
-                std = _draw(slot, scheme, seed, chosen=assignment.chosen)
-            except UndrawableError as reason:
-                skipped.extend(Skipped(name, str(reason)) for name in slot.parameters)
-            else:
-                drawn.extend(Drawn(name, str(assignment.choice), std) for name in slot.parameters)
-    return Outcome(str(request), tuple(drawn), tuple(skipped))
+    candidates = _candidates(model, slots, layer_types or {})
+    assignments = _narrowed(assign_schemes(candidates, request), candidates, request.only)
+    network = Network(model, anatomy, seed, {slot.weight.name: slot for slot in slots}, source or {})
+    for choice in dict.fromkeys(one.choice for one in assignments if one.choice is not None):
+        schemes[choice].check_network(network)
+    drawing = Drawing(network, schemes)
+    undone = any(scheme.calibrates for scheme in schemes.values())  # a pass may fail when half of it is written
+    with parameters_kept_on_failure(model) if undone else nullcontext():
+        with torch.no_grad():
+            for slot, assignment in zip(slots, assignments, strict=True):
+                drawing.draw(slot, assignment)
+        notes = (*drawing.idle(assignments), *drawing.calibrate(data))
+    return Outcome(str(request), tuple(drawing.drawn), tuple(drawing.skipped), notes)
 
 
-def _draw(slot: Slot, scheme: Scheme | None, seed: int, *, chosen: bool) -> float | None:
-    """Write one weight; answers with the standard deviation declared for its parameter, if it is one.
+class Drawing:
+    """Writes weights one after the other, and keeps account."""
 
-    Raises:
-        UndrawableError: it was left as it was.
-    """
-    if scheme is None:
-        raise UndrawableError("no scheme was asked for; it keeps its own values")
-    slot.check_writable()
-    variates = Variates(seed, slot.weight.name)
-    if chosen:
-        filled = scheme.fill_chosen(slot.weight, slot.module, variates)
-    else:
+    def __init__(self, network: Network, schemes: Mapping[SchemeChoice, Scheme]) -> None:
+        self.network = network
+        self.schemes = schemes
+        self.drawn: list[Drawn] = []
+        self.skipped: list[Skipped] = []
+        self.written: dict[SchemeChoice, list[Slot]] = {}
+
+    def draw(self, slot: Slot, assignment: Assignment) -> None:
+        """Write one weight, or note why it is left as it was."""
+        choice = assignment.choice
+        if choice is None:
+            self._skip(slot, assignment.reason or "no scheme was asked for; it keeps its own values")
+            return
+        try:
+            slot.check_writable()
+            filled = self._filled(slot, self.schemes[choice], chosen=assignment.chosen)
+            slot.write(filled.values, stored=filled.stored)
+        except UndrawableError as reason:
+            self._skip(slot, str(reason))
+            return
+        self.written.setdefault(choice, []).append(slot)
+        declared = None if slot.parametrized and not filled.stored else filled.std
+        self.drawn.extend(
+            Drawn(name, str(choice), declared, filled.learning_rate, filled.note) for name in slot.parameters
+        )
+
+    def _filled(self, slot: Slot, scheme: Scheme, *, chosen: bool) -> Filled:
+        variates = Variates(self.network.seed, slot.weight.name)
+        if chosen:
+            return scheme.fill_chosen(slot.weight, self.network, variates)
         weight = replace(slot.weight, role="norm") if slot.in_norm else slot.weight
-        filled = scheme.fill(weight, slot.module, variates)
-    slot.write(filled.values)
-    return None if slot.parametrized else filled.std
+        return scheme.fill(weight, self.network, variates)
+
+    def _skip(self, slot: Slot, reason: str) -> None:
+        self.skipped.extend(Skipped(name, reason) for name in slot.parameters)
+
+    def idle(self, assignments: Sequence[Assignment]) -> tuple[str, ...]:
+        """What to tell of schemes that drew nothing where they were to draw."""
+        asked = dict.fromkeys(one.choice for one in assignments if one.choice is not None)
+        return tuple(
+            f"{choice} draws none of the parameters that it was asked for"
+            for choice in asked
+            if choice not in self.written
+        )
+
+    def calibrate(self, data: Data | None) -> tuple[str, ...]:
+        """Let the schemes that look at data do so, in the order in which they were asked for.
+
+        Raises:
+            UsageError: there is no data, or the network cannot be calibrated.
+        """
+        notes: list[str] = []
+        for choice, slots in self.written.items():
+            scheme = self.schemes[choice]
+            if not scheme.calibrates:
+                continue
+            if data is None:
+                raise UsageError(f"scheme {choice.name!r} runs the network on data, and there is none")
+            calibration = Calibration(self.network, tuple(slots), data)
+            notes += [f"{choice.name}: {note}" for note in scheme.calibrate(calibration)]
+            self.drawn = [
+                replace(
+                    one,
+                    std=None if one.weight in calibration.changed else one.std,
+                    note=calibration.notes.get(one.weight, one.note),
+                )
+                for one in self.drawn
+            ]
+        return tuple(notes)
+
+
+def _narrowed(
+    assignments: Sequence[Assignment], candidates: Sequence[Candidate], only: Sequence[str]
+) -> list[Assignment]:
+    """The assignments where a glob of ``only`` matches; elsewhere nothing is drawn."""
+    if not only:
+        return list(assignments)
+    check_globs(only, candidates)
+    outside = Assignment(None, reason=f"outside of what is drawn: {', '.join(only)}")
+    return [
+        one
+        if any(fnmatchcase(name, glob) for glob in only for name in (*candidate.names, *candidate.paths))
+        else outside
+        for one, candidate in zip(assignments, candidates, strict=True)
+    ]
 
 
 def _candidates(model: nn.Module, slots: Sequence[Slot], layer_types: Mapping[str, str]) -> list[Candidate]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
-from initprobe.errors import Problem, SpecError
+from initprobe.errors import Problem, SpecError, UsageError
 from initprobe.records import InitRequest, Override, SchemeChoice
 
 
@@ -36,10 +36,12 @@ class Assignment:
         choice: None where no scheme was asked for.
         chosen: whether the parameter itself was meant, by its name or its role, and not only a module it lies in.
             A scheme then draws it even if it is a bias or a normalization's scale.
+        reason: why there is none, where it is not for want of asking.
     """
 
     choice: SchemeChoice | None
     chosen: bool = False
+    reason: str | None = None
 
 
 def enclosing(path: str) -> tuple[str, ...]:
@@ -72,6 +74,20 @@ def assign_schemes(candidates: Sequence[Candidate], request: InitRequest) -> lis
                 assignment = Assignment(override.scheme, _means_itself(override, candidate))
         assignments.append(assignment)
     return assignments
+
+
+def check_globs(globs: Sequence[str], candidates: Sequence[Candidate]) -> None:
+    """Make sure that every glob matches a parameter.
+
+    Raises:
+        UsageError: one matches nothing, with the nearest names.
+    """
+    known = dict.fromkeys(name for one in candidates for name in (*one.paths, *one.names) if name)
+    for glob in globs:
+        if not any(fnmatchcase(name, glob) for one in candidates for name in (*one.names, *one.paths)):
+            near = get_close_matches(glob, known, n=3)
+            hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"there are {', '.join([*known][:5])} …"
+            raise UsageError(f"{glob!r} matches no parameter", hint=hint)
 
 
 def _matches(override: Override, candidate: Candidate) -> bool:

@@ -65,13 +65,24 @@ class Slot:
             if _is_recomputed(self.module, name.rpartition(".")[2]):
                 raise UndrawableError("a hook of torch.nn.utils recomputes it; use torch.nn.utils.parametrizations")
 
-    def write(self, values: torch.Tensor) -> None:
+    def read(self) -> torch.Tensor:
+        """A copy of what the layer sees, float32 or float64, on the CPU."""
+        tensor: torch.Tensor = getattr(self.module, self.tensor)
+        wide = torch.promote_types(tensor.dtype, torch.float32)
+        return tensor.detach().to("cpu", wide, copy=True)
+
+    def write(self, values: torch.Tensor, *, stored: bool = False) -> None:
         """Put values there, cast to the parameter's dtype, device and layout.
+
+        Args:
+            values: in the shape of the parameter.
+            stored: whether they are those of the one parameter behind a parametrization, which makes of them what it
+                makes, and not those that the layer is to see.
 
         Raises:
             UndrawableError: a parametrization does not keep them; everything is then as it was.
         """
-        if self.parametrized:
+        if self.parametrized and not stored:
             self._assign(values)
             return
         for parameter in self.parameters.values():

@@ -43,10 +43,17 @@ class Override:
 
 @dataclass(frozen=True, slots=True)
 class InitRequest:
-    """Which scheme draws which weight. ``default`` None keeps what the target drew itself."""
+    """Which scheme draws which weight.
+
+    Attributes:
+        default: None keeps what the target drew itself.
+        overrides: other schemes for some weights.
+        only: shell patterns over module paths and parameter names; nothing else is drawn. Empty for everything.
+    """
 
     default: SchemeChoice | None = None
     overrides: tuple[Override, ...] = ()
+    only: tuple[str, ...] = ()
 
     @property
     def draws(self) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from initprobe.init.distributions import constant
-from initprobe.init.schemes.base import EMBEDDINGS_TOO, Scheme, SchemeCard, register
+from initprobe.init.schemes.base import EMBEDDINGS_TOO, SchemeCard, WeightScheme, register
 from initprobe.records import Weight
 
 if TYPE_CHECKING:
@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 
 
 @register
-class Constant(Scheme):
+class Constant(WeightScheme):
     """Every weight the same number, embeddings included."""
 
     card = SchemeCard(
         name="constant",
+        family="classical",
         summary="every weight the same number",
         formula="W = value",
+        assumes="nothing; every unit of a layer then computes the same, and gets the same gradient",
         when="to see symmetry fail (all units of a layer stay the same), or in an override for gates and biases",
         reference="Rumelhart, Hinton & Williams 1986, Learning representations by back-propagating errors (symmetry)",
     )

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from initprobe.init.distributions import Distribution, draw
 from initprobe.init.fans import Mode, scaled_std
-from initprobe.init.schemes.base import Scheme, SchemeCard, register
+from initprobe.init.schemes.base import SchemeCard, WeightScheme, register
 from initprobe.records import Weight
 
 if TYPE_CHECKING:
@@ -22,13 +22,16 @@ WHEN = "for relu and its kin; the gain is a rectifier's on every layer, whatever
 
 
 @register
-class KaimingNormal(Scheme):
+class KaimingNormal(WeightScheme):
     """N(0, gain² / fan) with the rectifier's gain."""
 
     card = SchemeCard(
         name="kaiming_normal",
+        family="classical",
         summary="normal with variance 2 / fan_in",
         formula="W ~ N(0, gain² / fan), gain² = 2 / (1 + negative_slope²)",
+        assumes="independent zero-mean weights, biases zero, pre-activations symmetric around zero, a rectifier "
+        "before every layer",
         when=WHEN,
         reference=REFERENCE,
         aliases=("he", "kaiming", "he_normal"),
@@ -53,8 +56,11 @@ class KaimingUniform(KaimingNormal):
 
     card = SchemeCard(
         name="kaiming_uniform",
+        family="classical",
         summary="uniform with variance 2 / fan_in",
         formula="W ~ U(-limit, limit), limit = gain · √(3 / fan), gain² = 2 / (1 + negative_slope²)",
+        assumes="independent zero-mean weights, biases zero, pre-activations symmetric around zero, a rectifier "
+        "before every layer",
         when=WHEN,
         reference=REFERENCE,
         aliases=("he_uniform",),

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from initprobe.init.distributions import Distribution, draw
 from initprobe.init.fans import Factor, scaled_std
-from initprobe.init.schemes.base import Scheme, SchemeCard, register
+from initprobe.init.schemes.base import SchemeCard, WeightScheme, register
 from initprobe.records import Weight
 
 if TYPE_CHECKING:
@@ -21,13 +21,15 @@ WHEN = "for linear units, selu, and activations scaled to unit second moment; ea
 
 
 @register
-class LecunNormal(Scheme):
+class LecunNormal(WeightScheme):
     """N(0, gain² / fan_in)."""
 
     card = SchemeCard(
         name="lecun_normal",
+        family="classical",
         summary="normal with variance 1 / fan_in",
         formula="W ~ N(0, gain² / fan_in)",
+        assumes="inputs of variance 1 and activations that act like the identity, or selu",
         when=WHEN,
         reference=REFERENCE,
         aliases=("lecun",),
@@ -51,8 +53,10 @@ class LecunUniform(LecunNormal):
 
     card = SchemeCard(
         name="lecun_uniform",
+        family="classical",
         summary="uniform with variance 1 / fan_in",
         formula="W ~ U(-limit, limit), limit = gain · √(3 / fan_in)",
+        assumes="inputs of variance 1 and activations that act like the identity, or selu",
         when=WHEN,
         reference=REFERENCE,
     )

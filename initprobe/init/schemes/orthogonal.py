@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from initprobe.init.distributions import haar
 from initprobe.init.fans import Gain, UndrawableError, input_gain
-from initprobe.init.schemes.base import Scheme, SchemeCard, register
+from initprobe.init.schemes.base import SchemeCard, WeightScheme, register
 from initprobe.records import Weight
 
 if TYPE_CHECKING:
@@ -18,13 +19,16 @@ if TYPE_CHECKING:
 
 
 @register
-class Orthogonal(Scheme):
+class Orthogonal(WeightScheme):
     """Haar-distributed semi-orthogonal matrices, times a gain."""
 
     card = SchemeCard(
         name="orthogonal",
+        family="classical",
         summary="semi-orthogonal, times the gain of the activation before it",
         formula="W = gain · Q with Q Qᵀ = 1 or Qᵀ Q = 1, one row per output; variance gain² / max(rows, columns)",
+        assumes="square layers, or as many outputs as inputs on average: a semi-orthogonal map to fewer units loses "
+        "length",
         when="for deep plain networks, tanh above all; a convolution is an isometry of patches so, not of images",
         reference="Saxe et al. 2014 (arXiv 1312.6120); signs as in Mezzadri 2007 (arXiv math-ph/0609050)",
     )
@@ -34,39 +38,24 @@ class Orthogonal(Scheme):
     )
 
     def declared_std(self, weight: Weight) -> float:
-        """The gain over √max(rows, columns), of one block where several are packed into one parameter."""
-        _, rows, columns = self._blocks(weight)
-        return self._gain(weight) / math.sqrt(max(rows, columns))
+        """The gain over √max(rows, columns)."""
+        return self._gain(weight) / math.sqrt(max(self._extents(weight)))
 
     def draw(self, weight: Weight, variates: Variates) -> Tensor:
-        """One semi-orthogonal matrix per block, float64, from the QR decomposition of normal numbers.
-
-        The diagonal of R is made positive: without that the distribution depends on the algorithm, and is not Haar's.
-        """
-        import torch
-
-        blocks, rows, columns = self._blocks(weight)
+        """A semi-orthogonal matrix, float64, from the QR decomposition of normal numbers."""
+        rows, columns = self._extents(weight)
         axis = weight.unit_axis or 0
         numbers = variates.normal(weight.shape).double().movedim(axis, 0)
-        tall = numbers.reshape(blocks, rows, columns)
-        tall = tall.mT if rows < columns else tall
-        q, r = torch.linalg.qr(tall)
-        q = q * torch.where(r.diagonal(dim1=-2, dim2=-1) < 0.0, -1.0, 1.0).unsqueeze(-2)
-        q = q.mT if rows < columns else q
-        values: Tensor = q.reshape(numbers.shape).movedim(0, axis) * self._gain(weight)
-        return values
+        values = haar(numbers.reshape(rows, columns)).reshape(numbers.shape).movedim(0, axis)
+        return values.mul_(self._gain(weight))
 
     def _gain(self, weight: Weight) -> float:
         return input_gain(weight) if self.gain == "auto" else self.gain
 
     @staticmethod
-    def _blocks(weight: Weight) -> tuple[int, int, int]:
-        """Number of packed matrices (gates, or query, key and value), and the shape of each."""
+    def _extents(weight: Weight) -> tuple[int, int]:
+        """Rows and columns: outputs, and what each of them sums over."""
         if len(weight.shape) < 2 or 0 in weight.shape:
             raise UndrawableError(f"a tensor of shape {weight.shape} has no rows and columns")
         units = weight.shape[weight.unit_axis or 0]
-        columns = math.prod(weight.shape) // units
-        blocks = 1
-        if weight.role in ("linear", "recurrent") and len(weight.shape) == 2 and weight.fan_out:
-            blocks = units // int(weight.fan_out) if units % weight.fan_out == 0 else 1
-        return blocks, units // blocks, columns
+        return units, math.prod(weight.shape) // units

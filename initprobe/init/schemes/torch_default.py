@@ -13,8 +13,9 @@ from initprobe.init.schemes.base import Filled, Scheme, SchemeCard, register
 from initprobe.records import Weight
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
+    from initprobe.init.network import Network
     from initprobe.variates import Variates
 
 
@@ -119,29 +120,32 @@ class TorchDefault(Scheme):
 
     card = SchemeCard(
         name="torch_default",
+        family="classical",
         summary="what torch's layers draw when they are built, biases included",
         formula="linear, conv: W, b ~ U(±1 / √fan_in); recurrent: U(±1 / √hidden); embedding: N(0, 1); norms: 1, 0; "
         "attention: Xavier on the packed in_proj",
+        assumes="nothing: it is a habit of the library, kept for old results",
         when="as the baseline that an untouched model has: under relu the variance is a sixth of He's, and the forward "
         "signal of a deep network is soon made of biases alone",
         reference="torch.nn: reset_parameters of each layer; see pytorch#57109 for where it comes from",
         aliases=("torch",),
     )
 
-    def declared_std(self, weight: Weight) -> float:
-        """1 / √(3 · fan_in), the fan read off the shape as torch does."""
-        return self._by_shape(weight).std
-
-    def draw(self, weight: Weight, variates: Variates) -> Tensor:
-        """Uniform numbers within 1 / √fan_in."""
-        return self._by_shape(weight).fill(weight.shape, variates).values
-
-    def fill(self, weight: Weight, module: nn.Module, variates: Variates) -> Filled:
-        """Whatever torch's own class of that module draws for this parameter.
+    def fill(self, weight: Weight, network: Network, variates: Variates) -> Filled:
+        """Whatever torch's own class of the module draws for this parameter, whatever its role.
 
         Raises:
             UndrawableError: the module is none of torch's.
         """
+        return self.fill_weight(weight, network, variates)
+
+    def fill_chosen(self, weight: Weight, network: Network, variates: Variates) -> Filled:
+        """The same: torch's layers know each of their parameters, and draw packed ones in one go."""
+        return self.fill_weight(weight, network, variates)
+
+    def fill_weight(self, weight: Weight, network: Network, variates: Variates) -> Filled:
+        """See ``fill``."""
+        module = network.module(weight)
         law = next((LAWS[name] for name in _torch_classes(module) if name in LAWS), None)
         if law is None:
             raise UndrawableError(f"{weight.module_type} is no layer of torch: it has no default to follow")
@@ -150,16 +154,6 @@ class TorchDefault(Scheme):
         if law is embedding and padding is not None:
             filled.values[padding] = 0.0
         return filled
-
-    def fill_chosen(self, weight: Weight, module: nn.Module, variates: Variates) -> Filled:
-        """The same: torch's layers know each of their parameters."""
-        return self.fill(weight, module, variates)
-
-    @staticmethod
-    def _by_shape(weight: Weight) -> Law:
-        if weight.role not in ("linear", "conv", "depthwise", "transposed"):
-            raise UndrawableError(f"torch has no default for a parameter of role {weight.role} without its layer")
-        return within(math.prod(weight.shape[1:]))
 
 
 def _torch_classes(module: nn.Module) -> list[str]:

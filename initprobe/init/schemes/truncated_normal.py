@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 from pydantic import Field, model_validator
 
 from initprobe.init.distributions import truncated_normal, truncated_std
-from initprobe.init.schemes.base import EMBEDDINGS_TOO, Scheme, SchemeCard, register
+from initprobe.init.schemes.base import EMBEDDINGS_TOO, SchemeCard, WeightScheme, register
 from initprobe.records import Weight
 
 if TYPE_CHECKING:
@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 
 
 @register
-class TruncatedNormal(Scheme):
+class TruncatedNormal(WeightScheme):
     """N(0, std²) cut off at a and b standard deviations, for every weight, embeddings included."""
 
     card = SchemeCard(
         name="truncated_normal",
+        family="classical",
         summary="normal without its tails, one standard deviation for all layers",
         formula="W ~ N(0, s²) given a · s <= W <= b · s; s = std / 0.8796 for ±2 when corrected, s = std when not",
+        assumes="nothing",
         when="in place of normal(std=0.02) in transformers, where single large weights are unwanted",
         reference="torch.nn.init.trunc_normal_, whose a and b are absolute; corrected as in jax.nn.initializers",
         aliases=("trunc_normal",),

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from initprobe.init.distributions import uniform
 from initprobe.init.fans import Factor, fan
-from initprobe.init.schemes.base import Scheme, SchemeCard, register
+from initprobe.init.schemes.base import SchemeCard, WeightScheme, register
 from initprobe.records import Weight
 
 if TYPE_CHECKING:
@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 
 
 @register
-class Uniform(Scheme):
+class Uniform(WeightScheme):
     """U(-limit, limit), the limit 1 / √fan_in unless it is given."""
 
     card = SchemeCard(
         name="uniform",
+        family="classical",
         summary="uniform up to 1 / √fan_in: a third of the variance that keeps a linear signal",
         formula="W ~ U(-limit, limit), limit = 1 / √fan_in; variance limit² / 3",
+        assumes="nothing; named the standard initialization by Glorot & Bengio (2010, eq. 1) and criticized there",
         when="as the historical baseline; signals shrink by about √(1/3) per linear layer",
         reference="Glorot & Bengio 2010, Understanding the difficulty of training deep feedforward networks, eq. 1",
         aliases=("glorot_standard",),

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from initprobe.init.distributions import Distribution, draw
 from initprobe.init.fans import Factor, Gain, Mode, scaled_std
-from initprobe.init.schemes.base import Scheme, SchemeCard, register
+from initprobe.init.schemes.base import SchemeCard, WeightScheme, register
 from initprobe.records import Weight
 
 if TYPE_CHECKING:
@@ -19,14 +19,16 @@ if TYPE_CHECKING:
 
 
 @register
-class VarianceScaling(Scheme):
+class VarianceScaling(WeightScheme):
     """Variance scale · gain² / fan, from one of three distributions."""
 
     card = SchemeCard(
         name="variance_scaling",
+        family="classical",
         summary="variance scale · gain² / fan, the gain integrated for each layer's own activation",
         formula="Var W = scale · gain² / fan; auto gain: 1 / √(E f²) for fan_in, 1 / √(E f'²) for fan_out, "
         "2 / (fan_in · E f² + fan_out · E f'²) in place of gain² / fan for fan_avg",
+        assumes="independent zero-mean weights, biases zero, pre-activations of variance 1 before every activation",
         when="for any activation, mixed ones included: each weight gets the gain of the activation next to it",
         reference="the form behind LeCun 1998, Glorot & Bengio 2010, He et al. 2015; options of jax.nn.initializers",
     )

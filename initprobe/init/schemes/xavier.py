@@ -8,7 +8,7 @@ from pydantic import Field
 
 from initprobe.init.distributions import Distribution, draw
 from initprobe.init.fans import Factor, scaled_std
-from initprobe.init.schemes.base import Scheme, SchemeCard, register
+from initprobe.init.schemes.base import SchemeCard, WeightScheme, register
 from initprobe.records import Weight
 
 if TYPE_CHECKING:
@@ -21,13 +21,16 @@ WHEN = "for linear units, and tanh in shallow networks; each relu layer halves t
 
 
 @register
-class XavierNormal(Scheme):
+class XavierNormal(WeightScheme):
     """N(0, gain² · 2 / (fan_in + fan_out))."""
 
     card = SchemeCard(
         name="xavier_normal",
+        family="classical",
         summary="normal with variance 2 / (fan_in + fan_out)",
         formula="W ~ N(0, gain² · 2 / (fan_in + fan_out))",
+        assumes="linear units (tanh near zero), biases zero; the variance is a compromise where fan_in and fan_out "
+        "differ",
         when=WHEN,
         reference=REFERENCE,
         aliases=("xavier", "glorot", "glorot_normal"),
@@ -51,8 +54,11 @@ class XavierUniform(XavierNormal):
 
     card = SchemeCard(
         name="xavier_uniform",
+        family="classical",
         summary="uniform with variance 2 / (fan_in + fan_out)",
         formula="W ~ U(-limit, limit), limit = gain · √(6 / (fan_in + fan_out))",
+        assumes="linear units (tanh near zero), biases zero; the variance is a compromise where fan_in and fan_out "
+        "differ",
         when=WHEN,
         reference=REFERENCE,
         aliases=("glorot_uniform",),

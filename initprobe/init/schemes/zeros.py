@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from initprobe.init.distributions import constant
-from initprobe.init.schemes.base import EMBEDDINGS_TOO, Scheme, SchemeCard, register
+from initprobe.init.schemes.base import EMBEDDINGS_TOO, SchemeCard, WeightScheme, register
 from initprobe.records import Weight
 
 if TYPE_CHECKING:
@@ -15,13 +15,15 @@ if TYPE_CHECKING:
 
 
 @register
-class Zeros(Scheme):
+class Zeros(WeightScheme):
     """Every weight zero, embeddings included."""
 
     card = SchemeCard(
         name="zeros",
+        family="classical",
         summary="every weight zero",
         formula="W = 0",
+        assumes="nothing; right for the last layer of a residual branch, a dead end for two layers in a row",
         when="for the last layer of a residual branch or a head; two such layers in a row let no gradient through",
         reference="Rumelhart, Hinton & Williams 1986, Learning representations by back-propagating errors (symmetry)",
     )

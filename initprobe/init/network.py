@@ -1,0 +1,60 @@
+"""What a scheme may ask about the network around a weight."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from initprobe.records import Anatomy, Branch, Weight
+from initprobe.variates import Variates
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from initprobe.init.slots import Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """The network that is being drawn, as every scheme sees it.
+
+    Attributes:
+        model: the module; schemes read it, and write through the values they answer with.
+        anatomy: who its weights are and how they are joined.
+        seed: of this draw.
+        slots: every weight by its name.
+        source: parameters of another network by name, for schemes that grow one out of it; empty elsewhere.
+    """
+
+    model: nn.Module
+    anatomy: Anatomy
+    seed: int = 0
+    slots: Mapping[str, Slot] = field(default_factory=dict)
+    source: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def module(self, weight: Weight) -> nn.Module:
+        """The module that owns a weight."""
+        return self.model.get_submodule(weight.module)
+
+    def values(self, weight: Weight) -> Tensor:
+        """A copy of the numbers that the layer sees now, float32 or float64 on the CPU, in the shape of the parameter.
+
+        Of a part of a packed parameter these are the numbers of all parts.
+        """
+        return self.slots[weight.name].read()
+
+    def branch(self, weight: Weight) -> Branch | None:
+        """The innermost residual branch that a weight lies in, None where it lies in none."""
+        return None if weight.branch is None else self.anatomy.branches[weight.branch]
+
+    def outer_branch(self, weight: Weight) -> Branch | None:
+        """The branch of the main residual stream that a weight lies in, None where it lies in none."""
+        found = self.branch(weight)
+        while found is not None and found.within is not None:
+            found = self.anatomy.branches[found.within]
+        return found
+
+    def variates(self, name: str) -> Variates:
+        """Base variates under a name of their own, for numbers that several weights share."""
+        return Variates(self.seed, name)

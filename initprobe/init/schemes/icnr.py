@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from initprobe.errors import UsageError
-from initprobe.init.distributions import normal
+from initprobe.init.distributions import constant, normal
 from initprobe.init.fans import scaled_std
 from initprobe.init.kernels import CONVOLUTIONS, Kernel, kernel_of
 from initprobe.init.schemes.base import Filled, Scheme, SchemeCard, register
@@ -69,7 +69,9 @@ class Icnr(Scheme):
         return self._drawn(weight, network, variates, sub_pixel(network).get(weight.name) or self.upscale)
 
     def fill_weight(self, weight: Weight, network: Network, variates: Variates) -> Filled:
-        """He's numbers."""
+        """He's numbers; a bias that was matched by name is zero, for cells of one colour need equal ones."""
+        if weight.role == "bias":
+            return Filled(constant(weight.shape, 0.0), 0.0)
         std = scaled_std(weight, "fan_in", math.sqrt(2.0))
         untold = sub_pixel(network).get(weight.name) == 0
         note = "a pixel shuffle follows whose factor is not seen: drawn as any other; give upscale" if untold else None

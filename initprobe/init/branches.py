@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from copy import deepcopy
+from typing import Any
 
 from initprobe.errors import UsageError
 from initprobe.init.fans import UndrawableError
@@ -88,7 +91,17 @@ def record(network: Network, name: str) -> Weight | None:
 
 def gates(network: Network) -> dict[str, Branch]:
     """The parameters that scale residual branches; one that scales several comes with the last of them."""
-    return {branch.gate: branch for branch in network.anatomy.branches if branch.gate is not None}
+    return {
+        branch.gate: branch
+        for branch in network.anatomy.branches
+        if branch.gate is not None and _gated(branch, network)
+    }
+
+
+def _gated(branch: Branch, network: Network) -> bool:
+    """Whether a gate scales a branch, and not just the scale of a normalization that is written out."""
+    known = None if branch.gate is None else record(network, branch.gate)
+    return known is not None and known.role == "gate"
 
 
 def gated_branch(weight: Weight, network: Network) -> Branch:
@@ -121,9 +134,34 @@ def is_scale(weight: Weight, network: Network) -> bool:
     return known is not None and known.role == "norm"
 
 
+def silent_scale(weight: Weight, network: Network) -> float:
+    """What a normalization's scale is where it lets nothing pass: zero, or -1 where the layer adds one to it (Gemma's).
+
+    A copy of a layer that is not torch's is tried out on random numbers; what cannot be tried counts as the first kind.
+    """
+    import torch
+
+    slot = network.slots.get(weight.name)
+    if slot is None or type(slot.module).__module__.startswith("torch."):
+        return 0.0
+    numbers = network.variates("@scale").normal((2, math.prod(weight.shape)))
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        try:
+            layer: Any = deepcopy(slot.module).to("cpu", torch.float32)
+            for other in layer.parameters():
+                other.zero_()
+            silent = {}
+            for value in (0.0, -1.0):
+                layer.get_parameter(slot.tensor).fill_(value)
+                silent[value] = not layer.forward(numbers).any()
+        except Exception:  # noqa: BLE001 - a layer is anybody's code
+            return 0.0
+    return -1.0 if silent[-1.0] and not silent[0.0] else 0.0
+
+
 def missing_gates(network: Network, what: str) -> Sequence[str]:
     """What to tell of branches that no parameter scales."""
-    bare = [branch for branch in network.anatomy.branches if branch.gate is None]
+    bare = [branch for branch in network.anatomy.branches if not _gated(branch, network)]
     if not bare:
         return ()
     total = len(network.anatomy.branches)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from initprobe.errors import UsageError
-from initprobe.init.branches import check_branches, ended_branch
+from initprobe.init.branches import check_branches, ended_branch, is_scale, silent_scale
 from initprobe.init.distributions import constant, normal
 from initprobe.init.fans import Gain, Mode, UndrawableError, scaled_std
 from initprobe.init.schemes.base import KEPT, Filled, Scheme, SchemeCard, Treatment, register
@@ -63,7 +63,8 @@ class ZeroGamma(Scheme):
         if weight.role == "norm":
             if ended_branch(weight, network) is None:
                 raise UndrawableError(KEPT["norm"])
-            return Filled(constant(weight.shape, 0.0), 0.0)
+            silent = silent_scale(weight, network) if is_scale(weight, network) else 0.0
+            return Filled(constant(weight.shape, silent), 0.0)
         std = scaled_std(weight, self.mode, self.gain)
         return Filled(normal(variates, weight.shape, std), std)
 

@@ -31,7 +31,7 @@ def moved(scheme: str, depth: int, weights: int, rate: float = 1e-3) -> float:
     before.backward()
     with torch.no_grad():
         for parameter in model.blocks.parameters():
-            parameter -= rate * parameter.grad
+            parameter.sub_(rate * parameter.grad)
         return abs(float((model(x) * readout).sum() - before)) / rate
 
 

@@ -161,7 +161,10 @@ class NormalizerFree(nn.Module):
         self.last = conv(width, width, 3, padding=1, padding_mode="circular")
         self.skip_gain = nn.Parameter(torch.zeros(()))
 
+    def act(self, x: torch.Tensor) -> torch.Tensor:
+        x = torch.relu(x)
+        return x if self.gamma == 1.0 else x * self.gamma
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = self.first(torch.relu(x / self.beta) * self.gamma)
-        y = self.last(torch.relu(y) * self.gamma)
+        y = self.last(self.act(self.first(self.act(x / self.beta))))
         return x + self.alpha * (self.skip_gain * y)

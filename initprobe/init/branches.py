@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from copy import deepcopy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from initprobe.errors import UsageError
 from initprobe.init.fans import UndrawableError
-from initprobe.init.network import Network
 from initprobe.records import Branch, Weight
+
+if TYPE_CHECKING:
+    from initprobe.init.network import Network
 
 NO_PATH = "it scales no residual branch; match the parameter by its own name to draw it"
 """Why a gate that lies on a skip path, or anywhere else, is left alone."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from initprobe.init.fans import fan
-from initprobe.init.network import Network
 from initprobe.records import Weight
+
+if TYPE_CHECKING:
+    from initprobe.init.network import Network
 
 
 def filter_fan_out(weight: Weight, network: Network, *, grouped: bool = True) -> float:

@@ -52,7 +52,10 @@ def test_what_else_there_is_gets_the_papers_std():
     assert float(model[0].weight.detach().std()) == pytest.approx(0.02, rel=0.05)
 
 
-@pytest.mark.parametrize(("name", "layers", "value"), [("cait_xxs24_224", 24, 1e-5), ("cait_xxs36_224", 36, 1e-6)])
+@pytest.mark.parametrize(
+    ("name", "layers", "value"),
+    [("cait_xxs24_224", 24, 1e-5), pytest.param("cait_xxs36_224", 36, 1e-6, marks=pytest.mark.slow)],
+)
 def test_layers_on_the_class_token_do_not_count(name, layers, value):
     timm = pytest.importorskip("timm")
     model = timm.create_model(name, embed_dim=16, num_heads=2, mlp_ratio=1)

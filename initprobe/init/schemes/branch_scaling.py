@@ -11,6 +11,7 @@ from initprobe.init.branches import check_branches, ended_branch, is_scale, leve
 from initprobe.init.distributions import constant, normal
 from initprobe.init.fans import Gain, Mode, UndrawableError, scaled_std
 from initprobe.init.schemes.base import KEPT, Filled, Scheme, SchemeCard, Treatment, register
+from initprobe.init.standardized import UNSEEN, standardizes
 from initprobe.records import Branch, Role, Weight
 
 if TYPE_CHECKING:
@@ -31,8 +32,9 @@ class BranchScaling(Scheme):
         assumes="branches whose output is as large as their input: without a normalization the stream's variance is "
         "then (1 + 1/L)^L < e instead of 2^L, and 2 instead of L + 1 behind one",
         when="for deep residual networks with or without normalization, where zero branches are not wanted",
-        reference="Hanin & Rolnick 2018 (arXiv 1803.01719), theorem 6: the sum of the squared scales has to converge; "
-        "Balduzzi et al. 2017 (arXiv 1702.08591), section 3; Hayou et al. 2021, Stable ResNet (arXiv 2010.12859)",
+        reference="Balduzzi et al. 2017 (arXiv 1702.08591); Hanin & Rolnick 2018 (arXiv 1803.01719), on residual "
+        "networks; Zhang et al. 2019 (arXiv 1903.07120), why L^(-1/2) and no more; Hayou et al. 2021, Stable ResNet "
+        "(arXiv 2010.12859)",
         aliases=("stable_resnet",),
     )
     treatments: ClassVar[Mapping[Role, Treatment]] = {"norm": "draw"}
@@ -65,6 +67,8 @@ class BranchScaling(Scheme):
         branch = network.branch(weight)
         if weight.tail and branch is not None and branch.norm is None:
             std *= self._share(branch, network)
+            note = UNSEEN if standardizes(weight, network) else None
+            return Filled(normal(variates, weight.shape, std), std, note=note)
         return Filled(normal(variates, weight.shape, std), std)
 
     def remarks(self, network: Network) -> Sequence[str]:

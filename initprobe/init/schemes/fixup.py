@@ -21,6 +21,7 @@ from initprobe.init.distributions import constant, normal
 from initprobe.init.fans import fan
 from initprobe.init.filters import filter_fan_out
 from initprobe.init.schemes.base import Filled, Scheme, SchemeCard, Treatment, register
+from initprobe.init.standardized import UNSEEN, standardizes
 from initprobe.records import Role, Weight
 
 if TYPE_CHECKING:
@@ -87,8 +88,10 @@ class Fixup(Scheme):
         shared = weight.head and bool(weight.aliases)
         if (weight.tail or weight.head) and not shared:
             return Filled(constant(weight.shape, 0.0), 0.0)
-        std = math.sqrt(2.0 / self._fan(weight, network)) * self._scale(weight, network)
-        return Filled(normal(variates, weight.shape, std), std, note=TIED if shared else None)
+        scale = self._scale(weight, network)
+        std = math.sqrt(2.0 / self._fan(weight, network)) * scale
+        note = UNSEEN if scale != 1.0 and standardizes(weight, network) else None
+        return Filled(normal(variates, weight.shape, std), std, note=TIED if shared else note)
 
     def remarks(self, network: Network) -> Sequence[str]:
         """What the paper adds to a network, and this one does not have."""

@@ -40,7 +40,7 @@ class LayerScale(Scheme):
         assumes="a scale per channel on every branch, in the model, and a normalization in front of it",
         when="for deep pre-norm vision transformers and ConvNeXt; with λ this small the network starts as its stem "
         "and its head",
-        reference="Touvron et al. 2021, Going Deeper with Image Transformers (arXiv 2103.17239), eq. 4 and section 2",
+        reference="Touvron et al. 2021, Going Deeper with Image Transformers (arXiv 2103.17239), section 2",
     )
     treatments: ClassVar[Mapping[Role, Treatment]] = {**EMBEDDINGS_TOO, "gate": "draw"}
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
@@ -15,13 +14,13 @@ from initprobe.init.branches import check_branches, gated_branch, normalizations
 from initprobe.init.distributions import constant, normal
 from initprobe.init.fans import Factor, UndrawableError, fan
 from initprobe.init.schemes.base import Filled, Scheme, SchemeCard, Treatment, register
+from initprobe.init.standardized import standardizes
 from initprobe.records import ActivationUse, Role, Weight
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from initprobe.init.network import Network
-    from initprobe.init.slots import Slot
     from initprobe.variates import Variates
 
 FILTERS: frozenset[Role] = frozenset(["linear", "conv", "depthwise", "transposed"])
@@ -44,8 +43,8 @@ class NFResNet(Scheme):
         assumes="x + alpha · F(x / beta) with beta² the variance that the blocks before have made, and activations "
         "times γ where weights are standardized in the layer: both are in the model",
         when="for residual networks without normalization whose blocks track their variance by alpha and beta",
-        reference="Brock, De & Smith 2021 (arXiv 2101.08692), eq. 1 to 3; Brock et al. 2021 (arXiv 2102.06171); "
-        "deepmind-research/nfnets: gates at 0, head at 0.01",
+        reference="Brock, De & Smith 2021 (arXiv 2101.08692), eq. 1 and section 3; Brock et al. 2021 (arXiv "
+        "2102.06171); deepmind-research/nfnets: gates at 0, head at 0.01",
         aliases=("nfnet",),
     )
     treatments: ClassVar[Mapping[Role, Treatment]] = {"gate": "draw"}
@@ -77,7 +76,7 @@ class NFResNet(Scheme):
         if weight.role not in FILTERS:
             return Filled(normal(variates, weight.shape, std), std)
         slot = network.slots.get(weight.name)
-        if slot is not None and standardizes(slot, network.variates("@standardizes")):
+        if slot is not None and standardizes(weight, network):
             return Filled(normal(variates, weight.shape, std), std, stored=slot.parametrized)
         std *= standard_gain(weight.input_activation)
         return Filled(standardized(variates.normal(weight.shape), weight.unit_axis or 0, std), std, note=ONCE)
@@ -114,42 +113,3 @@ def standardized(numbers: Tensor, axis: int, std: float) -> Tensor:
         flat = flat - flat.mean(1, keepdim=True)
         flat = flat / flat.square().mean(1, keepdim=True).sqrt()
     return flat.reshape(rows.shape).movedim(0, axis) * std
-
-
-def standardizes(slot: Slot, variates: Variates) -> bool:
-    """Whether a layer takes mean and scale out of its weight: another mean and scale make no other output.
-
-    A copy of the layer, or of its parametrization, is tried out on random numbers.
-    """
-    import torch
-
-    if len(slot.parameters) != 1:
-        return False
-    name = next(iter(slot.parameters)).rpartition(".")[2]
-    with torch.no_grad(), torch.random.fork_rng(devices=[]):
-        try:
-            layer = deepcopy(slot.module).to("cpu", torch.float64)
-            holder = layer.get_submodule(f"parametrizations.{slot.tensor}") if slot.parametrized else layer
-            stored = holder.get_parameter(name)
-            numbers = variates.normal(tuple(stored.shape)).double()
-            made = [_made(layer, slot, stored, values, variates) for values in (numbers, 3.0 * numbers + 1.0)]
-        except Exception:  # noqa: BLE001 - a layer is anybody's code, and one that cannot be tried is taken as plain
-            return False
-    return bool(torch.linalg.norm(made[0] - made[1]) < 1e-3 * torch.linalg.norm(made[0]))
-
-
-def _made(layer: nn.Module, slot: Slot, stored: nn.Parameter, values: Tensor, variates: Variates) -> Tensor:
-    """What the layer makes of a weight: the weight that it sees, or its output for random numbers."""
-    for other in layer.parameters():  # a gain of zero would hide everything
-        other.fill_(1.0)
-    stored.copy_(values)
-    if slot.parametrized:
-        seen: Tensor = getattr(layer, slot.tensor)
-        return seen.clone()
-    known: Any = layer
-    channels = known.in_channels if hasattr(known, "in_channels") else known.in_features
-    extents = getattr(known, "kernel_size", ())
-    spread = getattr(known, "dilation", (1,) * len(extents))
-    window = tuple((extent - 1) * step + 1 for extent, step in zip(extents, spread, strict=True))
-    output: Tensor = known.forward(variates.normal((2, channels, *window)).double())
-    return output

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
@@ -74,6 +74,15 @@ class HeFanoutResNet(Scheme):
             return self._as_torch(weight, variates)
         std = math.sqrt(2.0 / filter_fan_out(weight, network, grouped=self.grouped))
         return Filled(normal(variates, weight.shape, std), std)
+
+    def remarks(self, network: Network) -> Sequence[str]:
+        """Branches that do not start at zero where they were asked to."""
+        branches = network.anatomy.branches
+        bare = sum(branch.norm is None for branch in branches)
+        if not self.zero_init_residual or (branches and not bare):
+            return ()
+        text = f"{bare} of {len(branches)} residual branches end in no normalization" if bare else "there is no branch"
+        return (f"{text}: zero_init_residual changes nothing there; the scheme of that name does",)
 
     @staticmethod
     def _as_torch(weight: Weight, variates: Variates) -> Filled:

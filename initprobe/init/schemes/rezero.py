@@ -30,7 +30,7 @@ class ReZero(Scheme):
         assumes="a gate on every branch, in the model, that its sublayers may share; no normalization. Of F the paper "
         "asks for nothing: the first step moves the gates alone",
         when="for very deep residual networks and transformers without normalization and without warm-up",
-        reference="Bachlechner et al. 2020, ReZero is All You Need (arXiv 2003.04887), eq. 2 and section 3",
+        reference="Bachlechner et al. 2020, ReZero is All You Need (arXiv 2003.04887), eq. 1",
     )
     treatments: ClassVar[Mapping[Role, Treatment]] = {"gate": "draw"}
 

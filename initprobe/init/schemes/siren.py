@@ -25,7 +25,7 @@ class Siren(Scheme):
     card = SchemeCard(
         name="siren",
         family="classical",
-        summary="for sin(omega_0 · Wx + b): uniform by the fan-in, divided by omega_0 behind the first layer",
+        summary="for sin(omega_0 (W x + b)): uniform by the fan-in, divided by omega_0 behind the first layer",
         formula="first layer: W ~ U(±1 / fan_in); behind a sine, the last layer too: W ~ U(±√(6 / fan_in) / omega_0); "
         "b ~ U(±1 / √fan_in)",
         assumes="sin(omega_0 z) as activation, with omega_0 in the model, and inputs that are uniform in [-1, 1]",

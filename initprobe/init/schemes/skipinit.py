@@ -31,11 +31,13 @@ class SkipInit(Scheme):
         assumes="a scalar multiplier at the end of every branch, in the model; no normalization",
         when="for residual networks that are trained without normalization, with a smaller learning rate than with it",
         reference="De & Smith 2020, Batch Normalization Biases Residual Blocks Towards the Identity Function "
-        "(arXiv 2002.10444), section 4",
+        "(arXiv 2002.10444); deepmind-research/nfnets skipinit_resnet.py",
     )
     treatments: ClassVar[Mapping[Role, Treatment]] = {"gate": "draw"}
 
-    alpha: float = Field(0.0, description="the multiplier; the paper tries 1 / √L too, and finds it to train as well")
+    alpha: float = Field(
+        0.0, description="the multiplier: zero, or small; 1 / √L is the most that the paper finds to train at any depth"
+    )
     gain: Gain = Field("auto", description="auto: that of the activation before the weight, √2 behind a rectifier")
     mode: Mode = Field("fan_in", description="fan_in keeps the signal, fan_out the gradient, fan_avg meets halfway")
     zero_head: bool = Field(False, description="also set the classifier to zero, as the authors' code does")  # noqa: FBT003 - pydantic's default

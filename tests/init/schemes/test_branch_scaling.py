@@ -8,7 +8,7 @@ from torch import nn
 
 import initprobe as ip
 from initprobe.errors import UsageError
-from tests.init.schemes.residual_networks import Branch, Chain, PostActivation, Scale
+from tests.init.schemes.residual_networks import Branch, Chain, NormalizerFree, PostActivation, Scale, Standardized
 
 WIDTH = 128
 
@@ -81,6 +81,15 @@ def test_branches_inside_a_branch_count_on_their_own_level():
     stds = {one.weight: one.std for one in outcome.drawn}
     assert stds["0.inner.layers.1.weight"] == pytest.approx(1 / math.sqrt(8))
     assert stds["0.last.weight"] == pytest.approx(0.5 / math.sqrt(8))
+
+
+def test_a_weight_that_its_layer_standardizes_is_told():
+    blocks = [NormalizerFree(8, index, 0.5, Standardized, 1.7) for index in range(2)]
+    for scheme, noted in (("branch_scaling", "last"), ("fixup", "first")):
+        outcome = ip.initialize(nn.Sequential(nn.Conv2d(3, 8, 1), *blocks), scheme, inputs=(3, 6, 6))
+        notes = {one.weight: one.note for one in outcome.drawn if one.note}
+        assert set(notes) == {f"{place}.{noted}.weight" for place in (1, 2)}
+        assert "its layer standardizes it" in notes[f"1.{noted}.weight"]
 
 
 def test_a_plain_network_is_refused():

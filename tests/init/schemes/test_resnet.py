@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 import initprobe as ip
+from tests.init.schemes.residual_networks import Branch
 
 torchvision = pytest.importorskip("torchvision")
 IMAGE = (3, 32, 32)
@@ -37,6 +38,14 @@ def test_zero_init_residual_zeroes_what_torchvision_zeroes():
     assert zero == expected
     ones = {name for name, one in reference.named_parameters() if one.eq(1).all()}
     assert all(own.get_parameter(name).eq(1).all() for name in ones)
+
+
+@pytest.mark.parametrize("branch", [True, False])
+def test_branches_that_cannot_start_at_zero_are_told(branch):
+    model = nn.Sequential(nn.Linear(8, 8), Branch(8) if branch else nn.ReLU(), nn.Linear(8, 3))
+    assert ip.initialize(model, "he_fanout_resnet", inputs=(8,)).notes == ()
+    (note,) = ip.initialize(model, "he_fanout_resnet(zero_init_residual=True)", inputs=(8,)).notes
+    assert ("1 of 1 residual branches end in no" if branch else "there is no branch") in note
 
 
 def test_filters_in_groups_count_the_channels_of_their_group():

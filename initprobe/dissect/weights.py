@@ -143,9 +143,9 @@ def _placed(use: Use, module: nn.Module) -> Use:
     """What the arithmetic does not tell, and the module does.
 
     A recurrent layer may be one product after another; a norm may multiply its scale into its statistics before the
-    signal meets both.
+    signal meets both. A module that holds others is none, whatever it is called (a NormFreeBlock and its gate).
     """
-    if use.role == "other" and "Norm" in type(module).__name__:
+    if use.role == "other" and "Norm" in type(module).__name__ and next(module.children(), None) is None:
         return replace(use, role="norm")
     kind = type(module)
     by_hand = kind.__name__ in CELLS and not kind.__module__.startswith("torch.")

@@ -88,6 +88,15 @@ def test_what_scales_a_branch_or_its_skip_path_is_a_gate(join, gate):
     assert all(weight.traced for weight in anatomy.weights)
 
 
+class NormFreeBlock(Branched):
+    """A block that is called after what it does without."""
+
+
+def test_a_block_that_is_called_after_norms_has_gates_like_any_other():
+    anatomy = blocks(NormFreeBlock(lambda x, y, gate: x + gate * y, torch.zeros(())))
+    assert {weight.name for weight in anatomy.weights if weight.role == "gate"} == {"1.gate"}
+
+
 @pytest.mark.parametrize(
     "add",
     [

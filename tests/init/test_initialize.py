@@ -11,6 +11,7 @@ from torch.nn.utils import parametrizations, parametrize
 from initprobe.errors import SpecError, UsageError
 from initprobe.init.choose import parse_scheme
 from initprobe.init.initialize import initialize_model
+from initprobe.init.schemes.base import SCHEMES, register
 from initprobe.records import Anatomy, InitRequest, Override, SchemeChoice
 
 BY_WEIGHT = [
@@ -339,3 +340,21 @@ def test_a_scheme_that_draws_nothing_is_told(anatomy_of):
     model = nn.Sequential(nn.LayerNorm(4))
     outcome = initialize_model(model, anatomy_of(model), HE, 0)
     assert outcome.notes == ("kaiming_normal draws none of the parameters that it was asked for",)
+
+
+def test_a_scheme_may_tell_of_the_network_as_a_whole(anatomy_of):
+    class Telling(SCHEMES["zeros"]):
+        """Zeros, with a remark."""
+
+        card = replace(SCHEMES["zeros"].card, name="telling_of_a_test", aliases=(), options=())
+
+        def remarks(self, network):
+            return (f"{len(network.slots)} parameters",)
+
+    register(Telling)
+    try:
+        model = nn.Sequential(nn.Linear(3, 4))
+        outcome = initialize_model(model, anatomy_of(model), request("telling_of_a_test"), 0)
+        assert outcome.notes == ("telling_of_a_test: 2 parameters",)
+    finally:
+        SCHEMES._leaves.pop("telling_of_a_test")

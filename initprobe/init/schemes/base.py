@@ -208,6 +208,10 @@ class Scheme(BaseModel, ABC):
             UndrawableError: the scheme can do nothing with it.
         """
 
+    def remarks(self, network: Network) -> Sequence[str]:  # noqa: ARG002 - most schemes have nothing to say here
+        """What holds for the network as a whole, above all what the paper asks for and no initialization can do."""
+        return ()
+
     def calibrate(self, calibration: Calibration) -> Sequence[str]:  # noqa: ARG002 - most schemes do nothing here
         """Change what was drawn after a look at data, gradients or the whole network; answers with what to tell.
 

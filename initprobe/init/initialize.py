@@ -69,7 +69,7 @@ def initialize_model(  # noqa: PLR0913 - keywords, each with a default that most
         with torch.no_grad():
             for slot, assignment in zip(slots, assignments, strict=True):
                 drawing.draw(slot, assignment)
-        notes = (*drawing.idle(assignments), *drawing.calibrate(data))
+        notes = (*drawing.idle(assignments), *drawing.remarks(), *drawing.calibrate(data))
     return Outcome(str(request), tuple(drawing.drawn), tuple(drawing.skipped), notes)
 
 
@@ -119,6 +119,14 @@ class Drawing:
             f"{choice} draws none of the parameters that it was asked for"
             for choice in asked
             if choice not in self.written
+        )
+
+    def remarks(self) -> tuple[str, ...]:
+        """What the papers of the schemes that drew something ask of the network beyond its weights."""
+        return tuple(
+            f"{choice.name}: {remark}"
+            for choice in self.written
+            for remark in self.schemes[choice].remarks(self.network)
         )
 
     def calibrate(self, data: Data | None) -> tuple[str, ...]:

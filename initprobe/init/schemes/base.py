@@ -155,6 +155,10 @@ class Scheme(BaseModel, ABC):
             UsageError: it has not, with what is missing and what to do.
         """
 
+    def remarks(self, network: Network) -> Sequence[str]:  # noqa: ARG002 - most papers ask for weights alone
+        """What the paper asks of the network and no initialization can do, told once for all weights."""
+        return ()
+
     def treatment(self, weight: Weight) -> Treatment:
         """What happens to a parameter, by its role.
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 Optimizer = Literal["adam", "sgd"]
 Extent = Annotated[float, Field(gt=0.0)]
 
+TIED = "it is the last layer too, whose output muP divides by the width; the model has to do that"
+"""What to tell of a table that is both an embedding and the head."""
+
 RAW: frozenset[str] = frozenset(["linear", "conv", "transposed", "recurrent"])
 
 

@@ -12,7 +12,7 @@ from initprobe.errors import UsageError
 from initprobe.init.distributions import Distribution, constant, draw
 from initprobe.init.fans import Gain, UndrawableError, scaled_std
 from initprobe.init.schemes.base import Filled, Scheme, SchemeCard, register
-from initprobe.init.widths import Extent, Optimizer, growth, learning_rate, readout_shrinkage, width_of
+from initprobe.init.widths import TIED, Extent, Optimizer, growth, learning_rate, readout_shrinkage, width_of
 from initprobe.records import Weight
 
 if TYPE_CHECKING:
@@ -41,7 +41,9 @@ class DepthMuP(Scheme):
 
     base_depth: Extent = Field(1.0, description="number of branches of the network that the learning rate was tuned on")
     base_width: Extent = Field(64.0, description="width of that network")
-    width: Extent | Literal["auto"] = Field("auto", description="width of this network; auto: what its head takes")
+    width: Extent | Literal["auto"] = Field(
+        "auto", description="of this network; auto: what its head takes, else its residual stream"
+    )
     optimizer: Optimizer = Field("adam", description="adam (and its kin) | sgd: which learning rates")
     gain: Gain = Field("auto", description="auto: 1 / √(E f²) of the activation before the weight")
     zero_readout: bool = Field(False, description="whether the last layer starts at zero")  # noqa: FBT003
@@ -75,7 +77,9 @@ class DepthMuP(Scheme):
             if rate == 1.0 or weight.role not in {"norm", "gate"}:
                 raise
             return Filled(network.values(weight), None, rate)
-        return replace(filled, learning_rate=rate) if weight.role in {"bias", "embedding"} else filled
+        if weight.role not in {"bias", "embedding"}:
+            return filled
+        return replace(filled, learning_rate=rate, note=TIED if weight.role == "embedding" and weight.head else None)
 
     def fill_weight(self, weight: Weight, network: Network, variates: Variates) -> Filled:
         """Numbers by fan_in, smaller at the end of a branch."""

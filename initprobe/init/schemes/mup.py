@@ -11,7 +11,7 @@ from pydantic import Field
 from initprobe.init.distributions import Distribution, constant, draw
 from initprobe.init.fans import Gain, UndrawableError, scaled_std
 from initprobe.init.schemes.base import Filled, Scheme, SchemeCard, register
-from initprobe.init.widths import Extent, Growth, Optimizer, growth, learning_rate, readout_shrinkage, width_of
+from initprobe.init.widths import TIED, Extent, Growth, Optimizer, growth, learning_rate, readout_shrinkage, width_of
 from initprobe.records import Weight
 
 if TYPE_CHECKING:
@@ -38,7 +38,9 @@ class MuP(Scheme):
     )
 
     base_width: Extent = Field(64.0, description="width of the network that the learning rate was tuned on")
-    width: Extent | Literal["auto"] = Field("auto", description="width of this network; auto: what its head takes")
+    width: Extent | Literal["auto"] = Field(
+        "auto", description="of this network; auto: what its head takes, else its residual stream"
+    )
     optimizer: Optimizer = Field("adam", description="adam (and its kin) | sgd: which column of the table")
     gain: Gain = Field("auto", description="auto: 1 / √(E f²) of the activation before the weight")
     zero_readout: bool = Field(False, description="whether the last layer starts at zero")  # noqa: FBT003
@@ -76,8 +78,7 @@ class MuP(Scheme):
                 raise
             return Filled(network.values(weight), None, rate)
         if weight.role == "embedding" and weight.head:
-            told = "it is the last layer too, whose output muP divides by the width; the model has to do that"
-            return replace(filled, learning_rate=rate, note=told)
+            return replace(filled, learning_rate=rate, note=TIED)
         return replace(filled, learning_rate=rate) if weight.role in {"bias", "embedding"} else filled
 
     def fill_weight(self, weight: Weight, network: Network, variates: Variates) -> Filled:

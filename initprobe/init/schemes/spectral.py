@@ -55,7 +55,8 @@ class Spectral(Scheme):
             return Filled(network.values(weight), None, float(math.prod(weight.shape)))
         if weight.role not in {"bias", "embedding"}:
             return filled
-        return replace(filled, learning_rate=float(weight.shape[-1]) if self.optimizer == "sgd" else 1.0)
+        size = max((part.size for part in weight.parts), default=weight.shape[-1])
+        return replace(filled, learning_rate=float(size) if self.optimizer == "sgd" else 1.0)
 
     def fill_weight(self, weight: Weight, network: Network, variates: Variates) -> Filled:
         """Numbers of the wanted spectral norm, in expectation or exactly."""

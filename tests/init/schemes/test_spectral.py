@@ -74,6 +74,15 @@ def test_learning_rates():
         assert model[2].weight.eq(1).all()
 
 
+def test_packed_biases_have_the_learning_rate_of_a_part():
+    told = ip.initialize(
+        nn.Sequential(nn.TransformerEncoderLayer(32, 2, 64, batch_first=True)), "spectral", inputs=(6, 32)
+    )
+    rates = told.learning_rates
+    assert (rates["0.self_attn.in_proj_bias"], rates["0.linear1.bias"]) == (32.0, 64.0)
+    assert "0.self_attn.in_proj_weight" not in rates
+
+
 @pytest.mark.parametrize(
     ("scheme", "lr"),
     [("spectral", 0.1), ("spectral(orthogonal=True)", 0.1), ("spectral(optimizer=adam)", 0.2)],

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from initprobe.errors import UsageError
-from initprobe.init.network import Network
 from initprobe.records import Anatomy, Branch, Weight
+
+if TYPE_CHECKING:
+    from initprobe.init.network import Network
 
 Layers = Annotated[int, Field(ge=1)] | Literal["auto"]
 Kind = Literal["alone", "encoder", "decoder"]

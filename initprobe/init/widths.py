@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from initprobe.errors import UsageError
-from initprobe.init.network import Network
 from initprobe.records import Weight
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from initprobe.init.network import Network
 
 Optimizer = Literal["adam", "sgd"]
 Extent = Annotated[float, Field(gt=0.0)]

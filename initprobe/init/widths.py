@@ -1,0 +1,133 @@
+"""Which extents of a weight grow with the width of a network, and how many times wider it is than its reference."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from initprobe.errors import UsageError
+from initprobe.records import Weight
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from initprobe.init.network import Network
+
+Optimizer = Literal["adam", "sgd"]
+Extent = Annotated[float, Field(gt=0.0)]
+
+TIED = "it is the last layer too, whose output muP divides by the width; the model has to do that"
+"""What to tell of a table that is both an embedding and the head."""
+
+RAW: frozenset[str] = frozenset(["linear", "conv", "transposed", "recurrent"])
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """How many times larger the fans of a weight are than in the reference; None where they do not grow with width.
+
+    Both grow in a hidden weight, only fan_out in an input weight and a bias, only fan_in in an output weight.
+    """
+
+    fan_in: float | None = None
+    fan_out: float | None = None
+
+    @property
+    def kind(self) -> Literal["input", "hidden", "output", "fixed"]:
+        """What the weight is in the tables of the papers."""
+        if self.fan_in is not None:
+            return "output" if self.fan_out is None else "hidden"
+        return "fixed" if self.fan_out is None else "input"
+
+
+def growth(weight: Weight, network: Network, base_width: float, width: float | Literal["auto"]) -> Growth:
+    """What grows, told by the reference network where there is one, else by the place of the weight.
+
+    Args:
+        weight: a parameter, or a part of one.
+        network: with the parameters of the reference network as its source, if there is one.
+        base_width: of the reference network, where there is none.
+        width: of this network; auto: what its head takes, or its residual stream.
+    """
+    if network.source:
+        names = (weight.name, *weight.aliases)
+        reference = next((network.source[name] for name in names if name in network.source), None)
+        whole = network.slots[weight.name].weight.shape if weight.name in network.slots else weight.shape
+        return Growth() if reference is None else _against(weight, whole, reference)
+    times = width_of(network, width) / base_width
+    if weight.role == "bias":
+        return Growth(None, None if _is_end(weight, network) else times)
+    if weight.role in {"norm", "gate", "embedding", "depthwise"}:
+        return Growth(None, times)
+    if weight.head:
+        return Growth(None if takes_raw(weight, network) else times, None)
+    return Growth(None if takes_raw(weight, network) else times, times)
+
+
+def width_of(network: Network, width: float | Literal["auto"]) -> float:
+    """The width of a network: what its head takes, or of its residual stream where no weight makes the output.
+
+    Raises:
+        UsageError: neither tells it.
+    """
+    if width != "auto":
+        return width
+    weights = network.anatomy.weights
+    heads = [one.shape[-1] if one.role == "embedding" else one.fan_in for one in weights if one.head]
+    streams = [one.shape[one.unit_axis] for one in weights if one.tail and one.unit_axis is not None]
+    known = [float(one) for one in heads if one] or [float(one) for one in streams]
+    if not known:
+        raise UsageError(
+            "the width of this network is unknown: no weight makes its output, and it has no residual stream",
+            hint="say it with the option width=..., or give a narrower network as source",
+        )
+    return max(known)
+
+
+def takes_raw(weight: Weight, network: Network) -> bool:
+    """Whether a weight's input is the network's own: the first weight outside of branches, behind no embedding."""
+    if weight.depth != 1 or weight.branch is not None or weight.role not in RAW or weight.recurrent == "hidden":
+        return False
+    return not any(one.role == "embedding" and one.traced for one in network.anatomy.weights)
+
+
+def _is_end(bias: Weight, network: Network) -> bool:
+    """Whether a bias is added to the model's output."""
+    return any(weight.head and weight.module == bias.module for weight in network.anatomy.weights)
+
+
+def _against(weight: Weight, whole: tuple[int, ...], reference: Tensor) -> Growth:
+    """The growth of a weight against the same weight in the reference network; a part grows as the whole does."""
+    if len(reference.shape) != len(whole):
+        raise UsageError(
+            f"{weight.name} has {len(whole)} axes, and {len(reference.shape)} in the reference network",
+            hint="give as source a network that differs in its widths alone",
+        )
+    grown = {
+        axis: size / base
+        for axis, (size, base) in enumerate(zip(whole, reference.shape, strict=True))
+        if size != base and base
+    }
+    if len(whole) < 2:
+        return Growth(None, grown.get(0))
+    if weight.role == "depthwise":
+        return Growth(None, next(iter(grown.values()), None))
+    axis = 0 if weight.unit_axis is None else weight.unit_axis
+    if weight.role == "embedding":
+        return Growth(None, grown.get(len(whole) - 1))
+    inputs = [times for place, times in grown.items() if place != axis]
+    return Growth(math.prod(inputs) if inputs else None, grown.get(axis))
+
+
+def learning_rate(grown: Growth, optimizer: Optimizer) -> float:
+    """What muP multiplies the learning rate of a parameter by (Yang et al. 2022, Table 3)."""
+    fan_in, fan_out = grown.fan_in or 1.0, grown.fan_out or 1.0
+    return 1.0 / fan_in if optimizer == "adam" else fan_out / fan_in
+
+
+def readout_shrinkage(grown: Growth) -> float:
+    """What muP multiplies the standard deviation of a weight by: variance 1 / fan_in² in the last layer."""
+    return 1.0 if grown.kind != "output" else 1.0 / math.sqrt(grown.fan_in or 1.0)

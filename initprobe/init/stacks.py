@@ -33,18 +33,19 @@ def ends_branch(network: Network, weight: Weight) -> bool:
 def layers_of(network: Network, weight: Weight) -> tuple[int, int]:
     """Which layer of its stack a weight lies in, from 1, and how many there are; (0, 0) outside of all branches.
 
-    A layer of a transformer is its attentions and the feed-forward branch after them, or beside them. Where all
-    branches hold an attention, or none does, every branch is a layer.
+    A layer of a transformer is a feed-forward branch and the attentions before it, or beside it. Where all branches
+    hold an attention, or none does, every branch is a layer.
     """
-    stack = stack_of(network, weight)
     own = network.outer_branch(weight)
     if own is None:
         return 0, 0
+    stack = stack_of(network, weight)
     attending = {one.name for one in network.anatomy.weights if one.attention is not None and one.role != "bias"}
     forward = [branch for branch in stack if attending.isdisjoint(branch.weights)]
-    ends = forward if 0 < len(forward) < len(stack) else list(stack)
-    earlier = {_sum(branch) for branch in ends if branch.index < own.index} - {_sum(own)}
-    return len(earlier) + 1, len({_sum(branch) for branch in ends})
+    kind = forward if own in forward else [branch for branch in stack if branch not in forward]
+    places = dict.fromkeys(map(_sum, kind))
+    count = len(set(map(_sum, forward))) or len(places)
+    return list(places).index(_sum(own)) * count // len(places) + 1, count
 
 
 def stream_width(network: Network, weight: Weight) -> int | None:

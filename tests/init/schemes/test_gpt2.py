@@ -34,12 +34,12 @@ def test_ends_of_branches_are_divided_by_the_root_of_their_number(transformer, n
 
 
 def test_the_variance_added_to_the_stream_does_not_grow_with_depth(added):
-    # Measured: 1.01. Each branch adds 1 / 2L of it; 2% come from the stream that the later norms see.
+    # Measured: 1.03. Each of the 2L branches adds a 2L-th of it; what comes on top is made of what was added before.
     assert added("gpt2", 48) / added("gpt2", 6) == pytest.approx(1.0, abs=0.1)
 
 
 def test_without_the_scaling_it_grows_with_depth(added):
-    # Measured: 8.4, for 8 times as many branches.
+    # Measured: 8.34, for 8 times as many branches.
     assert added("gpt2(scale_residual=False)", 48) / added("gpt2(scale_residual=False)", 6) > 7.0
 
 
@@ -99,6 +99,8 @@ def test_it_is_the_draw_of_transformers(same_law):
     for name, parameter in theirs.named_parameters():
         if parameter.dim() > 1:
             assert same_law(ours.get_parameter(name), parameter), name
-            assert float(parameter.detach().std()) == pytest.approx(found[name], rel=4 / math.sqrt(2 * parameter.numel()))
+            assert float(parameter.detach().std()) == pytest.approx(
+                found[name], rel=4 / math.sqrt(2 * parameter.numel())
+            )
         else:
             assert torch.equal(ours.get_parameter(name), parameter), name

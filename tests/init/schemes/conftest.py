@@ -118,7 +118,7 @@ def vision():
 def added(transformer):
     """The variance that all branches of a pre-norm transformer together add to a stream of variance 1."""
 
-    def measure(scheme, depth, width=64, tokens=16, seeds=2):
+    def measure(scheme, depth, width=48, tokens=12, seeds=1):
         total = 0.0
         for seed in range(seeds):
             model = transformer(depth, width, 4)

@@ -34,12 +34,12 @@ def test_ends_of_branches_are_divided_by_the_root_of_their_number(transformer, n
 
 
 def test_the_variance_added_to_the_stream_does_not_grow_with_depth(added):
-    # Measured: 1.03. Each of the 2L branches adds a 2L-th of it; what comes on top is made of what was added before.
+    # Measured: 1.06. Each of the 2L branches adds a 2L-th of it; what comes on top is made of what was added before.
     assert added("gpt2", 48) / added("gpt2", 6) == pytest.approx(1.0, abs=0.1)
 
 
 def test_without_the_scaling_it_grows_with_depth(added):
-    # Measured: 8.34, for 8 times as many branches.
+    # Measured: 8.46, for 8 times as many branches.
     assert added("gpt2(scale_residual=False)", 48) / added("gpt2(scale_residual=False)", 6) > 7.0
 
 

@@ -60,7 +60,7 @@ class Krahenbuhl(Scheme):
         check_layers(network, self.card.name)
 
     def fill_weight(self, weight: Weight, network: Network, variates: Variates) -> Filled:  # noqa: ARG002 - see base
-        """N(0, 1 / fan_in): the paper's N(0, 1) up to a scale that calibrated layers lose, and others are better off with.
+        """N(0, 1 / fan_in): the paper's N(0, 1) up to a scale that adjusted layers lose, and that the others need.
 
         Raises:
             UndrawableError: the weight has no fan.
@@ -96,8 +96,8 @@ class Krahenbuhl(Scheme):
             target = centre * output_std ** (1.0 / len(found))
             factors = {name: math.sqrt(ratio / target) for name, ratio in found.items()}
             calibration.walk(Layers(factors, entered, calibration).adjust)
-        told = f"relative gradients within {spread:.2g} of each other after {iteration} iterations"
-        return told if spread < self.tolerance else f"{told}: not within {self.tolerance:g}, they do not settle"
+        told = f"relative gradients within {spread:.2g} of their geometric mean after {iteration} iterations"
+        return told if spread < self.tolerance else f"{told}: more than the {self.tolerance:g} that was asked for"
 
 
 class Channels:

@@ -43,6 +43,7 @@ class WeightNormDdi(Scheme):
         when="for weight-normalized networks and plain deep ones; without a bias the mean stays. Residual branches all "
         "start with variance 1, so that their sums grow with the depth",
         reference="Salimans & Kingma 2016, Weight Normalization (arXiv 1602.07868), section 3, eq. 5 and 6",
+        aliases=("weightnorm_ddi",),
     )
     calibrates: ClassVar[bool] = True
 

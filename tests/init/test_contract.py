@@ -23,7 +23,7 @@ from tests.init.networks import CASES
 
 BATCH = 8
 
-FOR_NORMS = {"torch_default"}
+FOR_NORMS = {"torch_default", "gradinit"}
 """Schemes whose subject a normalization's scale and shift are."""
 
 OPTIONS = {

@@ -166,7 +166,7 @@ def ratios(calibration: Calibration, layers: Sequence[Slot]) -> tuple[dict[str, 
 
     with calibration.running(gradients=True) as model, parametrize.cached():
         output = first_floats(calibration.output(model, calibration.call()))
-        weights = {slot.weight.name: getattr(slot.module, slot.tensor) for slot in layers}
+        weights = {slot.weight.name: slot.now() for slot in layers}
         trained = {name: weight for name, weight in weights.items() if weight.requires_grad}
         top = Variates(calibration.seed, "@top").normal(tuple(output.shape)).to(output)
         got = calibration.gradients(output, list(trained.values()), cotangent=top) if trained else []

@@ -12,8 +12,9 @@ import torch
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from initprobe.errors import TargetError, UsageError, first_line, raised_here, user_trace
+from initprobe.errors import InitprobeError, TargetError, UsageError, first_line, raised_here, user_trace
 from initprobe.hooks import Mode, undisturbed
+from initprobe.init.derivatives import check_twice, differentiate
 from initprobe.init.fans import UndrawableError
 from initprobe.init.layerwise import MULTIPLYING, Layer, find_layers, first_floats, rescaled
 from initprobe.init.network import Network
@@ -23,9 +24,6 @@ from initprobe.variates import Variates
 
 APART = 1_000_003
 """How far the seeds of calibration are from the probe's: nothing is measured on the batch that it was fitted to."""
-
-NOT_TWICE = ("is not implemented", "differentiate twice", "double backward", "backward pass of the backward")
-"""What torch says of an operation that has no second derivative."""
 
 BATCH_STATISTICS = (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm)  # noqa: SLF001 - the bases
 
@@ -62,6 +60,7 @@ class Calibration:
         changed: names of the parameters that were changed; their declared standard deviation no longer holds.
         notes: what could not be done for a parameter, by its name.
         passes: how often the network ran so far, a backward pass counted like a forward pass.
+        twice: whether it was seen that the network can be differentiated twice.
     """
 
     network: Network
@@ -70,6 +69,7 @@ class Calibration:
     changed: set[str] = field(default_factory=set)
     notes: dict[str, str] = field(default_factory=dict)
     passes: int = 0
+    twice: bool = False
 
     @property
     def seed(self) -> int:
@@ -140,7 +140,12 @@ class Calibration:
             TargetError: the forward failed, with the user's own frames.
         """
         self.passes += 1
-        return run_model(model, call)
+        try:
+            return run_model(model, call)
+        except TargetError as error:
+            if isinstance(error.__cause__, InitprobeError):  # a scheme's own word, not the model's failure
+                raise error.__cause__ from None
+            raise
 
     def loss(self, output: Any, index: int = 0, beside: int | None = None) -> torch.Tensor:
         """The target's own loss; without one, cross-entropy with random labels over the last axis of the output.
@@ -175,7 +180,12 @@ class Calibration:
         return self._halves(first, draw(Variates(self.seed, f"@labels.{beside}")))
 
     def gradients(
-        self, value: torch.Tensor, tensors: Sequence[torch.Tensor], *, cotangent: Any = None, graph: bool = False
+        self,
+        value: torch.Tensor,
+        tensors: Sequence[torch.Tensor],
+        *,
+        cotangent: torch.Tensor | None = None,
+        graph: bool = False,
     ) -> list[torch.Tensor]:
         """The gradients of a value; zero where it does not depend on a tensor. Counts as a pass.
 
@@ -189,28 +199,12 @@ class Calibration:
             UsageError: it depends on nothing that can be differentiated, or an operation has no second derivative.
             TargetError: the backward pass failed, with the user's own frames.
         """
-        if not value.requires_grad:
-            raise UsageError(
-                "the model's output depends on no parameter that is trained, or its forward records no gradients",
-                hint="unfreeze parameters, or use a scheme that needs no gradients",
-            )
         self.passes += 1
-        try:
-            found: Sequence[torch.Tensor | None] = torch.autograd.grad(
-                value, tensors, cotangent, create_graph=graph, allow_unused=True
-            )
-        except (Exception, SystemExit) as error:
-            if any(words in str(error) for words in NOT_TWICE):
-                raise UsageError(
-                    f"the model cannot be differentiated twice: {first_line(error)}",
-                    hint="use a scheme that needs no second derivatives, lsuv for one",
-                ) from error
-            raise TargetError(
-                f"the backward pass failed: {first_line(error)}",
-                hint="use a scheme that needs no gradients, lsuv for one",
-                trace=user_trace(error),
-            ) from error
-        return [torch.zeros_like(one) if got is None else got for one, got in zip(tensors, found, strict=True)]
+        found = differentiate(value, tensors, cotangent, graph=graph)
+        if graph and not self.twice:
+            check_twice(found)
+            self.twice = True
+        return found
 
     def trained(self) -> Named:
         """Every parameter of the model that is trained, drawn by this scheme or not."""

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
@@ -33,8 +34,9 @@ class GradInit(Scheme):
     """Learns a scale per tensor so that the loss after one step is small, while the gradient's norm stays below γ.
 
     The loss is taken behind the step on a batch that shares half of its samples with the one the step was made on; the
-    step itself counts as a constant, as in the authors' code. Normalizations keep their values as a start and are
-    scaled like everything else. Frozen parameters are drawn and not scaled: the optimizer takes no step along them.
+    step itself counts as a constant, as in the authors' code. Theirs ends wherever the last step has led; here steps
+    for the bound alone follow until it holds. Normalizations keep their values as a start and are scaled like
+    everything else. Frozen parameters are drawn and not scaled: the optimizer takes no step along them.
     """
 
     card = SchemeCard(
@@ -80,24 +82,28 @@ class GradInit(Scheme):
         with calibration.running(gradients=True, noise=False) as model:
             look = Look(self, calibration, model)
             before = look.measure()
-            bounded = 0
-            for step in range(1, 1 + self.steps):
-                kind, gradients = look.slopes(3 * step, [parameter for _, parameter in tuned])
-                bounded += kind == "constraint"
-                scales.step(kind, gradients)
+            bounded = sum(self._step(look, scales, 3 * step) for step in range(1, 1 + self.steps))
+            # The steps swing around the bound: some more on one batch, until it holds there.
+            closing = sum(takewhile(bool, (self._step(look, scales, 0, closing=True) for _ in range(self.steps))))
             after = look.measure()
         calibration.changed.update(name for name, _ in tuned)
-        return tuple(self._told(calibration, before, after, bounded))
-
-    def _told(
-        self, calibration: Calibration, before: tuple[float, float], after: tuple[float, float], bounded: int
-    ) -> Iterator[str]:
-        yield (
+        told = (
             f"loss behind the first {self.optimizer} step from {before[0]:.4g} to {after[0]:.4g}, gradient norm from "
-            f"{before[1]:.4g} to {after[1]:.4g}, in {self.steps} steps ({bounded} of them for the bound); "
-            f"{calibration.passes} passes"
+            f"{before[1]:.4g} to {after[1]:.4g}; {self.steps} steps, {bounded} of them for the bound, and {closing} "
+            f"more to end within it; {calibration.passes} passes"
         )
-        if self.gamma is not None and after[1] > self.gamma:
+        return (told, *self._caveats(calibration, after[1]))
+
+    @staticmethod
+    def _step(look: Look, scales: Scales, index: int, *, closing: bool = False) -> bool:
+        """One step along every scale, for the bound alone when ``closing``; whether it was one for the bound."""
+        kind, gradients = look.slopes(index, [parameter for _, parameter in scales.tuned])
+        if kind == "constraint" or not closing:
+            scales.step(kind, gradients)
+        return kind == "constraint"
+
+    def _caveats(self, calibration: Calibration, norm: float) -> Iterator[str]:
+        if self.gamma is not None and norm > self.gamma:
             yield f"the gradient norm is still above gamma = {self.gamma:g}: more steps, or a larger lr"
         if calibration.fixed:
             yield "the step and the loss behind it are taken on the same samples: the batch that was given is the only"

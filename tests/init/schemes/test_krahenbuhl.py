@@ -65,7 +65,7 @@ def test_every_layer_has_the_same_relative_gradient(build, shape):
     assert "after 1 iterations" in outcome.notes[1]  # exact for a network that is homogeneous in every layer
     even = relative_gradients(model, batch)
     # Another random gradient than the one that was used: with few outputs the ratios depend on it.
-    assert max(even) / min(even) < 1.3
+    assert max(even) / min(even) < 1.4
     assert float(model(batch).detach().std()) == pytest.approx(output, rel=0.1)
 
 
@@ -100,7 +100,8 @@ def test_ratios_are_those_of_torchs_own_gradients():
     found, std = ratios(calibration, matrices)
     output = model(batch)
     output.backward(Variates(calibration.seed, "@top").normal(tuple(output.shape)))
-    expected = [math.sqrt(float(one.weight.grad.square().mean() / one.weight.square().mean())) for one in model[::2]]
+    squares = [(one.weight.grad.square().mean(), one.weight.detach().square().mean()) for one in model[::2]]
+    expected = [math.sqrt(float(gradient / weight)) for gradient, weight in squares]
     assert list(found.values()) == pytest.approx(expected, rel=1e-5)
     assert max(found.values()) / min(found.values()) < 1.01
     assert std == pytest.approx(float(output.detach().std(0, correction=0).mean()), rel=1e-5)

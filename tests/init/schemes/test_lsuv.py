@@ -101,7 +101,7 @@ def test_the_drawn_batch_is_not_the_one_that_is_measured():
 
 
 def test_a_probe_sees_a_network_that_keeps_its_signal():
-    entry = ip.compare(["lsuv", "torch"], depth=30, width=96, activation="tanh", batch=64, seeds=3).report.entries[0]
+    entry = ip.compare(["lsuv", "torch"], depth=20, width=64, activation="tanh", batch=64, seeds=2).report.entries[0]
     (segment,) = entry.segments
     assert segment.forward.per_layer.mean == pytest.approx(1.0, abs=0.01)
 

@@ -16,7 +16,7 @@ def network(wrap):
         nn.Conv2d(16, 8, 3),
     ]  # fmt: skip
     body = [part for layer in layers for part in (wrap(layer), nn.ReLU())]
-    return nn.Sequential(*body, nn.Flatten(), wrap(nn.Linear(8 * 8 * 8, 32)), nn.Tanh(), wrap(nn.Linear(32, 5)))
+    return nn.Sequential(*body, nn.Flatten(), wrap(nn.Linear(8 * 5 * 5, 32)), nn.Tanh(), wrap(nn.Linear(32, 5)))
 
 
 def plain(layer):

@@ -65,9 +65,16 @@ class Slot:
             if _is_recomputed(self.module, name.rpartition(".")[2]):
                 raise UndrawableError("a hook of torch.nn.utils recomputes it; use torch.nn.utils.parametrizations")
 
+    def now(self) -> torch.Tensor:
+        """What the layer sees, with its graph where it is computed; a Keras layer has an attribute of another kind."""
+        if not self.parametrized:
+            return next(iter(self.parameters.values()))
+        tensor: torch.Tensor = getattr(self.module, self.tensor)
+        return tensor
+
     def read(self) -> torch.Tensor:
         """A copy of what the layer sees, float32 or float64, on the CPU."""
-        tensor: torch.Tensor = getattr(self.module, self.tensor)
+        tensor = self.now()
         wide = torch.promote_types(tensor.dtype, torch.float32)
         return tensor.detach().to("cpu", wide, copy=True)
 

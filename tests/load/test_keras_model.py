@@ -12,6 +12,8 @@ import torch
 
 from initprobe.dissect.anatomy import trace_anatomy
 from initprobe.errors import TargetError, UsageError
+from initprobe.init.calibration import Data
+from initprobe.init.choose import parse_scheme
 from initprobe.init.initialize import initialize_model
 from initprobe.init.schemes.base import SCHEMES
 from initprobe.load.keras_model import KerasNetwork, check_backend
@@ -141,7 +143,7 @@ def test_he_draws_a_dense_kernel_of_in_by_out():
 
 
 @EVERY
-@pytest.mark.parametrize("scheme", list(SCHEMES))
+@pytest.mark.parametrize("scheme", [name for name in SCHEMES if not SCHEMES[name].calibrates])
 def test_every_scheme_draws_into_the_layer_that_keras_runs(name, scheme):
     subject = built(name)
     anatomy = trace_anatomy(subject).anatomy
@@ -158,6 +160,15 @@ def test_every_scheme_draws_into_the_layer_that_keras_runs(name, scheme):
         numbers = tensor_of(subject.model, one.weight)
         if one.std and numbers.numel() > 100:
             assert numbers.std().item() == pytest.approx(one.std, rel=0.5), one.weight
+
+
+def test_gradients_tune_the_weights_that_keras_runs():
+    subject = built("pyramid")
+    data = Data(subject, 4)
+    request = InitRequest(parse_scheme("gradinit(steps=2)"))
+    outcome = initialize_model(subject.model, trace_anatomy(subject).anatomy, request, seed=5, data=data)
+    scaled = {one.weight for one in outcome.drawn if one.std is None}
+    assert {"batch_normalization.gamma", "conv2d.kernel"} <= scaled
 
 
 def test_statistics_are_buffers_and_frozen_weights_are_weights():

@@ -242,11 +242,26 @@ def compare_schemes(
     flags: Flags,
     listen: Listener = lambda _line: None,
 ) -> Report:
-    """One target under each scheme, on the same base variates and the same batches."""
+    """One target under each scheme, on the same base variates and the same batches.
+
+    A scheme that does not fit the network is told in its place.
+
+    Raises:
+        UsageError: none of them fits.
+        TargetError: the network cannot be built or run.
+    """
     entries = []
+    refusals: list[UsageError] = []
     for scheme in schemes:
         listen(str(scheme))
-        entries.append(_probe_one(target, request, replace(flags, scheme=scheme), listen))
+        chosen = replace(flags, scheme=scheme)
+        try:
+            entries.append(_probe_one(target, request, chosen, listen))
+        except UsageError as error:
+            refusals.append(error)
+            entries.append(_failed(request, chosen, error))
+    if len(refusals) == len(entries):
+        raise refusals[0]
     return Report("compare", tuple(entries), describe_environment())
 
 

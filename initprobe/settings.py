@@ -20,11 +20,19 @@ class Flags:
         scheme: replaces the file's ``init.default``; its overrides stay.
         probe: fields of ``ProbeRequest`` by name.
         check: fields of ``CheckRequest`` by name.
+        only: replaces the file's ``init.only``: which parameters are drawn.
     """
 
     scheme: SchemeChoice | None = None
     probe: Mapping[str, Any] = field(default_factory=dict)
     check: Mapping[str, Any] = field(default_factory=dict)
+    only: tuple[str, ...] = ()
+
+    @property
+    def typed(self) -> tuple[str, ...]:
+        """What is said about the init, as words of a command line."""
+        scheme = ("--scheme", str(self.scheme)) if self.scheme is not None else ()
+        return (*scheme, *(word for glob in self.only for word in ("--only", glob)))
 
 
 def resolve(target: TargetRequest, flags: Flags, sections: Any = None) -> Request:
@@ -42,21 +50,38 @@ def resolve(target: TargetRequest, flags: Flags, sections: Any = None) -> Reques
     if sections is None:
         return Request(
             target,
-            InitRequest(flags.scheme),
+            _narrowed(InitRequest(flags.scheme), flags.only),
             ProbeRequest(**flags.probe),
             CheckRequest(**flags.check),
+            flags.typed,
         )
     init = sections.init or InitRequest()
     _check_init(init, sections.spec)
-    if target.weights is not None and flags.scheme is None:
+    if target.weights is not None and flags.scheme is None and not flags.only:
         init = InitRequest()  # a checkpoint on the command line wins over what the file would draw
     _at(sections.spec, ("check",), lambda: validate(CheckRequest(**sections.check)))
     return Request(
         target,
-        init if flags.scheme is None else replace(init, default=flags.scheme),
+        _narrowed(init if flags.scheme is None else replace(init, default=flags.scheme), flags.only),
         ProbeRequest(**{**sections.probe, **flags.probe}),
         CheckRequest(**_merged(sections.check, flags.check)),
+        flags.typed,
     )
+
+
+def _narrowed(init: InitRequest, only: tuple[str, ...]) -> InitRequest:
+    """The same init for some parameters.
+
+    Raises:
+        UsageError: nothing would draw them.
+    """
+    if not only:
+        return init
+    if not init.draws:
+        raise UsageError(
+            "--only says which parameters a scheme draws, and there is no scheme", hint="add --scheme NAME"
+        )
+    return replace(init, only=only)
 
 
 def _merged(file: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]:

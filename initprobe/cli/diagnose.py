@@ -27,6 +27,7 @@ def run(
     allow_code: o.AllowCode = False,
     weights: o.Weights = None,
     scheme: o.Scheme = None,
+    only: o.Only = [],
     seeds: o.Seeds = None,
     max_seeds: o.MaxSeeds = None,
     seed: o.Seed = 0,
@@ -55,7 +56,7 @@ def run(
     probe = _probe(seeds, seed, max_seeds, batch, dtype, device, mode, loss, no_backward, statistics, plots)
     requests = requests_of(targets, sets, inputs, batch_from, paths, allow_code, weights)
     with tracebacks(traceback) as failed, progress(quiet=quiet) as listen:
-        report = _probe_all("run", requests, scheme, probe, {}, listen, failed)
+        report = _probe_all("run", requests, _flags(scheme, probe, {}, only), listen, failed)
     deliver(report, outputs, Style(color, layers, anatomy, quiet), save)
     _draw(report, plots, quiet)
     return exit_code(report, judged=False)
@@ -77,6 +78,7 @@ def check(
     allow_code: o.AllowCode = False,
     weights: o.Weights = None,
     scheme: o.Scheme = None,
+    only: o.Only = [],
     seeds: o.Seeds = None,
     max_seeds: o.MaxSeeds = None,
     seed: o.Seed = 0,
@@ -105,7 +107,7 @@ def check(
     requests = requests_of(targets, sets, inputs, batch_from, paths, allow_code, weights)
     judging = _judging(select, ignore, fail_on, strict, severities, thresholds)
     with tracebacks(traceback) as failed, progress(quiet=quiet) as listen:
-        report = _probe_all("check", requests, scheme, probe, judging, listen, failed)
+        report = _probe_all("check", requests, _flags(scheme, probe, judging, only), listen, failed)
     deliver(report, outputs, Style(color, layers, quiet=quiet), save)
     _draw(report, plots, quiet)
     return exit_code(report, judged=not exit_zero)
@@ -135,6 +137,7 @@ def compare(
     paths: o.Paths = [],
     allow_code: o.AllowCode = False,
     weights: o.Weights = None,
+    only: o.Only = [],
     seeds: o.Seeds = None,
     max_seeds: o.MaxSeeds = None,
     seed: o.Seed = 0,
@@ -170,7 +173,9 @@ def compare(
         from initprobe.api import compare_things
         from initprobe.settings import Flags
 
-        report = compare_things(things, options, Flags(None, probe), on=on, shape=shape, listen=listen)
+        report = compare_things(
+            things, options, Flags(None, probe, only=tuple(only)), on=on, shape=shape, listen=listen
+        )
     deliver(report, outputs, Style(color, layers, quiet=quiet), save)
     _draw(report, plots, quiet)
     return exit_code(report, judged=False)
@@ -285,18 +290,20 @@ def _threshold(text: str) -> tuple[str, float]:
 def _probe_all(
     command: str,
     requests: Sequence[TargetRequest],
-    scheme: str | None,
-    probe: Mapping[str, Any],
-    judging: Mapping[str, Any],
+    flags: Flags,
     listen: Callable[[str], None],
     failed: Callable[[BaseException], None],
 ) -> Report:
     from initprobe.api import probe_all
+
+    return probe_all(command, requests, flags, listen, failed)
+
+
+def _flags(scheme: str | None, probe: Mapping[str, Any], judging: Mapping[str, Any], only: Sequence[str]) -> Flags:
     from initprobe.init.choose import parse_scheme
     from initprobe.settings import Flags
 
-    flags: Flags = Flags(None if scheme is None else parse_scheme(scheme), probe, judging)
-    return probe_all(command, requests, flags, listen, failed)
+    return Flags(None if scheme is None else parse_scheme(scheme), probe, judging, tuple(only))
 
 
 def _draw(report: Report, directory: Path | None, quiet: int) -> None:

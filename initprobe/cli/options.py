@@ -60,6 +60,15 @@ Scheme = Annotated[
         "--scheme", metavar="NAME", help="What draws the weights: he, 'normal(std=0.02)' ...", rich_help_panel=INIT
     ),
 ]
+Only = Annotated[
+    list[str],
+    typer.Option(
+        "--only",
+        metavar="GLOB",
+        help="Draw these parameters alone (head.*). Repeatable.",
+        rich_help_panel=INIT,
+    ),
+]
 Seeds = Annotated[
     str | None,
     typer.Option(

@@ -189,6 +189,10 @@ class InitSection(Section):
         default=None, description="The scheme for every weight; the network's own init when not given"
     )
     overrides: list[OverrideSection] = Field(default_factory=list, description="Other schemes for some weights")
+    only: list[str] = Field(
+        default_factory=list,
+        description="Shell patterns over module paths and parameter names; nothing else is drawn. Empty: everything",
+    )
 
 
 class ProbeSection(Section):

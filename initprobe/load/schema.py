@@ -165,7 +165,8 @@ def _init(section: InitSection) -> InitRequest:
     for override in section.overrides:
         match = override.match if isinstance(override.match, MatchMapping) else MatchMapping(name=override.match)
         overrides.append(Override(_scheme(override.scheme), glob=match.name, layer_type=match.type))
-    return InitRequest(_scheme(section.default) if section.default is not None else None, tuple(overrides))
+    default = _scheme(section.default) if section.default is not None else None
+    return InitRequest(default, tuple(overrides), tuple(section.only))
 
 
 def _probe(section: ProbeSection) -> dict[str, Any]:

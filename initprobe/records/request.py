@@ -69,7 +69,9 @@ class InitRequest:
         if not self.draws:
             return "own init"
         name = str(self.default) if self.default is not None else "own init"
-        return f"{name} + {len(self.overrides)} override{'s' * (len(self.overrides) > 1)}" if self.overrides else name
+        count = len(self.overrides)
+        overrides = f" + {count} override{'s' * (count > 1)}" if count else ""
+        return name + overrides + (f" on {', '.join(self.only)}" if self.only else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +150,17 @@ class CheckRequest:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One target, one init, one way to measure, one way to judge."""
+    """One target, one init, one way to measure, one way to judge.
+
+    Attributes:
+        typed: what the command line says about the init, word by word, for commands that are to repeat it.
+    """
 
     target: TargetRequest
     init: InitRequest = field(default_factory=InitRequest)
     probe: ProbeRequest = field(default_factory=ProbeRequest)
     check: CheckRequest = field(default_factory=CheckRequest)
+    typed: tuple[str, ...] = ()
 
     @property
     def origin(self) -> str:

@@ -9,6 +9,7 @@ from typing import Literal
 from initprobe.records import SEVERITIES, Entry, Finding
 from initprobe.report.layers import Fold, fold
 from initprobe.report.numbers import count, plural, ranges
+from initprobe.report.outcome import outcome_lines
 from initprobe.report.visible import visible
 
 Tone = Literal["plain", "title", "dim", "error", "warning", "info", "pass"]
@@ -132,7 +133,7 @@ def coverage_lines(entry: Entry) -> list[str]:
 
 def notes(entry: Entry) -> list[str]:
     """What a reader must know beside the numbers."""
-    return [visible(note, 1000) for note in entry.notes]
+    return [*(visible(note, 1000) for note in entry.notes), *outcome_lines(entry)]
 
 
 def check_command(entry: Entry) -> list[str]:
@@ -143,6 +144,7 @@ def check_command(entry: Entry) -> list[str]:
     words += [word for path in target.paths for word in ("--path", path)]
     words += ["--batch-from", target.batch_from] if target.batch_from is not None else []
     words += ["--weights", target.weights] if target.weights is not None else []
+    words += entry.request.typed
     words += ["--allow-code"] if target.allow_code else []
     typed = target.text and all(visible(word, len(word)) == word for word in words)
     return [f"initprobe check {shlex.join(words)}"] if typed else []

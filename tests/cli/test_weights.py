@@ -113,3 +113,27 @@ def test_the_python_face(checkpoints):
     result = ip.probe(checkpoints / "tiny.yaml", weights=checkpoints / "tiny.pth")
     assert result.entry.one_draw
     assert result.verdict == "fail"
+
+
+def test_only_some_parameters_are_drawn_over_a_checkpoint(initprobe, checkpoints):
+    command = ["run", "tiny.yaml", "--weights", "tiny.safetensors", "--only", "block.7.*"]
+    ran = initprobe(*command, "--seeds", "2", "-o", "json")
+    assert ran.code == ExitCode.OK
+    (result,) = json.loads(ran.out)["results"]
+    assert {one["weight"] for one in result["outcome"]["drawn"]} == {"block.7.linear.weight", "block.7.linear.bias"}
+    stds = {one["weight"]["name"]: one["value"]["std"]["mean"] for one in result["weights"]}
+    assert stds["block.6.linear.weight"] == pytest.approx(0.01, rel=0.2)
+    assert stds["block.7.linear.weight"] > 0.1
+    text = initprobe(*command, "--seeds", "2").out
+    assert "on block.7.*" in text.splitlines()[0]
+    assert "next: initprobe check tiny.yaml --weights tiny.safetensors --only 'block.7.*'" in text
+
+
+def test_only_needs_a_scheme_and_a_match(initprobe, folder):
+    (folder / "plain.py").write_text("from torch import nn\n\n\ndef build():\n    return nn.Linear(4, 4)\n")
+    ran = initprobe("run", "plain.py:build", "--input", "4", "--only", "weight")
+    assert ran.code == ExitCode.USAGE
+    assert "there is no scheme" in ran.err
+    ran = initprobe("run", "plain.py:build", "--input", "4", "--scheme", "he", "--only", "wait")
+    assert ran.code == ExitCode.USAGE
+    assert "'wait' matches no parameter" in ran.err

@@ -375,3 +375,31 @@ def test_a_parameter_that_the_anatomy_does_not_know_is_told(anatomy_of):
     model = nn.Sequential(nn.Linear(3, 4))
     outcome = initialize_model(model, Anatomy((), (), ()), HE, 0)
     assert [one.weight for one in outcome.skipped] == ["0.weight", "0.bias"]
+
+
+def test_only_what_was_asked_for_is_drawn(anatomy_of):
+    model = Model()
+    before = state(model)
+    outcome = initialize_model(model, anatomy_of(model), replace(HE, only=("lstm", "linear.w*")), 0)
+    assert {one.weight for one in outcome.drawn} == {
+        "linear.weight",
+        *(f"lstm.{name}" for name, _ in model.lstm.named_parameters()),
+    }
+    left = {one.weight: one.reason for one in outcome.skipped}
+    assert left["conv.weight"] == "outside of what is drawn: lstm, linear.w*"
+    assert all(torch.equal(model.get_parameter(name), before[name]) for name in left)
+
+
+def test_a_pattern_that_matches_nothing_is_told_before_anything_is_written(anatomy_of):
+    model = Model()
+    before = state(model)
+    with pytest.raises(UsageError, match="'liner' matches no parameter") as told:
+        initialize_model(model, anatomy_of(model), replace(HE, only=("lstm", "liner")), 0)
+    assert "linear" in told.value.hint
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+def test_a_scheme_that_draws_nothing_is_told(anatomy_of):
+    model = nn.Sequential(nn.LayerNorm(4))
+    outcome = initialize_model(model, anatomy_of(model), HE, 0)
+    assert outcome.notes == ("kaiming_normal draws none of the parameters that it was asked for",)

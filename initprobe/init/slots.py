@@ -144,13 +144,14 @@ def _store(found: ParametrizationList, values: torch.Tensor, *, directly: bool) 
 
 
 def _changed(found: ParametrizationList, seen: torch.Tensor, wanted: torch.Tensor) -> str:
-    """What to tell of a parametrization that makes something else of what was drawn."""
+    """What to tell of a parametrization that makes something else of what was drawn.
+
+    The ratio is a rough one, so that what holds for all layers alike is told once.
+    """
     names = ", ".join(type(one).__name__.strip("_") for one in found.children())
-    widths = [float(tensor.double().std(correction=0)) for tensor in (seen, wanted)]
-    return (
-        f"its parametrization ({names}) does not keep what is drawn: the layer sees a standard deviation of "
-        f"{widths[0]:.3g}, and {widths[1]:.3g} was drawn"
-    )
+    width, drawn = (float(tensor.double().std(correction=0)) for tensor in (seen, wanted))
+    what = f"about {width / drawn:.1g} times the standard deviation that was drawn" if drawn else "other numbers"
+    return f"its parametrization ({names}) does not keep what is drawn: the layer sees {what}"
 
 
 def find_slots(model: nn.Module, anatomy: Anatomy) -> Iterator[Slot]:

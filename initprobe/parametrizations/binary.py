@@ -49,7 +49,6 @@ class Binary(Parametrization):
         "|w - α · sign(w)|², yet the variance falls to 2/π of a normal weight's: a normalization has to make up for it",
         reference="Rastegari et al. 2016, XNOR-Net (arXiv 1603.05279), eq. 6 and section 3.1",
         keeps=False,
-        aliases=("xnor",),
     )
 
     def attach(self, module: nn.Module, tensor: str, layout: Layout) -> None:

@@ -48,7 +48,6 @@ class Equalized(Parametrization):
         reference="Karras et al. 2018, Progressive Growing of GANs (arXiv 1710.10196), section 4.1; lr_mul as in "
         "StyleGAN2 (arXiv 1912.04958)",
         keeps=True,
-        aliases=("equalized_lr",),
     )
 
     gain: Factor = Field(

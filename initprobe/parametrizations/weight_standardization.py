@@ -68,7 +68,7 @@ class WeightStandardization(Parametrization):
         reference="Brock et al. 2021 (arXiv 2101.08692), Scaled Weight Standardization; smallest variances as in the "
         "authors' nfnets/base.py; plain: Qiao et al. 2019 (arXiv 1903.10520), with the variance of all n weights",
         keeps=False,
-        aliases=("scaled_weight_standardization", "ws"),
+        aliases=("ws",),
     )
 
     scaled: bool = Field(

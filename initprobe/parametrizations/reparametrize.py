@@ -65,7 +65,8 @@ def reparametrize(model: nn.Module, name: str, *, only: str | Sequence[str] = ()
     """Let layers compute their weights from stored parameters: ``reparametrize(model, "equalized", lr_mul=0.01)``.
 
     It changes the weights of linear and convolutional layers and of attention's projections in place, and neither
-    biases nor normalizations nor embeddings, nor what is tied to one of those. Weights that layers share stay shared.
+    biases nor normalizations nor embeddings, nor what is tied to one of those. Weights that layers share stay shared,
+    and projections that attention packs into one parameter count as one matrix.
     What a weight was is stored through the right inverse: ``equalized`` and ``weight_norm`` leave what the layers
     compute as it was, the others change it. An optimizer has to be made afterwards.
 

@@ -6,8 +6,10 @@ from torch import nn
 from torch.nn.utils import parametrizations
 
 from initprobe.init.fans import UndrawableError
+from initprobe.init.initialize import initialize_model
 from initprobe.init.slots import Slot, find_slots
 from initprobe.parametrizations.reparametrize import reparametrize
+from initprobe.records import InitRequest, SchemeChoice
 
 VALUES = torch.linspace(-1.0, 2.0, 12).reshape(4, 3)
 
@@ -61,3 +63,13 @@ def test_an_exact_write_says_nothing(slot_of):
         with torch.no_grad():
             assert slot.write(VALUES) is None
         torch.testing.assert_close(slot.read(), VALUES)
+
+
+@pytest.mark.parametrize("name", ["equalized", "weight_norm", "binary"])
+def test_a_weight_that_two_layers_share_is_drawn_for_both(name, anatomy_of):
+    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+    model[1].weight = model[0].weight
+    reparametrize(model, name)
+    outcome = initialize_model(model, anatomy_of(model), InitRequest(SchemeChoice("kaiming_normal")), 0)
+    assert torch.equal(model[0].weight, model[1].weight)
+    assert not [one.weight for one in outcome.drawn if one.weight.startswith("1.param")]

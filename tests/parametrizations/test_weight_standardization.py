@@ -127,3 +127,19 @@ def test_grouped_transposed_convolutions_are_those_of_their_groups(groups, chann
             part.weight.copy_(rows)
     reparametrize(nn.ModuleList([whole, *parts]), "weight_standardization")
     torch.testing.assert_close(whole.weight, torch.cat([part.weight for part in parts]))
+
+
+@pytest.mark.parametrize(("kind", "scaled"), [("ScaledStdConv2d", True), ("StdConv2d", False)])
+def test_it_is_timms(kind, scaled):
+    layers = pytest.importorskip("timm.layers")
+    torch.manual_seed(0)
+    theirs = getattr(layers, kind)(12, 16, 3, padding=0, groups=2, eps=1e-10)
+    ours = nn.Conv2d(12, 16, 3, groups=2)
+    ours.load_state_dict({"weight": theirs.weight, "bias": theirs.bias if theirs.bias is not None else torch.zeros(16)})
+    reparametrize(ours, "weight_standardization", scaled=scaled, learned=scaled)
+    if scaled:
+        with torch.no_grad():
+            theirs.gain.copy_(torch.rand(16, 1, 1, 1))
+            ours.parametrizations.weight[0].factor.copy_(theirs.gain.flatten())
+    x = torch.randn(4, 12, 7, 7)
+    torch.testing.assert_close(ours(x), theirs(x), rtol=1e-4, atol=1e-4)

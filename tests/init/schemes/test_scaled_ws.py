@@ -79,3 +79,16 @@ def test_filters_of_one_weight_are_left_with_the_reason():
     outcome = ip.initialize(model, "scaled_ws", inputs=(4, 5, 5))
     told = next(one for one in outcome.skipped if one.weight == "0.weight")
     assert told.reason == "a filter of one weight has no variance to standardize"
+
+
+def test_layers_that_standardize_in_their_own_code_see_the_same():
+    layers = pytest.importorskip("timm.layers")
+    theirs, ours = (
+        nn.Sequential(kind(8, 16, 3, padding=0, bias=False), nn.ReLU(), nn.Conv2d(16, 4, 3))
+        for kind in (layers.ScaledStdConv2d, nn.Conv2d)
+    )
+    for model in (theirs, ours):
+        ip.initialize(model, "scaled_ws", inputs=(8, 9, 9))
+    x = torch.randn(4, 8, 9, 9, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(theirs(x), ours(x), rtol=1e-4, atol=1e-4)
+    assert theirs[0].gain.eq(1).all()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from initprobe.records import Entry, Gain, Segment, SiteSummary
+from initprobe.records import Entry, Estimate, Gain, Segment, SiteSummary
 
 Side = Literal["forward", "backward"]
 BOTH: tuple[Side, ...] = ("forward", "backward")
@@ -24,3 +24,29 @@ def segment_sites(entry: Entry, segment: Segment) -> list[SiteSummary]:
 def gain_of(segment: Segment, side: Side) -> Gain | None:
     """A stream's gain in one direction."""
     return segment.forward if side == "forward" else segment.backward
+
+
+def stream_sites(entry: Entry) -> list[SiteSummary]:
+    """The way of the signal that stands for an entry: the sites of its longest stream.
+
+    Without a stream, the calls of what runs most often (a recurrent cell), or every weight's output, whichever are
+    more; every site where there is no weight.
+    """
+    segment = longest_segment(entry)
+    if segment is not None:
+        return segment_sites(entry, segment)
+    distinct = [summary for summary in entry.sites if summary.site.alias_of is None]
+    weighted = [summary for summary in distinct if summary.site.kind == "weighted"] or distinct
+    calls: dict[tuple[str, str], list[SiteSummary]] = {}
+    for summary in distinct:
+        key = summary.site.key
+        calls.setdefault((summary.site.path, key[key.rindex("[") :] if key.endswith("]") else ""), []).append(summary)
+    longest = max(calls.values(), key=len, default=[])
+    return longest if len(longest) > len(weighted) else weighted
+
+
+def mean_rms(summary: SiteSummary, side: Side) -> float | None:
+    """The RMS of a site's value or of its gradient, over seeds; None where it was not measured."""
+    statistics = summary.forward if side == "forward" else summary.backward
+    found = (statistics or {}).get("rms")
+    return found.mean if isinstance(found, Estimate) else None

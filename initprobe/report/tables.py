@@ -11,8 +11,9 @@ from initprobe.report.layers import LayerRow, layer_rows
 from initprobe.report.numbers import number, plus_minus
 from initprobe.report.options import RenderOptions
 from initprobe.report.phrases import Tone, row_names, verdict_phrase
+from initprobe.report.ranking import RANKED, ranking
 from initprobe.report.sparkline import ASCII_BARS, BARS, NON_FINITE, ZERO, Scale, sparkline
-from initprobe.report.streams import BOTH, Side, gain_of, longest_segment, segment_sites
+from initprobe.report.streams import BOTH, Side, gain_of, longest_segment, mean_rms, stream_sites
 
 Cell = tuple[str, Tone]
 Run = list[float | None]
@@ -67,19 +68,26 @@ def layer_table(entry: Entry, options: RenderOptions, sides: tuple[Side, ...] = 
 
 
 def compare_table(entries: Sequence[Entry], sides: tuple[Side, ...] = BOTH) -> Grid:
-    """One row per entry: how the signal and the gradient end, the gain of its longest stream, the verdict."""
+    """One row per entry: how the signal and the gradient end, the gain of its longest stream, its rank, the verdict."""
     head, names = row_names(entries)
     columns = [Column(head)]
     for side in sides:
         columns += [Column(f"RMS first {ARROWS[side]} last", side), Column("gain/layer", side)]
         columns += [Column("cos", right=True)] if side == "forward" else [Column("verdict")]
-    rows = tuple(_compared(entry, name, sides) for entry, name in zip(entries, names, strict=True))
-    return Grid(tuple(columns), rows)
+    ranks = ranking(entries)
+    rows = [_compared(entry, name, sides) for entry, name in zip(entries, names, strict=True)]
+    if "backward" not in sides or len(entries) < 3:
+        return Grid(tuple(columns), tuple(rows))
+    columns.insert(1, Column("rank", right=True))
+    places: list[Cell] = [(NOTHING if rank is None else str(rank), "plain") for rank in ranks]
+    return Grid(
+        tuple(columns), tuple((row[0], place, *row[1:]) for row, place in zip(rows, places, strict=True)), RANKED
+    )
 
 
 def _compared(entry: Entry, name: str, sides: tuple[Side, ...]) -> tuple[Cell, ...]:
     segment = longest_segment(entry)
-    sites = _stream_sites(entry, segment)
+    sites = stream_sites(entry)
     cosine = segment.cosine.mean if segment and segment.cosine else None
     cells: list[Cell] = [(name, "plain")]
     for side in sides:
@@ -90,17 +98,8 @@ def _compared(entry: Entry, name: str, sides: tuple[Side, ...]) -> tuple[Cell, .
     return tuple(cells)
 
 
-def _stream_sites(entry: Entry, segment: Segment | None) -> list[SiteSummary]:
-    """A stream's sites in order; without a stream, every weight's output, or every site where there is no weight."""
-    if segment is not None:
-        return segment_sites(entry, segment)
-    distinct = [summary for summary in entry.sites if summary.site.alias_of is None]
-    return [summary for summary in distinct if summary.site.kind == "weighted"] or distinct
-
-
 def _rms_along(sites: Sequence[SiteSummary], side: Side) -> Run:
-    statistics = [summary.forward if side == "forward" else summary.backward for summary in sites]
-    return [None if found is None else _mean(found.get("rms")) for found in statistics]
+    return [mean_rms(summary, side) for summary in sites]
 
 
 def rms_cells(runs: Sequence[Run], scale: Scale, *, unicode: bool) -> list[str]:

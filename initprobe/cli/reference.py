@@ -5,35 +5,37 @@ from __future__ import annotations
 import inspect
 import json as json_library
 import platform
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from typing import Annotated, Any
 
 import typer
 
+from initprobe.cards import OptionCard
 from initprobe.cli.output import say
 from initprobe.errors import UsageError
 
 Row = Mapping[str, Any]
 
 GROUPS = (
-    "schemes", "rules", "statistics", "sources", "blocks", "dummies", "activations", "formats", "plots", "weights",
+    "schemes", "rules", "statistics", "sources", "blocks", "dummies", "activations", "parametrizations", "formats",
+    "plots", "weights",
 )  # fmt: skip
 """The kinds of leaves that third parties may bring, each an entry-point group ``initprobe.KIND``."""
 
 
 def explain(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="A rule (name or code), scheme, statistic, activation or preset.")
+        str, typer.Argument(metavar="NAME", help="A rule (name or code), scheme, activation, parametrization ...")
     ],
 ) -> int:
-    """Say what a rule, a scheme, a statistic, an activation or a preset is, and when it matters.
+    """Say what a rule, a scheme, an activation, a parametrization, a statistic or a preset is, and when it matters.
 
     Example:  initprobe explain IP101
     """
     known: list[str] = []
-    for describe in (_explain_rule, _explain_scheme, _explain_activation, _explain_statistic, _explain_preset):
+    for describe in EXPLAINED:
         text = describe(name, known)
         if text is not None:
             say(text.rstrip("\n") + "\n")
@@ -47,11 +49,14 @@ def explain(
 
 def ls(
     what: Annotated[
-        str, typer.Argument(metavar="WHAT", help="rules, schemes, blocks, activations, statistics, presets ...")
+        str,
+        typer.Argument(
+            metavar="WHAT", help="rules, schemes, parametrizations, blocks, activations, statistics, presets ..."
+        ),
     ],
     json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> int:
-    """List rules, schemes, blocks, activations, presets, statistics, sources, formats, plots or plugins."""
+    """List rules, schemes, parametrizations, activations, presets, statistics, blocks, sources, formats, plots ..."""
     if what not in LISTS:
         near = get_close_matches(what, LISTS, n=1)
         raise UsageError(
@@ -120,13 +125,31 @@ def _explain_scheme(name: str, known: list[str]) -> str | None:
     if card.aliases:
         lines.append(f"also called {', '.join(card.aliases)}")
     lines += ["", f"Formula:    {card.formula}", f"When:       {card.when}", f"Reference:  {card.reference}"]
-    if card.options:
-        lines += ["", "Options:"]
-        lines += [
-            f"    {option.name}: {option.accepts}, default {option.default}. {option.description}".rstrip()
-            for option in card.options
-        ]
-    return "\n".join(lines)
+    return "\n".join([*lines, *_options(card.options)])
+
+
+def _explain_parametrization(name: str, known: list[str]) -> str | None:
+    from initprobe.parametrizations.base import PARAMETRIZATIONS
+
+    names = [alias for one in PARAMETRIZATIONS for alias in (one, *PARAMETRIZATIONS.aliases_of(one))]
+    known += names
+    if name not in names:
+        return None
+    card = PARAMETRIZATIONS[name].card
+    lines = [f"{card.name}: {card.summary}"]
+    if card.aliases:
+        lines.append(f"also called {', '.join(card.aliases)}")
+    kept = "any weight can be drawn through it" if card.keeps else "the layer sees something else than what is drawn"
+    lines += ["", f"Formula:    {card.formula}", f"When:       {card.when}", f"Drawing:    {kept}"]
+    lines += [f"Reference:  {card.reference}", "", f'Use it:     initprobe.reparametrize(model, "{card.name}")']
+    return "\n".join([*lines, *_options(card.options)])
+
+
+def _options(options: Sequence[OptionCard]) -> list[str]:
+    if not options:
+        return []
+    lines = (f"    {one.name}: {one.accepts}, default {one.default}. {one.description}".rstrip() for one in options)
+    return ["", "Options:", *lines]
 
 
 def _explain_activation(name: str, known: list[str]) -> str | None:
@@ -201,6 +224,14 @@ def _schemes() -> Iterator[Row]:
         yield {"name": name, "aliases": ", ".join(card.aliases), "summary": card.summary, "reference": card.reference}
 
 
+def _parametrizations() -> Iterator[Row]:
+    from initprobe.parametrizations.base import PARAMETRIZATIONS
+
+    for name in PARAMETRIZATIONS:
+        card = PARAMETRIZATIONS[name].card
+        yield {"name": name, "aliases": ", ".join(card.aliases), "summary": card.summary, "reference": card.reference}
+
+
 def _blocks() -> Iterator[Row]:
     from initprobe.load.blocks.base import BLOCKS
 
@@ -256,9 +287,19 @@ def _plugins() -> Iterator[Row]:
             yield {"kind": kind, "name": point.name, "from": point.dist.name if point.dist else "?"}
 
 
+EXPLAINED = (
+    _explain_rule,
+    _explain_scheme,
+    _explain_activation,
+    _explain_statistic,
+    _explain_preset,
+    _explain_parametrization,  # last, because it loads torch
+)
+
 LISTS: Mapping[str, Callable[[], Iterator[Row]]] = {
     "rules": _rules,
     "schemes": _schemes,
+    "parametrizations": _parametrizations,
     "blocks": _blocks,
     "activations": _activations,
     "presets": _presets,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-from difflib import get_close_matches
 from typing import Any
 
 from pydantic import ValidationError
 
+from initprobe.cards import listed_options, option_mistake
 from initprobe.errors import UsageError
 from initprobe.init.schemes.base import SCHEMES, Scheme
 from initprobe.records import Option, SchemeChoice
@@ -28,7 +28,7 @@ def parse_scheme(text: str) -> SchemeChoice:
     options: dict[str, Option] = {}
     for position, (key, value) in enumerate(arguments):
         if key is None and position >= len(card.options):
-            raise UsageError(f"too many options for scheme {card.name!r}", hint=_listed(card.name))
+            raise UsageError(f"too many options for scheme {card.name!r}", hint=listed_options(card.name, card.options))
         chosen = card.options[position].name if key is None else key
         if chosen in options:
             raise UsageError(f"option {chosen!r} of scheme {card.name!r} is given twice")
@@ -57,7 +57,7 @@ def build_scheme(choice: SchemeChoice) -> Scheme:
     try:
         return leaf.model_validate(dict(choice.options))
     except ValidationError as error:
-        raise _explained(leaf, choice, error) from None
+        raise option_mistake("scheme", leaf.card.name, leaf.card.options, dict(choice.options), error) from None
 
 
 def _split(text: str) -> tuple[str, list[tuple[str | None, Any]]]:
@@ -81,30 +81,3 @@ def _split(text: str) -> tuple[str, list[tuple[str | None, Any]]]:
 
 def _literal(node: ast.expr) -> Any:
     return node.id if isinstance(node, ast.Name) else ast.literal_eval(node)
-
-
-def _explained(leaf: type[Scheme], choice: SchemeChoice, error: ValidationError) -> UsageError:
-    """The first mistake as one sentence that names scheme, option and what would be right."""
-    name, options = leaf.card.name, leaf.card.options
-    first = error.errors()[0]
-    if not first["loc"]:  # what a scheme says of its options taken together
-        return UsageError(f"scheme {name!r}: {first.get('ctx', {}).get('error', first['msg'])}")
-    key = str(first["loc"][0])
-    known = next((option for option in options if option.name == key), None)
-    if known is None:
-        near = get_close_matches(key, [option.name for option in options], n=1)
-        return UsageError(
-            f"scheme {name!r} has no option {key!r}", hint=f"did you mean {near[0]!r}?" if near else _listed(name)
-        )
-    value = dict(choice.options)[key]
-    words = known.accepts.split(" | ")
-    near = get_close_matches(value, words, n=1) if isinstance(value, str) else []
-    return UsageError(
-        f"option {key!r} of scheme {name!r} is {value!r}; it takes {known.accepts}",
-        hint=f"did you mean {near[0]!r}?" if near else None,
-    )
-
-
-def _listed(name: str) -> str:
-    options = ", ".join(option.name for option in SCHEMES[name].card.options)
-    return f"its options are {options}" if options else f"{name} takes no options"

@@ -37,7 +37,8 @@ def initialize_model(  # noqa: PLR0913 - keywords, each with a default that most
 
     Every weight has a generator of its own, from the seed and its name: it depends neither on other weights nor on
     dtype, device or memory layout, and the global generators are not touched. Frozen parameters are drawn like any
-    other. A parametrized weight is drawn as the tensor that the layer sees.
+    other. A parametrized weight is drawn as the tensor that the layer sees; where its parametrization does not keep
+    that (spectral norm), as if the layer had been drawn before it was parametrized, and a note says what it sees.
 
     Args:
         model: its parameters are overwritten; nothing else changes.
@@ -92,15 +93,14 @@ class Drawing:
         try:
             slot.check_writable()
             filled = self._filled(slot, self.schemes[choice], chosen=assignment.chosen)
-            slot.write(filled.values, stored=filled.stored)
+            changed = slot.write(filled.values, stored=filled.stored, exact=False)
         except UndrawableError as reason:
             self._skip(slot, str(reason))
             return
         self.written.setdefault(choice, []).append(slot)
-        declared = None if slot.parametrized and not filled.stored else filled.std
-        self.drawn.extend(
-            Drawn(name, str(choice), declared, filled.learning_rate, filled.note) for name in slot.parameters
-        )
+        declared = filled.std if not slot.parametrized or slot.holds(filled.values) else None
+        note = "; ".join(filter(None, (filled.note, changed))) or None
+        self.drawn.extend(Drawn(name, str(choice), declared, filled.learning_rate, note) for name in slot.parameters)
 
     def _filled(self, slot: Slot, scheme: Scheme, *, chosen: bool) -> Filled:
         variates = Variates(self.network.seed, slot.weight.name)

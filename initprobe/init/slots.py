@@ -1,22 +1,26 @@
 """Where a weight lies in a model, and how new values get there.
 
 Most weights are a parameter, and values are copied into it. A parametrized weight (``torch.nn.utils.parametrize``) is
-computed from parameters of its own, so that copying would be lost: values are assigned, read back and compared.
+computed from parameters of its own, so that copying would be lost: values go through its right inverse, are read back
+and compared.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 from torch.nn.utils import parametrize
+from torch.nn.utils.parametrize import ParametrizationList
 
 from initprobe.init.fans import UndrawableError
+from initprobe.parametrizations.base import computing, settle
 from initprobe.records import Anatomy, Weight
 
 PARAMETRIZED = re.compile(r"(?:(?P<host>.*)\.)?parametrizations\.(?P<tensor>[^.]+)\.original\d*")
@@ -78,38 +82,83 @@ class Slot:
         wide = torch.promote_types(tensor.dtype, torch.float32)
         return tensor.detach().to("cpu", wide, copy=True)
 
-    def write(self, values: torch.Tensor, *, stored: bool = False) -> None:
+    def write(self, values: torch.Tensor, *, stored: bool = False, exact: bool = True) -> str | None:
         """Put values there, cast to the parameter's dtype, device and layout.
 
         Args:
             values: in the shape of the parameter.
             stored: whether they are those of the one parameter behind a parametrization, which makes of them what it
                 makes, and not those that the layer is to see.
+            exact: whether the layer has to see these very values. Where not, they become what they would have become
+                if the layer had held them before it was parametrized.
+
+        Returns:
+            What the layer sees instead, None where it sees what was written or where only the stored ones were meant.
 
         Raises:
-            UndrawableError: a parametrization does not keep them; everything is then as it was.
+            UndrawableError: a parametrization does not take them, or not keep them; everything is then as it was.
         """
-        if self.parametrized and not stored:
-            self._assign(values)
-            return
+        if self.parametrized:
+            return self._assign(values, stored=stored, exact=exact)
         for parameter in self.parameters.values():
             parameter.copy_(values)
+        return None
 
-    def _assign(self, values: torch.Tensor) -> None:
-        stored = self.module.get_submodule(f"parametrizations.{self.tensor}")
-        before = {key: tensor.clone() for key, tensor in stored.state_dict().items()}
+    def holds(self, values: torch.Tensor) -> bool:
+        """Whether these are the numbers of its one parameter, whatever the layer makes of them."""
+        parameters = list(self.parameters.values())
+        return len(parameters) == 1 and torch.equal(parameters[0], values.to(parameters[0]))
+
+    def _assign(self, values: torch.Tensor, *, stored: bool, exact: bool) -> str | None:
+        found = computing(self.module, self.tensor)
+        before = {key: tensor.clone() for key, tensor in found.state_dict().items()}
         like = next(iter(self.parameters.values()))
         wanted = values.to(device=like.device, dtype=like.dtype, copy=True).contiguous()
-        expected = wanted.clone()
         try:
-            setattr(self.module, self.tensor, wanted)
-            kept = _agree(getattr(self.module, self.tensor), expected)
+            _store(found, wanted.clone(), directly=stored)
+            settle(self.module, self.tensor)
+            seen = getattr(self.module, self.tensor)
+            note = None if stored or _agree(seen, wanted) else _changed(found, seen, wanted)
         except Exception as error:  # a parametrization is anybody's code
-            stored.load_state_dict(before)
+            found.load_state_dict(before)
             raise UndrawableError(f"its parametrization takes no values ({type(error).__name__})") from error
-        if not kept:
-            stored.load_state_dict(before)
-            raise UndrawableError("its parametrization does not keep the values")
+        reason = "its parametrization does not keep the values" if exact and note else None
+        if not bool(seen.isfinite().all()):
+            reason = "its parametrization makes of the values what is not finite"
+        if reason is not None:
+            found.load_state_dict(before)
+            raise UndrawableError(reason)
+        return note
+
+
+def _store(found: ParametrizationList, values: torch.Tensor, *, directly: bool) -> None:
+    """Write what is behind a parametrization, by the rule of torch's ``register_parametrization``.
+
+    That is through every right inverse, and as it is through a parametrization that has none.
+    """
+    wanted: torch.Tensor | Sequence[torch.Tensor] = values
+    for one in () if directly else reversed(list(found.children())):
+        inverse: Callable[..., torch.Tensor | Sequence[torch.Tensor]] | None = getattr(one, "right_inverse", None)
+        if inverse is not None:
+            with suppress(NotImplementedError):
+                wanted = inverse(wanted)
+    parts = [wanted] if isinstance(wanted, torch.Tensor) else list(wanted)
+    parameters = [tensor for key, tensor in found.named_parameters(recurse=False) if key.startswith("original")]
+    for parameter, part in zip(parameters, parts, strict=True):
+        if parameter.shape != part.shape:
+            raise ValueError(f"{tuple(part.shape)} does not fit into {tuple(parameter.shape)}")
+        parameter.copy_(part)
+
+
+def _changed(found: ParametrizationList, seen: torch.Tensor, wanted: torch.Tensor) -> str:
+    """What to tell of a parametrization that makes something else of what was drawn.
+
+    The ratio is a rough one, so that what holds for all layers alike is told once.
+    """
+    names = ", ".join(type(one).__name__.strip("_") for one in found.children())
+    width, drawn = (float(tensor.double().std(correction=0)) for tensor in (seen, wanted))
+    what = f"about {width / drawn:.1g} times the standard deviation that was drawn" if drawn else "other numbers"
+    return f"its parametrization ({names}) does not keep what is drawn: the layer sees {what}"
 
 
 def find_slots(model: nn.Module, anatomy: Anatomy) -> Iterator[Slot]:

@@ -24,3 +24,17 @@ def test_a_mistyped_preset_is_told(initprobe):
     ran = initprobe("explain", "deep-mpl")
     assert ran.code == 2
     assert "did you mean 'deep-mlp'?" in ran.err
+
+
+def test_parametrizations_are_listed_and_explained(initprobe):
+    listed = json.loads(initprobe("ls", "parametrizations", "--json").out)
+    names = [row["name"] for row in listed]
+    assert names == ["binary", "equalized", "spectral_norm", "weight_norm", "weight_standardization"]
+    assert all(row["summary"] and row["reference"] for row in listed)
+    ran = initprobe("explain", "ws")
+    assert ran.code == 0
+    assert ran.out.startswith("weight_standardization: every filter has mean 0")
+    assert "also called ws" in ran.out
+    assert "    gain: number > 0, default 1.0. a constant factor" in ran.out
+    assert 'initprobe.reparametrize(model, "weight_standardization")' in ran.out
+    assert "did you mean 'equalized'?" in initprobe("explain", "equalised").err

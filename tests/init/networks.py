@@ -10,6 +10,8 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrizations
 
+from initprobe.parametrizations.reparametrize import reparametrize
+
 
 @dataclass(frozen=True)
 class Case:
@@ -177,6 +179,27 @@ def parametrized() -> nn.Module:
     )
 
 
+def reparametrized(name: str, **options: object) -> Callable[[], nn.Module]:
+    """Layers that compute their weights as ``reparametrize`` lets them; the first and the last one do not."""
+
+    def build() -> nn.Module:
+        model = nn.Sequential(
+            nn.Conv2d(3, 16, 3),
+            nn.ReLU(),
+            nn.Conv2d(16, 32, 3, groups=2),
+            nn.ReLU(),
+            nn.ConvTranspose2d(32, 16, 4, stride=2, groups=2),
+            nn.Flatten(),
+            nn.Linear(16 * 100, 24),
+            nn.Tanh(),
+            nn.Linear(24, 10),
+        )
+        reparametrize(model, name, only=("2", "4", "6"), **options)
+        return model
+
+    return build
+
+
 class Projected(nn.Module):
     """An LSTM whose hidden state is projected."""
 
@@ -213,4 +236,7 @@ CASES: dict[str, Case] = {
     "separate": Case(SeparateAttention, (6, 32)),
     "parametrized": Case(parametrized, (24,)),
     "frozen": Case(frozen, (48,)),
+    "equalized": Case(reparametrized("equalized", lr_mul=0.01), (3, 8, 8)),
+    "standardized": Case(reparametrized("weight_standardization", learned=True), (3, 8, 8)),
+    "binary": Case(reparametrized("binary"), (3, 8, 8)),
 }

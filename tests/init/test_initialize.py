@@ -279,24 +279,88 @@ class Raising(Doubled):
         return values / 2
 
 
+class Refusing(Doubled):
+    """One that says that there is no inverse, which torch takes for the identity."""
+
+    def right_inverse(self, values):
+        raise NotImplementedError
+
+
+class Inverting(nn.Module):
+    """One that makes infinities of zeros."""
+
+    def forward(self, stored):
+        return 1 / stored
+
+    def right_inverse(self, values):
+        return values
+
+
+def carrying(parametrization):
+    return lambda layer: parametrize.register_parametrization(layer, "weight", parametrization())
+
+
 @pytest.mark.parametrize(
-    ("wrap", "reason"),
+    ("wrap", "scheme", "reason"),
     [
-        (parametrizations.spectral_norm, "does not keep the values"),
-        (parametrizations.orthogonal, "its parametrization"),
-        (lambda layer: parametrize.register_parametrization(layer, "weight", Doubled()), "takes no values"),
-        (lambda layer: parametrize.register_parametrization(layer, "weight", Raising()), "(OSError)"),
+        (carrying(Raising), "normal(std=3)", "takes no values (OSError)"),
+        (carrying(Inverting), "zeros", "what is not finite"),
+        (parametrizations.spectral_norm, "zeros", "what is not finite"),
+        (parametrizations.weight_norm, "zeros", "what is not finite"),
     ],
 )
-def test_a_parametrization_that_does_not_keep_it_is_told_and_undone(wrap, reason, anatomy_of):
+def test_a_parametrization_that_takes_no_values_is_told_and_undone(wrap, scheme, reason, anatomy_of):
     model = nn.Sequential(wrap(nn.Linear(16, 16)))
     before = state(model)
-    outcome = initialize_model(model, anatomy_of(model), request("normal(std=3)"), 0)
-    assert [one.weight for one in outcome.skipped] == ["0.parametrizations.weight.original"]
+    outcome = initialize_model(model, anatomy_of(model), request(scheme), 0)
+    assert {one.weight for one in outcome.skipped} == dict(model.named_parameters()).keys() - {"0.bias"}
     assert reason in outcome.skipped[0].reason
     assert "\x1b" not in outcome.skipped[0].reason
     for name, tensor in model.state_dict().items():
         assert torch.equal(tensor, before[name]) or name == "0.bias"
+
+
+@pytest.mark.parametrize(
+    "wrap", [parametrizations.spectral_norm, parametrizations.orthogonal, carrying(Doubled), carrying(Refusing)]
+)
+@pytest.mark.parametrize("scheme", ["he", "xavier_uniform", "orthogonal(gain=3)"])
+def test_a_parametrization_that_changes_what_is_drawn_is_drawn_as_if_it_came_later(wrap, scheme, anatomy_of):
+    before, after = (nn.Sequential(nn.Linear(24, 24)) for _ in range(2))
+    initialize_model(before, anatomy_of(before), request(scheme), 0)
+    plain = before[0].weight.detach().clone()
+    wrap(before[0])
+    wrap(after[0])
+    outcome = initialize_model(after, anatomy_of(after), request(scheme), 0)
+    told = next(one for one in outcome.drawn if one.weight == "0.parametrizations.weight.original")
+    name = type(after[0].parametrizations.weight[0]).__name__.strip("_")
+    assert f"its parametrization ({name}) does not keep what is drawn" in told.note
+    ours, theirs = after[0].parametrizations.weight.original, before[0].parametrizations.weight.original
+    torch.testing.assert_close(ours, theirs)
+    # Torch's estimate of a largest singular value starts anywhere, and ends with its fifteenth step.
+    torch.testing.assert_close(after[0].weight, before[0].weight, rtol=0.1, atol=1e-6)
+    seen, drawn = (float(values.detach().std(correction=0)) for values in (after[0].weight, plain))
+    assert f"the layer sees about {seen / drawn:.1g} times the standard deviation that was drawn" in told.note
+    if torch.equal(ours, plain):
+        assert told.std == pytest.approx(float(plain.std()), rel=0.2)
+    else:
+        assert told.std is None
+
+
+def test_spectral_norm_knows_the_weight_that_was_drawn(anatomy_of):
+    torch.manual_seed(0)
+    model = nn.Sequential(parametrizations.spectral_norm(nn.Linear(48, 96)))
+    model.eval()  # no pass would mend the estimate
+    initialize_model(model, anatomy_of(model), HE, 0)
+    assert float(torch.linalg.matrix_norm(model[0].weight.detach(), 2)) == pytest.approx(1.0, abs=1e-3)
+    assert not any(module.training for module in model.modules())
+
+
+def test_spectral_norm_keeps_a_weight_that_stretches_nothing(anatomy_of):
+    model = nn.Sequential(parametrizations.spectral_norm(nn.Linear(48, 96)))
+    outcome = initialize_model(model, anatomy_of(model), request("orthogonal(gain=1)"), 0)
+    told = outcome.drawn[-1]
+    assert (told.weight, told.note) == ("0.parametrizations.weight.original", None)
+    assert told.std == pytest.approx(96**-0.5)
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")

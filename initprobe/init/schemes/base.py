@@ -9,14 +9,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from initprobe.cards import OptionCard, option_cards
 from initprobe.init.distributions import constant, normal
 from initprobe.init.fans import UndrawableError
 from initprobe.init.packed import covered, parts_of, rows
-from initprobe.records import Option, Part, Role, Weight
+from initprobe.records import Part, Role, Weight
 from initprobe.registry import Registry
 
 if TYPE_CHECKING:
@@ -58,20 +59,6 @@ KEPT: Mapping[Role, str] = {
     "other": f"nothing was seen to use it as a weight or a bias; {BY_NAME}",
 }
 """Why a parameter is kept, by role."""
-
-
-@dataclass(frozen=True, slots=True)
-class OptionCard:
-    """One option of a scheme.
-
-    Attributes:
-        accepts: what it may be, as text (``number > 0 | auto``).
-    """
-
-    name: str
-    accepts: str
-    default: Option
-    description: str = ""
 
 
 Family = Literal["classical", "convolution", "recurrent", "transformer", "residual", "data", "width", "growing"]
@@ -271,27 +258,3 @@ def register(leaf: Leaf) -> Leaf:
     leaf.card = replace(leaf.card, options=option_cards(leaf))
     SCHEMES.add(leaf.card.name, leaf, aliases=leaf.card.aliases)
     return leaf
-
-
-def option_cards(leaf: type[Scheme]) -> tuple[OptionCard, ...]:
-    """The options of a scheme, read off its fields."""
-    properties = leaf.model_json_schema()["properties"] if leaf.model_fields else {}
-    return tuple(
-        OptionCard(name, _accepts(properties[name]), field.default, field.description or "")
-        for name, field in leaf.model_fields.items()
-    )
-
-
-def _accepts(schema: Mapping[str, Any]) -> str:
-    """A JSON schema of one value as a person reads it."""
-    if "anyOf" in schema:
-        return " | ".join(_accepts(one) for one in schema["anyOf"])
-    if "enum" in schema:
-        return " | ".join(map(str, schema["enum"]))
-    if "const" in schema:
-        return str(schema["const"])
-    words = {"number": "number", "integer": "whole number", "boolean": "True | False", "null": "None"}
-    text = words.get(schema.get("type", ""), "text")
-    bounds = {"exclusiveMinimum": ">", "minimum": ">=", "exclusiveMaximum": "<", "maximum": "<="}
-    limits = [f"{sign} {schema[key]:g}" for key, sign in bounds.items() if key in schema]
-    return f"{text} {' and '.join(limits)}" if limits else text

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from initprobe.hooks import Visit
     from initprobe.init.calibration import Calibration
     from initprobe.init.network import Network
+    from initprobe.init.slots import Slot
     from initprobe.variates import Variates
 
 DIVIDED = (
@@ -63,7 +64,7 @@ class Admin(Scheme):
 
     def fill(self, weight: Weight, network: Network, variates: Variates) -> Filled:
         """As every scheme does; the scale of a skip path is one until the variances are known."""
-        if weight.name in _skip_scales(network.anatomy).values():
+        if weight.role == "gate" and weight.name in _skip_scales(network.anatomy).values():
             return Filled(constant(weight.shape, 1.0), 0.0)
         return super().fill(weight, network, variates)
 
@@ -78,11 +79,12 @@ class Admin(Scheme):
         towers = find_towers(calibration.network).towers
         variances = _measure(calibration, [branch for tower in towers for branch in tower.branches])
         scales = _skip_scales(anatomy)
+        slots = {slot.weight.name: slot for slot in calibration.slots}
         told = []
         for tower in towers:
             omegas = dict(_omegas(tower, variances))
             for branch, omega in omegas.items():
-                _weigh(calibration, anatomy.branches[branch], omega, scales.get(branch))
+                _weigh(calibration, slots, anatomy.branches[branch], omega, scales.get(branch))
             if omegas:
                 told.append(f"ω grows from 1 to {max(omegas.values()):.4g} over the {len(omegas)} branches of {tower}")
         return told
@@ -113,10 +115,11 @@ def _omegas(tower: Tower, variances: Mapping[str, float]) -> Iterator[tuple[int,
         total += variances.get(branch.end, 0.0) if branch.end is not None else 0.0
 
 
-def _weigh(calibration: Calibration, branch: Branch, omega: float, scale: str | None) -> None:
+def _weigh(
+    calibration: Calibration, slots: Mapping[str, Slot], branch: Branch, omega: float, scale: str | None
+) -> None:
     """Write ω to the skip path, or divide the branch by it: LayerNorm(ω x + f) = LayerNorm(x + f / ω)."""
-    slots = {slot.weight.name: slot for slot in calibration.slots}
-    if scale in slots:
+    if scale is not None and scale in slots:
         calibration.write(slots[scale], constant(slots[scale].weight.shape, omega))
         return
     for slot in (slots[name] for name in branch.tails if name in slots and omega != 1.0):
@@ -135,13 +138,21 @@ def _skip_scales(anatomy: Anatomy) -> Mapping[int, str]:
 
     Scales of one block belong to its branches in the order of their depth.
     """
+    scaled: dict[str, list[Branch]] = {}
+    for branch in anatomy.outer_branches:
+        if branch.skip == "scaled":
+            scaled.setdefault(branch.block, []).append(branch)
     own = {branch.gate for branch in anatomy.branches}
-    gates = [weight for weight in anatomy.weights if weight.role == "gate" and weight.name not in own]
-    found: dict[int, str] = {}
-    for block in dict.fromkeys(branch.block for branch in anatomy.outer_branches):
-        scaled = [one for one in anatomy.outer_branches if one.block == block and one.skip == "scaled"]
-        inside = [gate for gate in gates if not block or f"{gate.module}.".startswith(f"{block}.")]
-        inside.sort(key=lambda gate: gate.depth or 0)
-        if len(inside) == len(scaled):
-            found.update((branch.index, gate.name) for branch, gate in zip(scaled, inside, strict=True))
-    return found
+    inside: dict[str, list[Weight]] = {}
+    for gate in anatomy.weights:
+        block = gate.module
+        while block and block not in scaled:
+            block = block.rpartition(".")[0]
+        if gate.role == "gate" and gate.name not in own and block in scaled:
+            inside.setdefault(block, []).append(gate)
+    return {
+        branch.index: gate.name
+        for block, gates in inside.items()
+        if len(gates) == len(scaled[block])
+        for branch, gate in zip(scaled[block], sorted(gates, key=lambda gate: gate.depth or 0), strict=True)
+    }

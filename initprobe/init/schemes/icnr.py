@@ -59,13 +59,15 @@ class Icnr(Scheme):
 
     def fill(self, weight: Weight, network: Network, variates: Variates) -> Filled:
         """See ``Scheme.fill``; sub-pixel layers are those that were found."""
-        if self.treatment(weight) != "draw":
+        if self.treatment(weight) != "draw" or weight.role not in CONVOLUTIONS:
             return super().fill(weight, network, variates)
         factor = sub_pixel(network).get(weight.name)
         return self._drawn(weight, network, variates, self.upscale if factor == 0 else factor)
 
     def fill_chosen(self, weight: Weight, network: Network, variates: Variates) -> Filled:
         """See ``Scheme.fill_chosen``; a layer that was matched by name is a sub-pixel layer."""
+        if weight.role not in CONVOLUTIONS:
+            return super().fill_chosen(weight, network, variates)
         return self._drawn(weight, network, variates, sub_pixel(network).get(weight.name) or self.upscale)
 
     def fill_weight(self, weight: Weight, network: Network, variates: Variates) -> Filled:
@@ -73,12 +75,12 @@ class Icnr(Scheme):
         if weight.role == "bias":
             return Filled(constant(weight.shape, 0.0), 0.0)
         std = scaled_std(weight, "fan_in", math.sqrt(2.0))
-        untold = sub_pixel(network).get(weight.name) == 0
+        untold = weight.role in CONVOLUTIONS and sub_pixel(network).get(weight.name) == 0
         note = "a pixel shuffle follows whose factor is not seen: drawn as any other; give upscale" if untold else None
         return Filled(normal(variates, weight.shape, std), std, note=note)
 
     def _drawn(self, weight: Weight, network: Network, variates: Variates, factor: int | None) -> Filled:
-        if factor is None or weight.role not in CONVOLUTIONS:
+        if factor is None:
             return super().fill_chosen(weight, network, variates)
         kernel, cell = kernel_of(weight, network), factor**2
         if kernel.outputs % cell:
@@ -104,13 +106,13 @@ def sub_pixel(network: Network) -> Mapping[str, int]:
     """
     from torch import nn
 
-    modules = dict(network.model.named_modules())
     found: dict[str, int] = {}
     before: str | None = None
-    for site in sorted(network.anatomy.sites, key=lambda site: site.order):
-        module = modules.get(site.path)
-        if isinstance(module, nn.PixelShuffle) and before is not None and site.alias_of is None:
-            found[before] = module.upscale_factor
+    for site in network.anatomy.sites:
+        if site.kind == "other" and before is not None and site.alias_of is None:
+            module = network.model.get_submodule(site.path)
+            if isinstance(module, nn.PixelShuffle):
+                found[before] = module.upscale_factor
         before = _carried(site, before)
     return {**_functional(network.anatomy), **found}
 

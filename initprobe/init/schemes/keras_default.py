@@ -83,6 +83,8 @@ def keras_fans(weight: Weight, network: Network) -> tuple[float, float]:
     Raises:
         UndrawableError: the layout of the weight is not known.
     """
+    if weight.role == "depthwise" and weight.unit_axis is None:  # in Keras' own layout
+        return float(math.prod(weight.shape[:-1])), float(math.prod(weight.shape[:-2]) * weight.shape[-1])
     if weight.role in CONVOLUTIONS:
         kernel = kernel_of(weight, network)
         taps = math.prod(kernel.taps)

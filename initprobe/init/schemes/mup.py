@@ -29,7 +29,8 @@ class MuP(Scheme):
         summary="variance gain² / fan_in, a last layer that shrinks with width, and learning rates by width",
         formula="W ~ N(0, gain² / fan_in), in the last layer times 1 / √m, for a network m times wider than its "
         "reference; learning rates with Adam: 1 / m for hidden and last weights, 1 for input weights, embeddings and "
-        "biases; with SGD: 1 for hidden weights, m for input weights and biases, 1 / m for the last ones",
+        "biases; with SGD: 1 for hidden weights, 1 / m for the last ones, m for input weights, biases and "
+        "normalizations, which keep their values",
         assumes="all widths grow together; attention scores divided by the head's width and not by its root",
         when="to tune learning rates on a narrow network and keep them for a wide one: give the optimizer the learning "
         "rates of the Outcome; the narrow one may be given as source, which tells exactly what grew",

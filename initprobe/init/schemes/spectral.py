@@ -30,7 +30,8 @@ class Spectral(Scheme):
         family="width",
         summary="spectral norm of the order of √(fan_out / fan_in), and learning rates that keep updates so",
         formula="W ~ N(0, σ²), σ = min(1, √(fan_out / fan_in)) / √fan_in; orthogonal: W = √(fan_out / fan_in) Q; "
-        "learning rates with SGD: fan_out / fan_in, with Adam: 1 / fan_in; biases and embeddings have fan_in 1",
+        "learning rates with SGD: fan_out / fan_in, with Adam: 1 / fan_in; embeddings, biases and normalizations, "
+        "which keep their values, have fan_in 1",
         assumes="dense inputs with entries of order one; a batch of gradients of low rank",
         when="for learning rates that hold at every width without a reference network: the learning rate is that of a "
         "weight whose fans are alike (SGD) or one (Adam); give the optimizer the learning rates of the Outcome",

@@ -7,7 +7,12 @@ import torch
 from torch import nn
 
 import initprobe
+from initprobe.dissect.anatomy import trace_anatomy
 from initprobe.errors import UsageError
+from initprobe.init.choose import parse_scheme
+from initprobe.init.initialize import initialize_model
+from initprobe.load.given import open_given
+from initprobe.records import InitRequest, Override, ProbeRequest
 
 
 class Functional(nn.Module):
@@ -115,12 +120,6 @@ def test_a_layer_may_be_meant_by_its_name():
 
         def forward(self, x):
             return self.shuffle(self.drop(self.conv(x)))
-
-    from initprobe.dissect.anatomy import trace_anatomy
-    from initprobe.init.choose import parse_scheme
-    from initprobe.init.initialize import initialize_model
-    from initprobe.load.given import open_given
-    from initprobe.records import InitRequest, Override, ProbeRequest
 
     model = Hidden()
     subject = open_given(model, (3, 5, 5))[0].build(0, ProbeRequest())

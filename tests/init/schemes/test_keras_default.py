@@ -7,6 +7,11 @@ import torch
 from torch import nn
 
 import initprobe
+from initprobe.dissect.anatomy import trace_anatomy
+from initprobe.init.choose import parse_scheme
+from initprobe.init.initialize import initialize_model
+from initprobe.load.given import open_given
+from initprobe.records import InitRequest, ProbeRequest
 
 keras = pytest.importorskip("keras")
 
@@ -126,3 +131,26 @@ def test_query_key_and_value_are_layers_of_their_own():
     limit = float(layer.query_dense.kernel.value.detach().abs().max())
     assert float(model.attention.in_proj_weight.detach().abs().max()) == pytest.approx(limit, rel=0.01)
     assert limit == pytest.approx(math.sqrt(6 / 64), rel=0.01)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # from Keras, as it is copied
+def test_a_keras_model_gets_what_it_was_built_with():
+    layers = [
+        L.DepthwiseConv2D(3, depth_multiplier=4),
+        L.Conv2D(24, 3, groups=4),
+        L.Conv2DTranspose(16, 4, strides=2),
+        L.Reshape((-1, 16)),
+        L.LSTM(20),
+        L.Dense(30),
+    ]
+    subject = open_given(keras.Sequential([keras.Input((8, 8, 6)), *layers]), None)[0].build(0, ProbeRequest())
+    before = {name: one.detach().clone() for name, one in subject.model.named_parameters()}
+    choice = parse_scheme("keras_default")
+    outcome = initialize_model(subject.model, trace_anatomy(subject).anatomy, InitRequest(choice), 0)
+    assert {one.weight for one in outcome.drawn} == set(before)
+    for name, now in subject.model.named_parameters():
+        if "bias" in name:
+            assert torch.equal(now, before[name])
+        else:
+            assert not torch.equal(now, before[name])
+            assert float(now.detach().std()) == pytest.approx(float(before[name].std()), rel=0.15)

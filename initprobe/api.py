@@ -1,4 +1,4 @@
-"""The Python face: probe, compare, initialize.
+"""The Python face: probe, compare, initialize, reparametrize.
 
 A function here answers with a ``Result``, a thin façade over the frozen ``records.Report``: it renders, saves and
 plots, and adds nothing.
@@ -19,10 +19,12 @@ from initprobe.errors import InitprobeError, SpecError, UsageError
 from initprobe.init.calibration import Data
 from initprobe.init.choose import parse_scheme
 from initprobe.init.initialize import initialize_model
+from initprobe.init.learning_rates import parameter_groups
 from initprobe.load.given import Build, open_given
 from initprobe.load.sources.base import Target
 from initprobe.load.stack import stack
 from initprobe.load.target import expand_targets, open_target
+from initprobe.parametrizations.reparametrize import reparametrize
 from initprobe.pipeline import Listener, choose_batch, describe_environment, probe_target
 from initprobe.records import (
     Entry,
@@ -43,6 +45,8 @@ from initprobe.report.render import render
 from initprobe.report.write import write_text
 from initprobe.settings import Flags, resolve, seeds_of
 from initprobe.subject import Loss, Subject
+
+__all__ = ["Result", "compare", "initialize", "parameter_groups", "probe", "reparametrize"]
 
 
 @dataclass(frozen=True, slots=True)

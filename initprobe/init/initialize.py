@@ -105,9 +105,14 @@ class Drawing:
     def _filled(self, slot: Slot, scheme: Scheme, *, chosen: bool) -> Filled:
         variates = Variates(self.network.seed, slot.weight.name)
         if chosen:
-            return scheme.fill_chosen(slot.weight, self.network, variates)
-        weight = replace(slot.weight, role="norm") if slot.in_norm else slot.weight
-        return scheme.fill(weight, self.network, variates)
+            filled = scheme.fill_chosen(slot.weight, self.network, variates)
+        else:
+            weight = replace(slot.weight, role="norm") if slot.in_norm else slot.weight
+            filled = scheme.fill(weight, self.network, variates)
+        padding = getattr(slot.module, "padding_idx", None)
+        if slot.weight.role == "embedding" and isinstance(padding, int):
+            filled.values[padding] = 0.0  # torch's layers keep it so: no gradient reaches it
+        return filled
 
     def _skip(self, slot: Slot, reason: str) -> None:
         self.skipped.extend(Skipped(name, reason) for name in slot.parameters)

@@ -114,6 +114,8 @@ def test_moments_are_those_declared(name, case):
         values = model.get_parameter(one.weight).detach().double()
         if one.std is None or values.numel() < 300:
             continue
+        if one.weight == "embed.weight":
+            values = values[1:] if case == "recurrent" else values  # the padding row is zero
         if one.std == 0.0:
             assert values.var() == 0.0, one.weight
             continue

@@ -126,7 +126,7 @@ def _weigh(
         note = f"ω = {omega:.4g} is not applied: a normalization at the end of the branch would undo it"
         if branch.norm is None:
             try:
-                calibration.scale(slot, 1.0 / omega)
+                calibration.write(slot, slot.read() / omega)
                 note = DIVIDED.format(omega=omega)
             except UndrawableError as reason:
                 note = f"ω = {omega:.4g} is not applied: {reason}"

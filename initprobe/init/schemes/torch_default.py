@@ -149,11 +149,7 @@ class TorchDefault(Scheme):
         law = next((LAWS[name] for name in _torch_classes(module) if name in LAWS), None)
         if law is None:
             raise UndrawableError(f"{weight.module_type} is no layer of torch: it has no default to follow")
-        filled = law(module, weight.name.rpartition(".")[2], weight.shape).fill(weight.shape, variates)
-        padding = getattr(module, "padding_idx", None)
-        if law is embedding and padding is not None:
-            filled.values[padding] = 0.0
-        return filled
+        return law(module, weight.name.rpartition(".")[2], weight.shape).fill(weight.shape, variates)
 
 
 def _torch_classes(module: nn.Module) -> list[str]:

@@ -15,7 +15,8 @@ def ranking(entries: Sequence[Entry]) -> list[int | None]:
     """The rank of every entry, from 1; equals share one, and what could not be probed or measured has none.
 
     What counts is the worse of signal and gradient: the logarithm of how much it changes along the way that stands for
-    the entry. A signal that is made of biases alone is lost, whatever its size.
+    the entry. A signal that is made of biases alone is lost, whatever its size; a gradient that is zero everywhere, as
+    behind a classifier that starts at zero, does not count.
     """
     distances = [distance(entry) for entry in entries]
     order = sorted(one for one in distances if one is not None)
@@ -37,8 +38,8 @@ def _change(entry: Entry, side: Side) -> float | None:
         if gain is not None and not math.isnan(gain.drift.mean):
             return _logarithm(gain.drift.mean)
     run = [value for value in (mean_rms(summary, side) for summary in stream_sites(entry)) if value is not None]
-    if len(run) < 2:
-        return None
+    if len(run) < 2 or (side == "backward" and not any(run)):
+        return None  # a classifier that starts at zero lets no gradient through before its first update
     return _logarithm(run[-1] / run[0]) if run[0] > 0.0 else math.inf
 
 

@@ -54,6 +54,11 @@ def test_a_signal_of_biases_or_zeros_is_lost():
     assert distance(zeros) == math.inf
 
 
+def test_a_gradient_that_waits_for_the_first_update_does_not_count():
+    waiting = entry(site("a", 1.0, 0.0, "weighted"), site("b", 2.0, 0.0, "weighted"))
+    assert distance(waiting) == math.log(2)
+
+
 def test_without_a_stream_the_calls_of_a_cell_stand_for_the_network():
     calls = [site(f"cell#{step}[0]", 1.0, 0.5**step) for step in range(1, 6)]
     found = entry(*calls, site("head", 3.0, 1.0, "weighted"))

@@ -51,7 +51,7 @@ class Layer:
 
 
 class Moments(NamedTuple):
-    """Mean and variance (over all samples and places, not bias-corrected), float64."""
+    """Mean and variance (over all samples and places, not bias-corrected), float64, on the CPU."""
 
     mean: torch.Tensor
     variance: torch.Tensor
@@ -116,7 +116,7 @@ def moments(layer: Layer, output: torch.Tensor) -> Moments:
         UsageError: it is not finite, or the same number everywhere.
     """
     variance, mean = torch.var_mean(_wide(output), correction=0)
-    found = Moments(mean.double(), variance.double())
+    found = Moments(mean.cpu().double(), variance.cpu().double())
     _check(layer, found)
     return found
 
@@ -128,10 +128,10 @@ def unit_moments(layer: Layer, output: torch.Tensor) -> Moments:
         UsageError: they are not finite, or no unit varies.
     """
     rows = _wide(output).movedim(layer.unit_axis, 0).flatten(1)
-    mean = rows.mean(1, dtype=torch.float64)
     # In two steps: a mean that is large against the spread takes the digits of float32.
-    centred = rows - mean.to(rows.dtype).unsqueeze(1)
-    variance = torch.var(centred, 1, correction=0).double()
+    rough = rows.mean(1)
+    variance, rest = torch.var_mean(rows - rough.unsqueeze(1), 1, correction=0)
+    mean, variance = rough.cpu().double() + rest.cpu().double(), variance.cpu().double()
     # What rounding leaves of a constant is no spread.
     variance[variance.sqrt() <= 4.0 * torch.finfo(rows.dtype).eps * mean.abs()] = 0.0
     found = Moments(mean, variance)

@@ -143,8 +143,8 @@ class Layers:
     def adjust(self, layer: Layer, output: Tensor) -> Tensor:
         """The layer's factor on weight and bias, and on the bias what its input was multiplied by."""
         name = layer.weight.weight.name
-        if name not in self.entered:
-            return output  # its channels could not be adjusted, and its notes say why
+        if name not in self.entered:  # its channels could not be changed, and the notes say why
+            return output
         factor = self.factors.get(name, 1.0)
         size, before = _size(layer), self.entered[name]
         follow = size / before if before > 0.0 else 1.0

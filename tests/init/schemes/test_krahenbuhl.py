@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 from torch import nn
-from torch.nn.utils import parametrizations
+from torch.nn.utils import parametrizations, parametrize
 
 import initprobe as ip
 from initprobe.errors import UsageError
@@ -135,6 +135,27 @@ def test_weight_norm():
     model = nn.Sequential(*(parametrizations.weight_norm(nn.Linear(24, 24)) for _ in range(3)))
     outcome = ip.initialize(model, "krahenbuhl", inputs=torch.randn(VECTORS))
     assert spread_of(outcome) < 0.01
+
+
+def test_a_layer_that_takes_no_values_is_told_and_left():
+    torch.manual_seed(0)
+    layers = [nn.Linear(24, 24), nn.ReLU(), nn.Linear(24, 24), nn.ReLU(), nn.Linear(24, 24)]
+    parametrize.register_parametrization(layers[2], "weight", Standardized())
+    outcome = ip.initialize(nn.Sequential(*layers), "krahenbuhl", inputs=torch.randn(VECTORS))
+    told = [*((one.weight, one.note) for one in outcome.drawn), *((one.weight, one.reason) for one in outcome.skipped)]
+    assert "parametrization" in dict(told)["2.parametrizations.weight.original"]
+    assert "2 layers, every channel" in outcome.notes[0]
+    assert spread_of(outcome) < 0.01
+
+
+class Standardized(nn.Module):
+    """Takes only weights whose rows have mean 0 and variance 1."""
+
+    def forward(self, stored):
+        return (stored - stored.mean(1, keepdim=True)) / stored.std(1, keepdim=True)
+
+    def right_inverse(self, values):
+        return values
 
 
 def test_nothing_is_left_behind():

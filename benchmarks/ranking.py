@@ -1,4 +1,4 @@
-"""Twelve schemes on each of five networks: ``python benchmarks/ranking.py [WORD ...]`` prints docs/rankings.md's tables.
+"""Twelve schemes on each of five networks: ``python benchmarks/ranking.py [WORD ...]`` makes docs/rankings.md.
 
 Every table is what one ``initprobe compare`` prints, with its command above it. It takes some minutes in all.
 """

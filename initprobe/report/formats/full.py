@@ -89,7 +89,7 @@ def _compare(page: Page, report: Report, options: RenderOptions) -> None:
     _, names = row_names(report.entries)
     for entry, name in zip(report.entries, names, strict=True):
         _failure(page, entry)
-        _notes(page, [f"{name}: {note}" for note in notes(entry)])
+        _notes(page, [note if note.startswith(f"{name}: ") else f"{name}: {note}" for note in notes(entry)])
         if options.anatomy and entry.weights:
             page.line((name, "title"))
             _anatomy(page, entry, options)

@@ -7,9 +7,10 @@ import sys
 import pytest
 
 from initprobe.activations import moments
+from initprobe.activations.advice import ADVICE, ARCHITECTURES
 from initprobe.activations.base import ACTIVATIONS
 from initprobe.activations.behaviour import behaviour, fate
-from initprobe.activations.guide import ADVICE, ARCHITECTURES, recommend, recommended_for, table, tenfold
+from initprobe.activations.guide import recommend, recommended_for, table, tenfold
 from initprobe.errors import UsageError
 from initprobe.init.choose import parse_scheme
 from initprobe.init.schemes.base import SCHEMES

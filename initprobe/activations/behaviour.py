@@ -118,6 +118,16 @@ def slope_at_zero(use: ActivationUse) -> float:
     return math.sqrt(float(squares.mean()))
 
 
+def is_idempotent(use: ActivationUse) -> bool:
+    """Whether applying it twice is applying it once: relu and clipping are."""
+    leaf = ACTIVATIONS.find(use.name)
+    if leaf.value is None:
+        return False
+    options = moments.resolved_options(use)
+    once = leaf.value(np.linspace(-8.0, 8.0, 1025), **options)
+    return bool(np.allclose(leaf.value(once, **options), once, rtol=1e-12, atol=1e-12))
+
+
 def kind_of(name: str) -> Kind | None:
     """The kind of an activation that is no function of one number; None for all others."""
     if ACTIVATIONS.find(name).value is not None:

@@ -30,10 +30,23 @@ By the activation between the layers (rows) and the architecture. Numbers are in
 """
 
 
+ELSEWHERE = """## Without a scheme of their own
+
+- **Warm restarts** that draw the last layers anew: `initprobe.initialize(model, "kaiming_normal", only="head.*")`; all
+  else stays. Cosine restarts of the learning rate (Loshchilov & Hutter 2017, arXiv 1608.03983) touch no weight.
+- **Fading in new blocks** (Karras et al. 2018, arXiv 1710.10196): the blend of old and new output is part of the model
+  and starts at zero there. Where new blocks are residual branches, zero tails start at the same function:
+  `initprobe.initialize(model, "zeros", only="block.7.conv2.weight")`; `net2net` does so for blocks that its source has
+  not.
+- **Lottery tickets** (Frankle & Carbin 2019, arXiv 1803.03635) need a training run and a mask; a seed draws the same
+  weights again.
+"""
+
+
 def render_catalogue() -> str:
     """The page, as Markdown."""
     cards = [SCHEMES[name].card for name in SCHEMES]
-    return "\n".join([HEAD, *_contents(cards), GUIDE, *_guide(), *_families(cards)]).rstrip("\n") + "\n"
+    return "\n".join([HEAD, *_contents(cards), GUIDE, *_guide(), *_families(cards), ELSEWHERE]).rstrip("\n") + "\n"
 
 
 def by_family(cards: Iterable[SchemeCard]) -> Iterator[tuple[Family, list[SchemeCard]]]:

@@ -94,7 +94,7 @@ PLAIN: Mapping[Kind, Advice] = {
         "near zero it is linear; the gain 1 / f'(0) keeps the gradient at any depth (chi_1 tends to 1), and orthogonal "
         "weights keep the singular values together as well",
         (PENNINGTON, SCHOENHOLZ),
-        ("variance_scaling", "xavier_normal"),
+        ("variance_scaling", "xavier_normal", "dks"),
     ),
     "settling": Advice(
         "variance_scaling",
@@ -102,14 +102,14 @@ PLAIN: Mapping[Kind, Advice] = {
         "its own gain, 1 / √(E f²) = {forward}, makes a second moment of 1 a fixed point that attracts: errors shrink "
         "to {drift} per layer",
         (POOLE,),
-        ("orthogonal", "lsuv"),
+        ("orthogonal", "lsuv", "dks"),
     ),
     "drifting": Advice(
         "variance_scaling",
         "forward",
         "its own gain, 1 / √(E f²) = {forward}, holds a second moment of 1, though not against disturbances",
         (POOLE,),
-        ("lsuv", "orthogonal"),
+        ("lsuv", "dks", "orthogonal"),
     ),
     "gated": Advice(
         "lecun_normal(gain={forward})",
@@ -229,11 +229,11 @@ COORDINATE: Mapping[Kind, Advice] = {
     for kind, advice in PLAIN.items()
 }
 ADVERSARIAL = Advice(
-    "normal(std=0.02)",
+    "dcgan",
     "none",
     "what DCGAN was trained with; batch normalization makes up for the width, which keeps no variance by itself",
     ("Radford et al. 2016 (arXiv 1511.06434), section 4",),
-    ("kaiming_normal(negative_slope=0.2)",),
+    ("equalized_lr", "kaiming_normal(negative_slope=0.2)"),
 )
 
 ADVICE: Mapping[Architecture, Mapping[Kind, Advice]] = {
@@ -251,7 +251,7 @@ ADVICE: Mapping[Architecture, Mapping[Kind, Advice]] = {
         "each branch starts from a normalized signal and adds a variance of about 1: the stream grows with depth, not "
         "with its power, and the branch of block l has a share of 1 / (l + 1) in it",
         ("De & Smith 2020 (arXiv 2002.10444), section 3",),
-        ("fixup",),
+        ("zero_gamma", "fixup"),
     ),
     "transformer_pre_norm": _whatever(PRE_NORM),
     "transformer_post_norm": _whatever(POST_NORM),

@@ -18,7 +18,7 @@ from initprobe.records import ActivationUse
 
 PLANNED = {
     "fixup", "gpt2", "t_fixup", "deepnorm", "bert", "vit_timm", "siren", "delta_orthogonal", "recurrent_orthogonal",
-    "chrono", "scaled_ws", "lsuv",
+    "chrono", "scaled_ws", "lsuv", "equalized_lr",
 }  # fmt: skip
 """Schemes that the guide may name before they are there."""
 

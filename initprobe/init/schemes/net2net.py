@@ -30,7 +30,8 @@ class Net2Net(Scheme):
         family="growing",
         summary="takes a trained network over into a wider or deeper one that computes the same",
         formula="wider: W[i, j] ← W[g(i), g(j)] / #{k : g(k) = g(j)}, g(j) = j for the old units, a random one for the "
-        "new; deeper: W = 1 (the middle tap of a convolution), b = 0; a new residual branch ends in zeros",
+        "new; deeper: W = 1 (the middle tap of a convolution), b = 0; a new residual branch ends in zeros; "
+        "biases and normalizations go with their units",
         assumes="the layers that are the same in both have the same names (`source` may be a mapping with other keys); "
         "new layers stand behind a relu and before one",
         when="to go on training in a larger network; copies part only through noise or dropout; normalization over "

@@ -40,7 +40,8 @@ class ShrinkPerturb(Scheme):
         name="shrink_perturb",
         family="growing",
         summary="what is there times a number below one, plus a little of a fresh draw",
-        formula="θ ← shrink · θ + perturb · θ_fresh, every parameter that the fresh scheme draws",
+        formula="θ ← shrink · θ + perturb · θ_fresh, every parameter that the fresh scheme draws, "
+        "normalizations too with torch_default",
         assumes="a trained network that is trained on, with more data than before; λ alone scales the logits of a "
         "relu network without biases, and leaves every decision as it was",
         when="before going on with new data, where a warm start generalizes worse than a fresh one; running statistics "

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from initprobe.activations import guide, moments
 from initprobe.activations.advice import ARCHITECTURES
 from initprobe.activations.base import ACTIVATIONS
-from initprobe.init.schemes.base import FAMILIES, SCHEMES, Family, OptionCard, SchemeCard
+from initprobe.cards import OptionCard
+from initprobe.init.schemes.base import FAMILIES, SCHEMES, Family, SchemeCard
 from initprobe.records import ActivationUse
 
 HEAD = """# Schemes

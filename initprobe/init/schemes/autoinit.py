@@ -52,9 +52,11 @@ class AutoInit(Scheme):
     def calibrate(self, calibration: Calibration) -> Sequence[str]:
         """One pass, in which every weight is scaled right before it is used."""
         from initprobe.hooks import tensors_in
+        from initprobe.init.layerwise import MATRICES
         from initprobe.init.propagation import Propagation
 
-        weights = {name: slot for slot in calibration.matrices() for name in (slot.weight.name, *slot.parameters)}
+        products = [slot for slot in calibration.slots if slot.weight.role in MATRICES]
+        weights = {name: slot for slot in products for name in (slot.weight.name, *slot.parameters)}
         done: dict[str, float] = {}
 
         def scale(name: str, product: float) -> float | None:
@@ -86,7 +88,7 @@ def _scaled(slot: Slot, product: float, calibration: Calibration) -> float:
         calibration.notes.update(dict.fromkeys(slot.parameters, f"not scaled: its input has second moment {product:g}"))
         return drawn
     try:
-        calibration.scale(slot, math.sqrt(1.0 / (product * drawn)))
+        calibration.write(slot, slot.read() * math.sqrt(1.0 / (product * drawn)))
     except UndrawableError as reason:
         calibration.notes.update(dict.fromkeys(slot.parameters, f"not scaled: {reason}"))
         return drawn

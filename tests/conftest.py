@@ -4,6 +4,8 @@ import os
 import runpy
 from pathlib import Path
 
+import pytest
+
 # Before torch is imported anywhere: spinning threads make tests crawl where cores are shared.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
@@ -14,3 +16,7 @@ runpy.run_path(str(STARTUP / "sitecustomize.py"))
 # Before Keras is: without these it asks for tensorflow, and writes a file into the home directory.
 os.environ["KERAS_BACKEND"] = "torch"
 os.environ["KERAS_HOME"] = os.devnull
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="rewrite what is generated and compared with files")

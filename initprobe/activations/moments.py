@@ -54,6 +54,19 @@ def derivative_second_moment(use: ActivationUse, q: float = 1.0) -> float:
     return _moment(use, q, "derivative_square")
 
 
+def second_moment_slope(use: ActivationUse, q: float = 1.0) -> float:
+    """d/dq E f(√q z)²: how much of a small change of q gets through; raises like ``mean``.
+
+    By integration by parts it is E (z² - 1) f(√q z)² / 2q, which asks for no derivative of f.
+    """
+    return _moment(use, q, "slope")
+
+
+def moments_around(use: ActivationUse, centre: float, variance: float) -> tuple[float, float]:
+    """E f(x) and E f(x)² for x ~ N(centre, variance); raises like ``mean``."""
+    return _moment(use, variance, "mean", centre), _moment(use, variance, "square", centre)
+
+
 def forward_gain(use: ActivationUse) -> float:
     """1 / √(E f(z)²): what a weight behind this activation needs to keep a signal of second moment 1.
 
@@ -94,7 +107,7 @@ def _gain(use: ActivationUse, moment: float) -> float:
 
 
 @lru_cache(maxsize=4096)
-def _moment(use: ActivationUse, q: float, which: str) -> float:
+def _moment(use: ActivationUse, q: float, which: str, centre: float = 0.0) -> float:
     activation = ACTIVATIONS.find(use.name)
     options = resolved_options(use)
     function = _integrand(activation, which)
@@ -103,19 +116,22 @@ def _moment(use: ActivationUse, q: float, which: str) -> float:
             f"{use.name} does not act on one number at a time: it has no Gaussian moments and no gain",
             hint="give the gain as a number",
         )
-    if not 0.0 <= q < math.inf:
-        raise ValueError(f"q is a second moment, not {q}")
+    if not 0.0 <= q < math.inf or not math.isfinite(centre):
+        raise ValueError(f"no Gaussian has the mean {centre} and the second moment {q} around it")
     scale = math.sqrt(q)
     if scale == 0.0:
-        return float(function(np.zeros(1), **options)[0])
-    bends = [*activation.kinks(**options), *_octaves(scale)]
-    return _expectation(lambda z: function(scale * z, **options), [bend / scale for bend in bends])
+        return float(function(np.full(1, centre), **options)[0])
+    bends = [*activation.kinks(**options), *_octaves(scale + abs(centre))]
+    edges = [(bend - centre) / scale for bend in bends]
+    if which == "slope":
+        return _expectation(lambda z: (z * z - 1.0) / (2.0 * q) * function(scale * z, **options), edges)
+    return _expectation(lambda z: function(centre + scale * z, **options), edges)
 
 
 def _integrand(activation: Activation, which: str) -> Callable[..., Array] | None:
     if which == "mean" or activation.value is None or activation.derivative is None:
         return activation.value
-    if which == "square":
+    if which in ("square", "slope"):
         return activation.value_square or _squared(activation.value)
     return activation.derivative_square or _squared(activation.derivative)
 

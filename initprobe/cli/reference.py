@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from initprobe.cards import OptionCard
+from initprobe.cli.guidance import guide_to_activation, guide_to_scheme
 from initprobe.cli.output import say
 from initprobe.errors import UsageError
 
@@ -114,7 +115,7 @@ def _explain_rule(name: str, known: list[str]) -> str | None:
 
 
 def _explain_scheme(name: str, known: list[str]) -> str | None:
-    from initprobe.init.schemes.base import SCHEMES
+    from initprobe.init.schemes.base import FAMILIES, SCHEMES
 
     names = [alias for scheme in SCHEMES for alias in (scheme, *SCHEMES.aliases_of(scheme))]
     known += names
@@ -124,8 +125,15 @@ def _explain_scheme(name: str, known: list[str]) -> str | None:
     lines = [f"{card.name}: {card.summary}"]
     if card.aliases:
         lines.append(f"also called {', '.join(card.aliases)}")
-    lines += ["", f"Formula:    {card.formula}", f"When:       {card.when}", f"Reference:  {card.reference}"]
-    return "\n".join([*lines, *_options(card.options)])
+    facts = {
+        "Family": f"{card.family}: {FAMILIES[card.family]}",
+        "Formula": card.formula,
+        "Assumes": card.assumes,
+        "When": card.when,
+        "Reference": card.reference,
+    }
+    lines += ["", *(f"{key + ':':11} {text}" for key, text in facts.items())]
+    return "\n".join([*lines, *_options(card.options), *guide_to_scheme(card.name)])
 
 
 def _explain_parametrization(name: str, known: list[str]) -> str | None:
@@ -165,7 +173,8 @@ def _explain_activation(name: str, known: list[str]) -> str | None:
     if leaf.options:
         lines.append("options: " + ", ".join(f"{key} = {value}" for key, value in leaf.options.items()))
     if leaf.value is None:
-        return "\n".join([*lines, "", "It does not act on one number at a time, so it has no Gaussian gain."])
+        lines += ["", "It does not act on one number at a time, so it has no Gaussian gain."]
+        return "\n".join([*lines, *guide_to_activation(name)])
     use = ActivationUse(leaf.name)
     second, slope = moments.second_moment(use), moments.derivative_second_moment(use)
     return "\n".join(
@@ -177,6 +186,7 @@ def _explain_activation(name: str, known: list[str]) -> str | None:
             f"    E f(z)²   {second:12.8f}   forward gain  1/sqrt(E f²)  {moments.forward_gain(use):.8f}",
             f"    E f'(z)²  {slope:12.8f}   backward gain 1/sqrt(E f'²) {moments.backward_gain(use):.8f}",
             f"    chi_1     {slope / second:12.8f}   growth of the squared gradient per layer at the forward gain",
+            *guide_to_activation(name),
         ]
     )
 
@@ -217,11 +227,17 @@ def _rules() -> Iterator[Row]:
 
 
 def _schemes() -> Iterator[Row]:
-    from initprobe.init.schemes.base import SCHEMES
+    from initprobe.init.schemes.base import FAMILIES, SCHEMES
 
-    for name in SCHEMES:
-        card = SCHEMES[name].card
-        yield {"name": name, "aliases": ", ".join(card.aliases), "summary": card.summary, "reference": card.reference}
+    cards = [SCHEMES[name].card for name in SCHEMES]
+    for card in sorted(cards, key=lambda card: list(FAMILIES).index(card.family)):
+        yield {
+            "family": card.family,
+            "name": card.name,
+            "aliases": ", ".join(card.aliases),
+            "summary": card.summary,
+            "reference": card.reference,
+        }
 
 
 def _parametrizations() -> Iterator[Row]:

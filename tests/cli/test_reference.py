@@ -38,3 +38,28 @@ def test_parametrizations_are_listed_and_explained(initprobe):
     assert "    gain: number > 0, default 1.0. a constant factor" in ran.out
     assert 'initprobe.reparametrize(model, "weight_standardization")' in ran.out
     assert "did you mean 'equalized'?" in initprobe("explain", "equalised").err
+
+
+def test_an_activation_is_explained_with_what_to_draw(initprobe):
+    out = initprobe("explain", "gelu").out
+    assert "Draw with variance_scaling: its own gain, 1 / √(E f²) = 1.53353" in out
+    assert "no stable fixed point" in out
+    assert "LSTM, GRU: recurrent_orthogonal   (or chrono)" in out
+    assert "Draw with lecun_normal: it looks at many numbers at once" in initprobe("explain", "softmax").out
+
+
+def test_a_scheme_is_explained_with_what_it_assumes_and_where_it_belongs(initprobe):
+    out = initprobe("explain", "he").out
+    assert "Family:     classical: one weight at a time" in out
+    assert "Assumes:    independent zero-mean weights" in out
+    assert "no normalization and no skips, with leaky_relu, prelu, relu" in out
+    assert "Recommended for:" not in initprobe("explain", "zeros").out
+
+
+def test_schemes_are_listed_by_family(initprobe):
+    from initprobe.init.schemes.base import FAMILIES, SCHEMES
+
+    listed = json.loads(initprobe("ls", "schemes", "--json").out)
+    assert sorted(row["name"] for row in listed) == list(SCHEMES)
+    order = [list(FAMILIES).index(row["family"]) for row in listed]
+    assert order == sorted(order)

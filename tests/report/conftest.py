@@ -339,7 +339,3 @@ def canonical() -> dict[str, Report]:
 def named_report(request: pytest.FixtureRequest, canonical: dict[str, Report]) -> tuple[str, Report]:
     """Each canonical report with its name."""
     return request.param, canonical[request.param]
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update-golden", action="store_true", help="rewrite the golden files of the report tests")

@@ -29,13 +29,16 @@ def gain_of(segment: Segment, side: Side) -> Gain | None:
 def stream_sites(entry: Entry) -> list[SiteSummary]:
     """The way of the signal that stands for an entry: the sites of its longest stream.
 
-    Without a stream, the calls of what runs most often (a recurrent cell), or every weight's output, whichever are
-    more; every site where there is no weight.
+    Without a stream (normalizations between the joins end it), the joins; without those the calls of what runs most
+    often (a recurrent cell), or every weight's output, whichever are more; every site where there is no weight.
     """
     segment = longest_segment(entry)
     if segment is not None:
         return segment_sites(entry, segment)
     distinct = [summary for summary in entry.sites if summary.site.alias_of is None]
+    joins = [summary for summary in distinct if summary.site.kind == "join"]
+    if len(joins) > 2:
+        return joins
     weighted = [summary for summary in distinct if summary.site.kind == "weighted"] or distinct
     calls: dict[tuple[str, str], list[SiteSummary]] = {}
     for summary in distinct:

@@ -69,6 +69,13 @@ def test_without_a_stream_the_calls_of_a_cell_stand_for_the_network():
     assert distance(layers) == math.log(8)
 
 
+def test_joins_stand_for_a_network_whose_normalizations_end_every_stream():
+    joins = [site(f"block.{place}", 1.0, 2.0**place, "join") for place in range(3)]
+    weights = [site(f"block.{place}.l", 1.0, 1.0, "weighted") for place in range(9)]
+    assert stream_sites(entry(*weights, *joins)) == joins
+    assert distance(entry(*weights, *joins)) == math.log(4)
+
+
 def test_one_site_says_nothing():
     assert distance(entry(site("a", 1.0, 1.0))) is None
     assert ranking([replace(entry(), name="x")]) == [None]

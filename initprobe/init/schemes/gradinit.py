@@ -42,7 +42,7 @@ class GradInit(Scheme):
     card = SchemeCard(
         name="gradinit",
         family="data",
-        summary="a learned factor per tensor, normalizations too: the first step shall lower the loss most",
+        summary="one learned factor per tensor, normalizations too, for the best first step of the optimizer",
         formula="W ~ N(0, gain² / fan_in), θ = (α_i W_i); if ‖g‖ > γ: lower ‖g‖, else lower "
         "L(θ - η A[g]; half-overlapping batch) / η, by Adam on α; sgd: A[g] = g / ‖g‖₂ and ‖g‖₂, "
         "adam: A[g] = sign g and ‖g‖₁",

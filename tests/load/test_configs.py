@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
+import initprobe as ip
 from initprobe.load.target import open_target
 from initprobe.records import ProbeRequest, TargetRequest
+from tests.load.expectations import expectations
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 FILES = sorted(CONFIGS.glob("*.yaml"))
@@ -36,3 +38,14 @@ def test_the_data_are_real_and_standardized():
     assert x.mean().item() == pytest.approx(0, abs=1e-5)
     assert x.std().item() == pytest.approx(1, abs=1e-3)
     assert "CC BY 4.0" in (CONFIGS / "data" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_config_shows_the_numbers_that_its_comment_states(path):
+    wanted = expectations(path.read_text())
+    assert wanted, "say in the comment what one should see: `# expect: forward gain 0.995 +- 0.02`"
+    for scheme in dict.fromkeys(one.scheme for one in wanted):
+        result = ip.probe(path, scheme=scheme)
+        for one in wanted:
+            if one.scheme == scheme:
+                one.hold(result)

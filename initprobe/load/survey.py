@@ -47,6 +47,7 @@ class Survey:
     def __init__(self) -> None:
         self.seen: dict[tuple[int, Signal], tuple[Branch, Cost]] = {}
         self.costs: dict[str, Cost] = {}
+        self.counted: set[nn.Module] = set()
 
     def make(self, layer: Layer, incoming: Incoming, path: str) -> Branch:
         """The layer and what leaves it; its cost is noted under the path."""
@@ -55,8 +56,11 @@ class Survey:
             before = len(self.costs)
             built = layer.build(incoming)
             branch = built if isinstance(built, Branch) else run_on_meta(built, incoming.signal)
+            # Of a layer with layers inside, what it has besides them: the gate of a residual branch.
+            own = [module for module in branch.module.modules() if module not in self.counted]
+            self.counted.update(own)
             if len(self.costs) > before:
-                self.costs[path] = cost_of(branch.module, recurse=False)
+                self.costs[path] = sum((cost_of(module, recurse=False) for module in own), start=Cost())
                 return branch
             self.seen[key] = branch, cost_of(branch.module) + Cost(outputs=math.prod(branch.signal.shape))
         branch, self.costs[path] = self.seen[key]

@@ -8,11 +8,12 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrizations, parametrize
 
+import initprobe
 from initprobe.errors import SpecError, UsageError
 from initprobe.init.choose import parse_scheme
 from initprobe.init.initialize import initialize_model
-from initprobe.init.schemes.base import SCHEMES, register
-from initprobe.records import Anatomy, InitRequest, Override, SchemeChoice
+from initprobe.init.schemes.base import SCHEMES, Filled, joined, register
+from initprobe.records import Anatomy, InitRequest, Override, Part, SchemeChoice, Weight
 
 BY_WEIGHT = [
     "constant", "kaiming_normal", "lecun_uniform", "normal", "orthogonal", "torch_default", "truncated_normal", "uniform",
@@ -422,3 +423,24 @@ def test_a_scheme_may_tell_of_the_network_as_a_whole(anatomy_of):
         assert outcome.notes == ("telling_of_a_test: 2 parameters",)
     finally:
         SCHEMES._leaves.pop("telling_of_a_test")
+
+
+def test_what_holds_for_all_parts_of_a_parameter_is_told_once():
+    def notes(model: nn.Module, inputs: tuple[int, ...], scheme: str) -> dict[str, str | None]:
+        outcome = initprobe.initialize(model, scheme, inputs=inputs)
+        return {one.weight: one.note for one in outcome.drawn}
+
+    wide = notes(nn.LSTM(4, 12, batch_first=True), (5, 4), "identity")
+    assert wide["weight_ih_l0"] == "8 outputs are zero: there are too few inputs"
+    assert wide["weight_hh_l0"] is None
+    layer = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True)
+    attention = notes(layer, (5, 8), "scaled_ws")["self_attn.in_proj_weight"]
+    assert attention == notes(layer, (5, 8), "scaled_ws")["linear1.weight"]
+
+
+def test_what_holds_for_some_parts_names_them():
+    weight = Weight(
+        "w", "", "M", "linear", (3, 2), parts=tuple(Part(name, 0, ((at, at + 1),)) for at, name in enumerate("abc"))
+    )
+    filled = [Filled(torch.zeros(1, 2), 0.0, note=note) for note in ("too few", None, "too few")]
+    assert joined(weight, list(zip(weight.parts, filled, strict=True))).note == "a, c: too few"

@@ -1,6 +1,7 @@
 """Transformers written out in YAML equal those of the libraries: parameter count and, with copied weights, outputs."""
 
 import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -224,3 +225,25 @@ def test_mixer():
     copied(model, other, renamings)
     x = torch.randn(2, 3, 32, 32)
     close(model(x), other(x))
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes", "parameters"),
+    [
+        ("gpt2", {"width": 768, "heads": 12, "depth": 12, "vocab": 50257, "length": 1024}, 124_439_808),
+        ("bert", {"width": 768, "heads": 12, "depth": 12, "vocab": 30522, "length": 512}, 109_514_298 - 2 * 768),
+        (
+            "llama",
+            {"width": 4096, "heads": 32, "kv_heads": 32, "hidden": 11008, "depth": 32, "vocab": 32000},
+            6_738_415_616,
+        ),
+        ("vit", {"width": 768, "heads": 12, "size": 224, "patch": 16, "classes": 1000}, 86_567_656),
+        ("mlp-mixer", {"width": 768, "depth": 12, "size": 224, "patch": 16, "classes": 1000}, 59_880_472),
+    ],
+)
+def test_configs_hold_the_models_that_were_released(name, sizes, parameters):
+    path = Path(__file__).parents[3] / "configs" / f"{name}.yaml"
+    spec = read_spec(path, sets=[(f"vars.{key}", str(value)) for key, value in sizes.items()])
+    model = checked(spec).model
+    signal = Signal(tuple(model.input.shape), model.input.vocab)
+    assert plan(spec, model.layers, signal, memory=10**12).parameters == parameters

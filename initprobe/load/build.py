@@ -158,6 +158,7 @@ class _Assembly:
         self.places = Places({"": spec.locate(("model",))})
         self.signals: dict[str, Signal] = {}
         self.keys: dict[str, KeyPath] = {}
+        self.built: dict[str, nn.Module] = {}
 
     def sequence(self, layers: Sequence[Layer], keys: KeyPath, path: str, signal: Signal) -> Branch:
         try:
@@ -175,13 +176,14 @@ class _Assembly:
         self._remember(layer, keys, path)
         try:
             _check_numbers(layer, signal)
-            branch = self.make(layer, Incoming(signal, partial(self._inner, keys, path)), path)
+            branch = self.make(layer, Incoming(signal, partial(self._inner, keys, path), self.built), path)
         except Misfit as misfit:
             where = keys if misfit.key is None else (*keys, misfit.key)
             raise self._error(f"{layer.type} {misfit}", where, misfit.hint) from None
         except REFUSALS as error:
             raise self._error(*_refused(layer, signal, error, keys)) from None
         self.signals[path] = branch.signal
+        self.built[path] = branch.module
         return branch
 
     def _inner(self, keys: KeyPath, path: str, layers: Sequence[Layer], key: str, name: str, signal: Signal) -> Branch:

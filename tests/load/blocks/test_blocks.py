@@ -23,8 +23,10 @@ SIGNALS = [
     Signal((6,), 11),
     Signal((2, 3), 11),
 ]
-NEEDED = {"out": 6, "kernel": 2, "groups": 2, "times": 2, "layers": ["relu"]}
+NEEDED = {"out": 6, "kernel": 2, "groups": 2, "times": 2, "layers": ["relu"], "heads": 2, "patch": 2}
 """Values for options that have no default."""
+BEFORE = {"tied_head": [{"type": "embedding", "out": 4}]}
+"""Layers that a block cannot do without."""
 
 
 def needed(name):
@@ -47,7 +49,7 @@ def fitting(name):
         if signal.vocab is not None and "layers" in layer:
             layer["layers"] = ["flatten"]
         try:
-            yield signal, *planned([layer], signal)
+            yield signal, *planned([*BEFORE.get(name, []), layer], signal)
         except SpecError:
             continue
 

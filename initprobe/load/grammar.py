@@ -242,6 +242,11 @@ class SpecSchema(Section):
     version: Annotated[Literal[1], Wanted("1", hint="no other version of the language is known")] = Field(
         description="Version of this language: 1"
     )
+    extends: Text | None = Field(
+        default=None,
+        description="Another spec, which this one takes over: a file, relative to this one, or preset:NAME. "
+        "Mappings merge, lists and single values replace",
+    )
     name: Annotated[str, Field(min_length=1, max_length=80), Wanted("text of at most 80 characters")] | None = Field(
         default=None, description="Short name for tables; the file's name when not given"
     )

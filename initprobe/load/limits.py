@@ -14,6 +14,9 @@ MAX_EVENTS = 50_000
 MAX_DEPTH = 32
 """Nesting of lists and mappings, also after variables are filled in; and the length of a chain of variables."""
 
+MAX_BASES = 8
+"""Specs that extend each other, one after the other, behind the one that was asked for."""
+
 MAX_DIGITS = 18
 """Digits of a whole number: what fits an int64 with room to spare."""
 

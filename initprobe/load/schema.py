@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from initprobe.errors import Problem, SpecError, UsageError
-from initprobe.load.document import FORBIDDEN, decode
+from initprobe.errors import Problem, SpecError
+from initprobe.load.document import decode
+from initprobe.load.extends import extend, find_files
 from initprobe.load.grammar import (
     CheckSection,
     InitSection,
@@ -22,13 +21,12 @@ from initprobe.load.grammar import (
     SpecSchema,
     spec_schema,
 )
-from initprobe.load.limits import MAX_BYTES, MAX_PROBLEMS
+from initprobe.load.limits import MAX_PROBLEMS
 from initprobe.load.parse import parse
+from initprobe.load.reading import STDIN, read_bytes, shown_path
 from initprobe.load.variables import assign, substitute
 from initprobe.load.wording import problems_of
 from initprobe.records import InitRequest, Override, SchemeChoice, Spec
-
-STDIN = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,7 @@ class Sections:
 
 
 def read_spec(source: str | Path, *, text: str | None = None, sets: Iterable[tuple[str, str]] = ()) -> Spec:
-    """Read a document, with ``--set`` applied and variables filled in.
+    """Read a document, with what it extends, ``--set`` applied and variables filled in.
 
     Args:
         source: a path, or ``-`` for standard input.
@@ -65,9 +63,10 @@ def read_spec(source: str | Path, *, text: str | None = None, sets: Iterable[tup
         SpecError: the document is wrong; when its values cannot be read, what the grammar says is told with them.
     """
     file = shown_path(source)
-    raw = text.encode("utf-8", "surrogatepass") if text is not None else _read(source)
-    document = parse(decode(raw, file), file)
+    raw = text.encode("utf-8", "surrogatepass") if text is not None else read_bytes(source)
+    document, folders = extend(parse(decode(raw, file), file), source, len(raw))
     assign(document, sets)
+    find_files(document, folders)
     substitute(document)
     spec = document.spec()
     if document.problems:
@@ -104,33 +103,6 @@ def sections(spec: Spec) -> Sections:
     )
 
 
-def shown_path(source: str | Path) -> str:
-    """A path as people see it: relative where it lies below the working directory, nothing invisible in it."""
-    path = Path(source)
-    if path.is_absolute() and path.is_relative_to(Path.cwd()):
-        path = path.relative_to(Path.cwd())
-    return FORBIDDEN.sub("?", path.as_posix()).translate({10: "?", 13: "?", 9: "?"})
-
-
-def _read(source: str | Path) -> bytes:
-    """The bytes of a file, one more than the limit at most."""
-    if str(source) == STDIN:
-        return sys.stdin.buffer.read(MAX_BYTES + 1)
-    path = Path(source)
-    try:
-        with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        folder = path.parent
-        names = [found.name for found in folder.iterdir()] if folder.is_dir() else []
-        near = get_close_matches(path.name, names, n=1)
-        hint = f"did you mean {shown_path(folder / near[0])!r}?" if near else None
-        raise UsageError(f"there is no file {shown_path(path)!r}", hint=hint) from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise UsageError(f"cannot read {shown_path(path)!r}: {reason}") from None
-
-
 def _problems(spec: Spec) -> list[Problem]:
     """What the grammar says."""
     try:
@@ -141,11 +113,11 @@ def _problems(spec: Spec) -> list[Problem]:
 
 
 def _error(problems: list[Problem], spec: Spec) -> SpecError:
-    """The problems in the order of the file; what comes after the first fifty is counted."""
+    """The problems in the order of the file, then those of what it extends; what is beyond the first fifty is counted."""
 
-    def position(problem: Problem) -> tuple[int, int]:
+    def position(problem: Problem) -> tuple[bool, str, int, int]:
         place = spec.locate(problem.path, on=problem.on)
-        return place.line, place.column
+        return place.file != spec.file, place.file, place.line, place.column
 
     told = sorted(problems, key=position)
     if len(told) > MAX_PROBLEMS:

@@ -15,7 +15,8 @@ from initprobe.load.build import Plan, construct, plan
 from initprobe.load.grammar import DrawnInput, FileInput, NamedModel
 from initprobe.load.inputs import DrawnInputs, FileInputs, InputSpec
 from initprobe.load.limits import SMALLEST_BATCH
-from initprobe.load.schema import STDIN, Sections, checked, read_spec, sections
+from initprobe.load.reading import STDIN
+from initprobe.load.schema import Sections, checked, read_spec, sections
 from initprobe.load.signature import SignedInputs
 from initprobe.load.sources.base import SOURCES, Opener, Source, Target, placed, requested_inputs, source
 from initprobe.records import ProbeRequest, Spec, TargetRequest

@@ -48,6 +48,7 @@ Seeds = Annotated[
 ]
 SeedCount = Annotated[int, Field(ge=1, le=10_000), Wanted("a whole number from 1 to 10000")]
 BatchSize = Annotated[int, Field(ge=1, le=2**20), Wanted(f"a whole number from 1 to {2**20}")]
+Dtype = Literal["float32", "float64", "float16", "bfloat16"]
 Names = Annotated[list[Text], Wanted("a list of names")]
 
 
@@ -201,9 +202,7 @@ class ProbeSection(Section):
     seeds: Seeds = Field(default=5, description="How many seeds, or a list of them")
     max_seeds: SeedCount = Field(default=32, description="How many seeds an undecided verdict may use in all")
     batch: BatchSize | None = Field(default=None, description="Samples per pass; what the memory allows when not given")
-    dtype: Literal["float32", "float64", "float16", "bfloat16"] | None = Field(
-        default=None, description="Floating-point type of the network and its input"
-    )
+    dtype: Dtype | None = Field(default=None, description="Floating-point type of the network and its input")
     device: Text = Field(default="cpu", description="A torch device")
     mode: Literal["train", "eval", "as-is"] = Field(
         default="train", description="Mode of the network while it is measured"
@@ -236,6 +235,33 @@ class CheckSection(Section):
     )
 
 
+class SweepSection(Section):
+    """A grid of probes: every combination of the values listed here; other keys are ``vars.NAME``."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={
+            "patternProperties": {r"^vars\.[A-Za-z_][A-Za-z0-9_]*$": {"type": "array", "minItems": 1, "items": {}}},
+            "additionalProperties": False,
+            "minProperties": 1,
+        },
+    )
+    __pydantic_extra__: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(init=False)
+
+    scheme: Annotated[list[Scheme], Field(min_length=1)] | None = Field(
+        default=None, alias="init.default", description="Schemes for every weight"
+    )
+    seeds: Annotated[list[Seeds], Field(min_length=1)] | None = Field(
+        default=None, alias="probe.seeds", description="Numbers of seeds, or lists of them"
+    )
+    batch: Annotated[list[BatchSize], Field(min_length=1)] | None = Field(
+        default=None, alias="probe.batch", description="Samples per pass"
+    )
+    dtype: Annotated[list[Dtype], Field(min_length=1)] | None = Field(
+        default=None, alias="probe.dtype", description="Floating-point types"
+    )
+
+
 class SpecSchema(Section):
     """A spec: a network, how it is initialized, measured and judged."""
 
@@ -259,6 +285,7 @@ class SpecSchema(Section):
     probe: ProbeSection = Field(default_factory=ProbeSection, description="How the network is measured")
     check: CheckSection = Field(default_factory=CheckSection, description="How the measurement is judged")
     compare: Annotated[list[Scheme], Field(min_length=1)] | None = Field(default=None, description="Schemes to compare")
+    sweep: SweepSection | None = Field(default=None, description="A grid of probes for `initprobe sweep`")
 
 
 SECTIONS: dict[str, type[BaseModel]] = {

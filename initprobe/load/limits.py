@@ -23,6 +23,9 @@ MAX_DIGITS = 18
 MAX_MODULES = 100_000
 """Modules of a network, repetitions and containers counted."""
 
+MAX_POINTS = 1000
+"""Networks that a sweep probes."""
+
 MAX_PROBLEMS = 50
 """Problems that are told of one document; more would hide the first."""
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +21,18 @@ from initprobe.load.grammar import (
     ProbeSection,
     SchemeMapping,
     SpecSchema,
+    SweepSection,
     spec_schema,
 )
-from initprobe.load.limits import MAX_PROBLEMS
+from initprobe.load.limits import MAX_POINTS, MAX_PROBLEMS
 from initprobe.load.parse import parse
 from initprobe.load.reading import STDIN, read_bytes, shown_path
 from initprobe.load.variables import assign, substitute
 from initprobe.load.wording import problems_of
 from initprobe.records import InitRequest, Override, SchemeChoice, Spec
+
+AXES = tuple(str(field.alias) for field in SweepSection.model_fields.values())
+"""What a sweep may go over besides variables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,7 @@ class Sections:
         probe: the given ones among the fields of ``ProbeRequest``, in its types.
         check: the given ones among the fields of ``CheckRequest``, in its types.
         compare: schemes to compare.
+        sweep: dotted keys, and the values that a sweep gives them.
     """
 
     spec: Spec
@@ -48,6 +55,7 @@ class Sections:
     probe: Mapping[str, Any] = field(default_factory=dict)
     check: Mapping[str, Any] = field(default_factory=dict)
     compare: tuple[SchemeChoice, ...] = ()
+    sweep: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
 
 def read_spec(source: str | Path, *, text: str | None = None, sets: Iterable[tuple[str, str]] = ()) -> Spec:
@@ -100,6 +108,7 @@ def sections(spec: Spec) -> Sections:
         probe=_probe(schema.probe),
         check=_check(schema.check),
         compare=tuple(map(_scheme, schema.compare or ())),
+        sweep=_sweep(spec),
     )
 
 
@@ -113,7 +122,7 @@ def _problems(spec: Spec) -> list[Problem]:
 
 
 def _error(problems: list[Problem], spec: Spec) -> SpecError:
-    """The problems in the order of the file, then those of what it extends; what is beyond the first fifty is counted."""
+    """The problems in the order of the file, then those of what it extends; beyond the first fifty they are counted."""
 
     def position(problem: Problem) -> tuple[bool, str, int, int]:
         place = spec.locate(problem.path, on=problem.on)
@@ -139,6 +148,32 @@ def _init(section: InitSection) -> InitRequest:
         overrides.append(Override(_scheme(override.scheme), glob=match.name, layer_type=match.type))
     default = _scheme(section.default) if section.default is not None else None
     return InitRequest(default, tuple(overrides), tuple(section.only))
+
+
+def _sweep(spec: Spec) -> dict[str, tuple[Any, ...]]:
+    """The axes of the sweep.
+
+    Raises:
+        SpecError: an axis leads nowhere, or the grid is too large.
+    """
+    axes = spec.values.get("sweep") or {}
+    known = [*(f"vars.{name}" for name in spec.values.get("vars", {})), *AXES]
+    problems = [
+        Problem(f"a sweep cannot go over {key!r}", ("sweep", key), _nearest_axis(key, known), "key")
+        for key in axes
+        if key not in known
+    ]
+    points = math.prod(map(len, axes.values()))
+    if points > MAX_POINTS:
+        problems.append(Problem(f"the grid has {points:,} points, at most {MAX_POINTS:,} are probed", ("sweep",)))
+    if problems:
+        raise _error(problems, spec)
+    return {key: tuple(values) for key, values in axes.items()}
+
+
+def _nearest_axis(key: str, known: list[str]) -> str:
+    near = get_close_matches(key, known, n=1) or [one for one in known if one.endswith(f".{key}")]
+    return f"did you mean {near[0]!r}?" if near else f"a sweep goes over {', '.join(known[:10])}"
 
 
 def _probe(section: ProbeSection) -> dict[str, Any]:

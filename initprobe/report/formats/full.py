@@ -38,7 +38,7 @@ def full(report: Report, options: RenderOptions) -> str:
     if options.quiet < 2:
         if options.quiet == 1 or report.command == "check" or not report.entries:
             _check(page, report)
-        elif report.command == "compare":
+        elif report.side_by_side:
             _compare(page, report, options)
         else:
             _run(page, report, options)

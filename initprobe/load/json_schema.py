@@ -95,7 +95,7 @@ def _open_fields(schema: Schema) -> Schema:
         if isinstance(opened.get(key), dict):
             opened[key] = _or_variable(opened[key])
     options = opened.pop("oneOf", opened.get("anyOf"))  # a variable may fit several members of a union
-    if options is not None:
+    if options is not None and "properties" not in opened:
         opened["anyOf"] = [_open_fields(option) for option in options]
     return opened
 

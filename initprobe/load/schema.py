@@ -16,14 +16,12 @@ from initprobe.load.document import decode
 from initprobe.load.extends import extend, find_files
 from initprobe.load.grammar import (
     CheckSection,
-    InitSection,
-    MatchMapping,
     ProbeSection,
-    SchemeMapping,
     SpecSchema,
     SweepSection,
     spec_schema,
 )
+from initprobe.load.init_grammar import InitSection, MatchMapping, SchemeMapping
 from initprobe.load.limits import MAX_POINTS, MAX_PROBLEMS
 from initprobe.load.parse import parse
 from initprobe.load.reading import STDIN, read_bytes, shown_path

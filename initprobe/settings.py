@@ -75,6 +75,21 @@ def resolve(target: TargetRequest, flags: Flags, sections: Any = None) -> Reques
     )
 
 
+def validate_schemes(sections: Any) -> None:
+    """Make sure that every scheme and every rule that a file names is there, those that it only compares, too.
+
+    Raises:
+        SpecError: one is not, with the place.
+    """
+    resolve(TargetRequest(""), Flags(), sections)
+    for place, choice in enumerate(sections.compare):
+        _at(sections.spec, ("compare", place), lambda: check_choice(choice))  # noqa: B023 called at once
+    for place, value in enumerate(sections.sweep.get("init.default", ())):
+        name, options = (value, {}) if isinstance(value, str) else (value["scheme"], value)
+        choice = SchemeChoice(name, tuple((key, option) for key, option in options.items() if key != "scheme"))
+        _at(sections.spec, ("sweep", "init.default", place), lambda: check_choice(choice))  # noqa: B023 called at once
+
+
 def _narrowed(init: InitRequest, only: tuple[str, ...]) -> InitRequest:
     """The same init for some parameters.
 

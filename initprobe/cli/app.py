@@ -54,6 +54,7 @@ for name, command, panel in (
     ("sweep", search.sweep, "Explore"),
     ("explain", reference.explain, "Reference"),
     ("ls", reference.ls, "Reference"),
+    ("new", spec.new, "Spec"),
     ("validate", spec.validate, "Spec"),
     ("schema", spec.schema, "Spec"),
     ("env", reference.env, "Spec"),

@@ -7,7 +7,6 @@ was written, so that a mistake in the other file is told in the other file.
 from __future__ import annotations
 
 import os
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from initprobe.errors import KeyPath, Problem, SpecError, UsageError
 from initprobe.load.document import Document, decode
 from initprobe.load.limits import MAX_BASES, MAX_BYTES, MAX_DEPTH
 from initprobe.load.parse import parse
-from initprobe.load.presets import preset_files
+from initprobe.load.presets import preset_file
 from initprobe.load.reading import STDIN, read_bytes, shown_path
 from initprobe.load.variables import REFERENCE
 
@@ -113,12 +112,10 @@ def _path_of(name: str, folder: Path, document: Document) -> Path:
     """The file of that name, as seen from the folder of the first spec."""
     if not name.startswith(PRESET):
         return folder / name
-    files, wanted = preset_files(), name.removeprefix(PRESET).strip()
-    if wanted not in files:
-        near = get_close_matches(wanted, files, n=1)
-        hint = f"did you mean preset:{near[0]}?" if near else "`initprobe ls presets` lists them"
-        raise _error(document, f"there is no preset {wanted!r}", hint)
-    return files[wanted]
+    try:
+        return preset_file(name.removeprefix(PRESET))
+    except UsageError as error:
+        raise _error(document, str(error), error.hint) from None
 
 
 def _check_chain(document: Document, opened: list[Path]) -> None:

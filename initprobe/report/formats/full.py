@@ -68,6 +68,9 @@ def _run(page: Page, report: Report, options: RenderOptions) -> None:
         _next(page, [*check_command(entry), *explain_command([entry])])
     if len(report.entries) > 1:
         page.line()
+        page.line((f"all {plural(len(report.entries), 'target')}", "title"))
+        page.line()
+        _halves(page, lambda sides: compare_table(report.entries, sides, ranked=False))
         page.line((summary_line(report.entries), "plain"))
 
 

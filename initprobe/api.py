@@ -7,7 +7,7 @@ plots, and adds nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from initprobe.init.learning_rates import parameter_groups
 from initprobe.load.given import Build, open_given
 from initprobe.load.sources.base import Target
 from initprobe.load.stack import stack
-from initprobe.load.target import expand_targets, open_target
+from initprobe.load.target import expand_targets, looks_like_target, open_target
 from initprobe.parametrizations.reparametrize import reparametrize
 from initprobe.pipeline import Listener, choose_batch, describe_environment, probe_target
 from initprobe.records import (
@@ -32,7 +32,6 @@ from initprobe.records import (
     Finding,
     InitRequest,
     Outcome,
-    ProbeRequest,
     Report,
     Request,
     SchemeChoice,
@@ -43,7 +42,8 @@ from initprobe.records import (
 from initprobe.report.formats.base import RenderOptions
 from initprobe.report.render import render
 from initprobe.report.write import write_text
-from initprobe.settings import Flags, resolve, seeds_of
+from initprobe.search.grid import grid, visit
+from initprobe.settings import Flags, given_seeds, known_options, resolve
 from initprobe.subject import Loss, Subject
 
 __all__ = ["Result", "compare", "initialize", "parameter_groups", "probe", "reparametrize"]
@@ -126,10 +126,8 @@ def probe(  # noqa: PLR0913 - each is a keyword of the Python face
         UsageError: something asked for is not there.
         TargetError: the network cannot be built or run.
     """
-    chosen = seeds_of(str(seeds), 0) if isinstance(seeds, int) else tuple(seeds)
-    flags = Flags(
-        None if scheme is None else parse_scheme(scheme), _known_options({"seeds": chosen, **options}), check or {}
-    )
+    said = known_options({"seeds": given_seeds(seeds), **options})
+    flags = Flags(None if scheme is None else parse_scheme(scheme), said, check or {})
     opened, request = open_given(target, inputs, weights)
     return Result(probe_opened("run", [(opened, request)], flags, listen))
 
@@ -150,9 +148,7 @@ def compare(
         TargetError: the network cannot be built or run.
     """
     shape = {name: options.pop(name) for name in ("depth", "width", "activation") if name in options}
-    seeds = options.pop("seeds", 5)
-    chosen = seeds_of(str(seeds), 0) if isinstance(seeds, int) else tuple(seeds)
-    flags = Flags(None, _known_options({"seeds": chosen, **options}))
+    flags = Flags(None, known_options({**options, "seeds": given_seeds(options.get("seeds", 5))}))
     if on is not None and shape:
         raise UsageError(f"{', '.join(shape)} describe the built-in network; with `on` the network is given")
     opened, request = open_given(on, inputs) if on is not None else (stack(**shape), TargetRequest("stack"))
@@ -216,19 +212,10 @@ def probe_all(
 ) -> Report:
     """Probe several targets; one that is broken is told in its place (and to ``failed``) and hides no other."""
     entries = []
-    for request in _expanded(targets):
+    for request in [replace(one, text=text) for one in targets for text in expand_targets([one.text])]:
         listen(request.text)
-        try:
-            entries.append(_probe_one(open_target(request), request, flags, listen))
-        except InitprobeError as error:
-            failed(error)
-            entries.append(_failed(request, flags, error))
+        entries.append(_probe_or_tell(request, flags, listen, failed))
     return Report(command, tuple(entries), describe_environment())
-
-
-def _expanded(targets: Sequence[TargetRequest]) -> list[TargetRequest]:
-    """Directories replaced by the specs in them."""
-    return [replace(target, text=text) for target in targets for text in expand_targets([target.text])]
 
 
 def probe_opened(
@@ -313,17 +300,35 @@ def compare_things(
     return probe_all("compare", [replace(options, text=text) for text in targets], flags, listen)
 
 
-def looks_like_target(text: str) -> bool:
-    """Whether a word on the command line is a target: a dot, a slash or a colon stands in it before any call."""
-    return any(mark in text.partition("(")[0] for mark in ".:/\\") or text == "-"
-
-
 def _compare_listed(request: TargetRequest, flags: Flags, listen: Listener) -> Report:
     """A spec under every scheme of its ``compare:`` list."""
     target = open_target(request)
     if target.sections is None or len(target.sections.compare) < 2:
         raise UsageError(f"{request.text} has no `compare:` list of two or more schemes", hint="compare: [he, xavier]")
     return compare_schemes(target, request, target.sections.compare, flags, listen)
+
+
+def sweep_spec(
+    request: TargetRequest,
+    flags: Flags,
+    listen: Listener = lambda _line: None,
+    failed: Callable[[InitprobeError], None] = lambda _error: None,
+) -> Report:
+    """Every point of the grid that a spec's ``sweep:`` spans, each an entry; a broken one is told in its place."""
+    sections = open_target(request).sections
+    points = grid(sections.sweep if sections is not None else {}, [*dict(request.sets), *flags.decided])
+    entries = visit(points, request, lambda at: _probe_or_tell(at, flags, listen, failed), listen)
+    return Report("sweep", entries, describe_environment())
+
+
+def _probe_or_tell(
+    request: TargetRequest, flags: Flags, listen: Listener, failed: Callable[[InitprobeError], None]
+) -> Entry:
+    try:
+        return _probe_one(open_target(request), request, flags, listen)
+    except InitprobeError as error:
+        failed(error)
+        return _failed(request, flags, error)
 
 
 def _probe_one(target: Target, request: TargetRequest, flags: Flags, listen: Listener) -> Entry:
@@ -340,11 +345,3 @@ def _failed(request: TargetRequest, flags: Flags, error: InitprobeError) -> Entr
         request=Request(request),
         failure=Failure(int(error.exit_code), error.render()),
     )
-
-
-def _known_options(options: dict[str, Any]) -> dict[str, Any]:
-    known = {field.name for field in fields(ProbeRequest)}
-    for name in options:
-        if name not in known:
-            raise UsageError(f"unknown option {name!r}", hint=f"one of {', '.join(sorted(known))}")
-    return options

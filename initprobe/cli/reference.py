@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json as json_library
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,6 +13,7 @@ import typer
 
 from initprobe.cards import OptionCard
 from initprobe.cli.guidance import guide_to_activation, guide_to_scheme
+from initprobe.cli.layers import PREFIX, blocks, explain_block
 from initprobe.cli.output import say
 from initprobe.errors import UsageError
 
@@ -28,15 +28,15 @@ GROUPS = (
 
 def explain(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="A rule (name or code), scheme, activation, parametrization ...")
+        str, typer.Argument(metavar="NAME", help="A rule (name or code), scheme, activation, layer (block:NAME) ...")
     ],
 ) -> int:
-    """Say what a rule, a scheme, an activation, a parametrization, a statistic or a preset is, and when it matters.
+    """Say what a rule, a scheme, an activation, a parametrization, a statistic, a layer or a preset is.
 
     Example:  initprobe explain IP101
     """
     known: list[str] = []
-    for describe in EXPLAINED:
+    for describe in (explain_block,) if name.startswith(PREFIX) else EXPLAINED:
         text = describe(name, known)
         if text is not None:
             say(text.rstrip("\n") + "\n")
@@ -248,13 +248,6 @@ def _parametrizations() -> Iterator[Row]:
         yield {"name": name, "aliases": ", ".join(card.aliases), "summary": card.summary, "reference": card.reference}
 
 
-def _blocks() -> Iterator[Row]:
-    from initprobe.load.blocks.base import BLOCKS
-
-    for name in BLOCKS:
-        yield {"name": name, "summary": (inspect.getdoc(BLOCKS[name]) or "").partition("\n")[0]}
-
-
 def _activations() -> Iterator[Row]:
     from initprobe.activations.base import ACTIVATIONS
 
@@ -309,14 +302,15 @@ EXPLAINED = (
     _explain_activation,
     _explain_statistic,
     _explain_preset,
-    _explain_parametrization,  # last, because it loads torch
+    _explain_parametrization,  # last, because these load torch
+    explain_block,
 )
 
 LISTS: Mapping[str, Callable[[], Iterator[Row]]] = {
     "rules": _rules,
     "schemes": _schemes,
     "parametrizations": _parametrizations,
-    "blocks": _blocks,
+    "blocks": blocks,
     "activations": _activations,
     "presets": _presets,
     "statistics": _statistics,

@@ -13,7 +13,8 @@ from pydantic_core import ErrorDetails
 from initprobe.errors import KeyPath, Problem
 from initprobe.load.blocks.base import BLOCKS
 from initprobe.load.document import BROKEN
-from initprobe.load.grammar import TAG, SpecSchema, section_of
+from initprobe.load.grammar import SpecSchema, section_of
+from initprobe.load.init_grammar import TAG
 
 SHOWN = 60
 """Characters of a wrong value that are repeated in a message."""

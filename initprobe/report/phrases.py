@@ -61,9 +61,10 @@ def row_names(entries: Sequence[Entry]) -> tuple[str, list[str]]:
         ]
     if len(set(names)) <= 1:
         return "scheme", schemes
+    head = "point" if len({entry.request.target.sets for entry in entries}) > 1 else "target"
     if len(set(schemes)) <= 1:
-        return "target", names
-    return "target · scheme", [f"{name} · {scheme}" for name, scheme in zip(names, schemes, strict=True)]
+        return head, names
+    return f"{head} · scheme", [f"{name} · {scheme}" for name, scheme in zip(names, schemes, strict=True)]
 
 
 def active(entries: Iterable[Entry]) -> list[Finding]:

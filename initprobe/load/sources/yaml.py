@@ -15,7 +15,8 @@ from initprobe.load.build import Plan, construct, plan
 from initprobe.load.grammar import DrawnInput, FileInput, NamedModel
 from initprobe.load.inputs import DrawnInputs, FileInputs, InputSpec
 from initprobe.load.limits import SMALLEST_BATCH
-from initprobe.load.schema import STDIN, Sections, checked, read_spec, sections
+from initprobe.load.reading import STDIN
+from initprobe.load.schema import Sections, checked, read_spec, sections
 from initprobe.load.signature import SignedInputs
 from initprobe.load.sources.base import SOURCES, Opener, Source, Target, placed, requested_inputs, source
 from initprobe.records import ProbeRequest, Spec, TargetRequest
@@ -82,10 +83,29 @@ class NamedTarget:
 
 def open_yaml(reference: str, request: TargetRequest, opener: Opener) -> Target:
     """Read and check a spec; see ``sources.base.Source``."""
-    spec = read_spec(reference, sets=request.sets)
+    return open_spec(
+        read_spec(reference, sets=request.sets),
+        Path() if reference == STDIN else Path(reference).parent,
+        request,
+        opener,
+    )
+
+
+def open_spec(spec: Spec, folder: Path, request: TargetRequest, opener: Opener) -> Target:
+    """Check a spec that has been read.
+
+    Args:
+        spec: the document.
+        folder: where the files lie that it names.
+        request: what is asked for.
+        opener: opens the target that it names.
+
+    Raises:
+        UsageError: the spec is wrong, or names code that is not allowed.
+        TargetError: the target that it names leads nowhere.
+    """
     found = sections(spec)
     model = checked(spec).model
-    folder = Path() if reference == STDIN else Path(reference).parent
     inputs = requested_inputs(request)
     if inputs is None and model.input is not None:
         inputs = _inputs(model.input, spec, request, folder)

@@ -23,6 +23,7 @@ from initprobe.load.grammar import (
     spec_schema,
 )
 from initprobe.load.limits import MAX_BYTES, MAX_PROBLEMS
+from initprobe.load.loss_section import loss_text
 from initprobe.load.parse import parse
 from initprobe.load.variables import assign, substitute
 from initprobe.load.wording import problems_of
@@ -173,6 +174,8 @@ def _probe(section: ProbeSection) -> dict[str, Any]:
     given = {key: getattr(section, key) for key in section.model_fields_set}
     if "seeds" in given:
         given["seeds"] = tuple(range(section.seeds) if isinstance(section.seeds, int) else section.seeds)
+    if "loss" in given:
+        given["loss"] = loss_text(section.loss)
     if "statistics" in given:
         given["statistics"] = tuple(section.statistics)
     return given

@@ -13,10 +13,11 @@ class Sign(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Signs, straight through (Courbariaux et al. 2016, eq. 4)."""
-        ones = torch.ones_like(x)
-        # An exact zero whose slope is 1 or 0, so that the value is exactly binary.
-        through = (x - x.detach()) * (x.detach().abs() <= 1.0)
-        return torch.where(x.detach() >= 0.0, ones, -ones) + through
+        fixed = x.detach()
+        # An exact zero whose slope is 1 or 0, so that the value is exactly binary. It is made by operations that no
+        # report takes for a layer of its own.
+        through = torch.rsub(fixed, x).masked_fill(fixed.abs() > 1.0, 0.0)
+        return torch.where(fixed >= 0.0, 1.0, -1.0).to(x.dtype) + through
 
 
 @block("sign", aliases=("binary_activation",))

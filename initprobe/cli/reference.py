@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json as json_library
 import platform
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from typing import Annotated, Any
 
 import typer
 
-from initprobe.cards import OptionCard
-from initprobe.cli.guidance import guide_to_activation, guide_to_scheme
+from initprobe.cli.explained import explain_objective, explain_parametrization, explain_scheme
+from initprobe.cli.guidance import guide_to_activation
 from initprobe.cli.layers import PREFIX, blocks, explain_block
 from initprobe.cli.output import say
 from initprobe.errors import UsageError
@@ -21,7 +21,7 @@ Row = Mapping[str, Any]
 
 GROUPS = (
     "schemes", "rules", "statistics", "sources", "blocks", "dummies", "activations", "parametrizations", "formats",
-    "plots", "weights",
+    "plots", "weights", "objectives",
 )  # fmt: skip
 """The kinds of leaves that third parties may bring, each an entry-point group ``initprobe.KIND``."""
 
@@ -114,52 +114,6 @@ def _explain_rule(name: str, known: list[str]) -> str | None:
     return "\n".join(lines)
 
 
-def _explain_scheme(name: str, known: list[str]) -> str | None:
-    from initprobe.init.schemes.base import FAMILIES, SCHEMES
-
-    names = [alias for scheme in SCHEMES for alias in (scheme, *SCHEMES.aliases_of(scheme))]
-    known += names
-    if name not in names:
-        return None
-    card = SCHEMES[name].card
-    lines = [f"{card.name}: {card.summary}"]
-    if card.aliases:
-        lines.append(f"also called {', '.join(card.aliases)}")
-    facts = {
-        "Family": f"{card.family}: {FAMILIES[card.family]}",
-        "Formula": card.formula,
-        "Assumes": card.assumes,
-        "When": card.when,
-        "Reference": card.reference,
-    }
-    lines += ["", *(f"{key + ':':11} {text}" for key, text in facts.items())]
-    return "\n".join([*lines, *_options(card.options), *guide_to_scheme(card.name)])
-
-
-def _explain_parametrization(name: str, known: list[str]) -> str | None:
-    from initprobe.parametrizations.base import PARAMETRIZATIONS
-
-    names = [alias for one in PARAMETRIZATIONS for alias in (one, *PARAMETRIZATIONS.aliases_of(one))]
-    known += names
-    if name not in names:
-        return None
-    card = PARAMETRIZATIONS[name].card
-    lines = [f"{card.name}: {card.summary}"]
-    if card.aliases:
-        lines.append(f"also called {', '.join(card.aliases)}")
-    kept = "any weight can be drawn through it" if card.keeps else "the layer sees something else than what is drawn"
-    lines += ["", f"Formula:    {card.formula}", f"When:       {card.when}", f"Drawing:    {kept}"]
-    lines += [f"Reference:  {card.reference}", "", f'Use it:     initprobe.reparametrize(model, "{card.name}")']
-    return "\n".join([*lines, *_options(card.options)])
-
-
-def _options(options: Sequence[OptionCard]) -> list[str]:
-    if not options:
-        return []
-    lines = (f"    {one.name}: {one.accepts}, default {one.default}. {one.description}".rstrip() for one in options)
-    return ["", "Options:", *lines]
-
-
 def _explain_activation(name: str, known: list[str]) -> str | None:
     from initprobe.activations import moments
     from initprobe.activations.base import ACTIVATIONS
@@ -248,6 +202,14 @@ def _parametrizations() -> Iterator[Row]:
         yield {"name": name, "aliases": ", ".join(card.aliases), "summary": card.summary, "reference": card.reference}
 
 
+def _objectives() -> Iterator[Row]:
+    from initprobe.load.objectives.base import OBJECTIVES
+
+    for name in OBJECTIVES:
+        card = OBJECTIVES[name].card
+        yield {"name": name, "aliases": ", ".join(card.aliases), "summary": card.summary, "reference": card.reference}
+
+
 def _activations() -> Iterator[Row]:
     from initprobe.activations.base import ACTIVATIONS
 
@@ -298,11 +260,12 @@ def _plugins() -> Iterator[Row]:
 
 EXPLAINED = (
     _explain_rule,
-    _explain_scheme,
+    explain_scheme,
     _explain_activation,
     _explain_statistic,
     _explain_preset,
-    _explain_parametrization,  # last, because these load torch
+    explain_objective,  # these are last, because they load torch
+    explain_parametrization,
     explain_block,
 )
 
@@ -310,6 +273,7 @@ LISTS: Mapping[str, Callable[[], Iterator[Row]]] = {
     "rules": _rules,
     "schemes": _schemes,
     "parametrizations": _parametrizations,
+    "objectives": _objectives,
     "blocks": blocks,
     "activations": _activations,
     "presets": _presets,

@@ -24,7 +24,9 @@ from pydantic_core import CoreSchema, PydanticCustomError
 from typing_extensions import TypeAliasType
 
 from initprobe.load.blocks.base import BLOCKS, Count, Flag, Layers, Number, Section, Text, Wanted, Whole
-from initprobe.load.init_grammar import TAG, InitSection, MatchMapping, Scheme, SchemeMapping
+from initprobe.load.init_grammar import InitSection, MatchMapping, Scheme, SchemeMapping
+from initprobe.load.loss_section import LossFunction, ObjectiveMapping, ProbeLoss
+from initprobe.load.tags import TAG
 from initprobe.records import Severity
 
 
@@ -147,9 +149,10 @@ class ProbeSection(Section):
     mode: Literal["train", "eval", "as-is"] = Field(
         default="train", description="Mode of the network while it is measured"
     )
-    loss: Literal["gaussian", "own"] = Field(
+    loss: ProbeLoss = Field(
         default="gaussian",
-        description="What is differentiated: a random cotangent on the output, or the target's own loss",
+        description="What is differentiated: a random cotangent on the output (`gaussian`), the target's `own` loss, "
+        "own if there is one (`auto`), or an objective",
     )
     backward: Flag = Field(default=True, description="Whether gradients are measured")
     statistics: Names = Field(default_factory=list, description="Statistics to measure beyond the usual ones")
@@ -235,6 +238,8 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "named": NamedModel,
     "scheme": SchemeMapping,
     "match": MatchMapping,
+    "objective": ObjectiveMapping,
+    "function": LossFunction,
 }
 """The members of unions, by their tags; layers come in by their types."""
 

@@ -8,9 +8,7 @@ from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from initprobe.load.blocks.base import Section, Text, Wanted
-
-TAG = "is:"
-"""What pydantic puts into the place of an error for the member of a union that was chosen begins with this."""
+from initprobe.load.tags import TAG
 
 Word = Annotated[
     str,

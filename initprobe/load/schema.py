@@ -23,6 +23,7 @@ from initprobe.load.grammar import (
 )
 from initprobe.load.init_grammar import InitSection, MatchMapping, SchemeMapping
 from initprobe.load.limits import MAX_POINTS, MAX_PROBLEMS
+from initprobe.load.loss_section import loss_text
 from initprobe.load.parse import parse
 from initprobe.load.reading import STDIN, read_bytes, shown_path
 from initprobe.load.variables import assign, substitute
@@ -178,6 +179,8 @@ def _probe(section: ProbeSection) -> dict[str, Any]:
     given = {key: getattr(section, key) for key in section.model_fields_set}
     if "seeds" in given:
         given["seeds"] = tuple(range(section.seeds) if isinstance(section.seeds, int) else section.seeds)
+    if "loss" in given:
+        given["loss"] = loss_text(section.loss)
     if "statistics" in given:
         given["statistics"] = tuple(section.statistics)
     return given

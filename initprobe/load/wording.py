@@ -14,7 +14,7 @@ from initprobe.errors import KeyPath, Problem
 from initprobe.load.blocks.base import BLOCKS
 from initprobe.load.document import BROKEN
 from initprobe.load.grammar import SpecSchema, section_of
-from initprobe.load.init_grammar import TAG
+from initprobe.load.tags import TAG
 
 SHOWN = 60
 """Characters of a wrong value that are repeated in a message."""
@@ -79,7 +79,7 @@ def _problem(detail: ErrorDetails, path: KeyPath, value: Any) -> Problem:
     if kind in ("wanted", "literal_error") or kind in KINDS:
         return _unwanted(path, value, kind, context)
     if kind == "needs":
-        return Problem(detail["msg"], path)
+        return Problem(detail["msg"], path, context.get("hint"))
     said = {
         "too_short": "must not be empty",
         "too_long": f"must not have more than {context.get('max_length')} items",

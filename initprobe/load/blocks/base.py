@@ -171,10 +171,12 @@ class Layer(Section):
 
     Attributes:
         tokens: whether it takes token ids, too.
+        ends: whether a network ends with it: it has several outputs, and no layer can stand behind it or around it.
         summary: what it is, for lists: the first line of its docstring.
     """
 
     tokens: ClassVar[bool] = False
+    ends: ClassVar[bool] = False
     summary: ClassVar[str] = ""
 
     type: str = Field(description="What the layer is")

@@ -23,7 +23,7 @@ SIGNALS = [
     Signal((6,), 11),
     Signal((2, 3), 11),
 ]
-NEEDED = {"out": 6, "kernel": 2, "groups": 2, "times": 2, "layers": ["relu"]}
+NEEDED = {"out": 6, "width": 6, "kernel": 2, "groups": 2, "times": 2, "layers": ["relu"]}
 """Values for options that have no default."""
 
 
@@ -151,7 +151,7 @@ def test_what_was_planned_runs_and_has_the_planned_shapes(layers, signal):
     for path, module in model.named_modules():
         module.register_forward_hook(lambda _, __, output, path=path: shapes.update({path: tuple(output.shape[1:])}))
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Using padding='same'")
+        warnings.filterwarnings("ignore", message="Using padding='same'|LSTM with projections")
         model(batch(signal, 2))
     assert {path: signal.shape for path, signal in found.signals.items()}.items() <= shapes.items()
     assert found.modules == len(list(model.modules()))

@@ -300,13 +300,14 @@ class Calibration:
 
     def _tell(self, layers: dict[nn.Module, Layer], calls: Counter[nn.Module], done: Sequence[Slot]) -> None:
         """Note what was not adjusted, and what was adjusted for one of its uses only."""
+        reached = {slot.weight.name for slot in done}
         for slot in self.slots:
-            if slot.weight.role in MULTIPLYING and slot not in done:
+            if slot.weight.role in MULTIPLYING and slot.weight.name not in reached:
                 why = "the pass does not reach it" if slot.module in layers else "no module puts out its product alone"
                 for name in slot.parameters:
                     self.notes.setdefault(name, f"not calibrated: {why}")
         for module, layer in layers.items():
-            if layer.weight not in done:
+            if layer.weight.weight.name not in reached:
                 continue
             shared = ", ".join(map(repr, layer.weight.weight.aliases))
             note = f"shared with {shared}: calibrated where {layer.name} uses it" if shared else None

@@ -57,7 +57,7 @@ def growth(weight: Weight, network: Network, base_width: float, width: float | L
         reference = next((network.source[name] for name in names if name in network.source), None)
         whole = network.slots[weight.name].weight.shape if weight.name in network.slots else weight.shape
         return Growth() if reference is None else _against(weight, whole, reference)
-    times = width_of(network, width) / base_width
+    times = network.once(width_of, width) / base_width
     if weight.role == "bias":
         return Growth(None, None if _is_end(weight, network) else times)
     if weight.role in {"norm", "gate", "embedding", "depthwise"}:
@@ -91,12 +91,17 @@ def takes_raw(weight: Weight, network: Network) -> bool:
     """Whether a weight's input is the network's own: the first weight outside of branches, behind no embedding."""
     if weight.depth != 1 or weight.branch is not None or weight.role not in RAW or weight.recurrent == "hidden":
         return False
-    return not any(one.role == "embedding" and one.traced for one in network.anatomy.weights)
+    return not network.once(_embeds)
+
+
+def _embeds(network: Network) -> bool:
+    """Whether the network looks its input up in a table."""
+    return any(one.role == "embedding" and one.traced for one in network.anatomy.weights)
 
 
 def _is_end(bias: Weight, network: Network) -> bool:
     """Whether a bias is added to the model's output."""
-    return any(weight.head and weight.module == bias.module for weight in network.anatomy.weights)
+    return any(weight.head for weight in network.beside(bias))
 
 
 def _against(weight: Weight, whole: tuple[int, ...], reference: Tensor) -> Growth:

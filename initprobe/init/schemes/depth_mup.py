@@ -69,7 +69,7 @@ class DepthMuP(Scheme):
     def fill(self, weight: Weight, network: Network, variates: Variates) -> Filled:
         """As every scheme does, with the learning rates of what is not drawn by its fans."""
         rate = self._rate(weight, network)
-        if weight.role == "norm" and any(weight.name == branch.norm for branch in network.anatomy.outer_branches):
+        if weight.role == "norm" and weight.name in network.once(_last_norms):
             return self._shrunk(weight, network, rate)
         try:
             filled = super().fill(weight, network, variates)
@@ -102,7 +102,7 @@ class DepthMuP(Scheme):
         return Filled(constant(weight.shape, scale), None, rate)
 
     def _times(self, network: Network) -> float:
-        return max(len(network.anatomy.outer_branches), 1) / self.base_depth
+        return max(network.once(_depth), 1) / self.base_depth
 
     def _rate(self, weight: Weight, network: Network) -> float:
         rate = learning_rate(growth(weight, network, self.base_width, self.width), self.optimizer)
@@ -122,3 +122,12 @@ class DepthMuP(Scheme):
         if weight.role == "bias":
             return weight.module in {name.rpartition(".")[0] for name in branch.tails}
         return weight.name in branch.tails
+
+
+def _depth(network: Network) -> int:
+    return len(network.anatomy.outer_branches)
+
+
+def _last_norms(network: Network) -> frozenset[str]:
+    """Names of the scales of the normalizations that end branches."""
+    return frozenset(branch.norm for branch in network.anatomy.outer_branches if branch.norm is not None)

@@ -8,11 +8,12 @@ from pydantic import Field
 
 from initprobe.activations.behaviour import is_idempotent
 from initprobe.errors import UsageError
+from initprobe.init.branches import record
 from initprobe.init.distributions import constant, normal
 from initprobe.init.fans import UndrawableError, scaled_std
 from initprobe.init.schemes.base import KEPT, Filled, Scheme, SchemeCard, register
 from initprobe.init.widening import VECTORS, Widening, source_of
-from initprobe.records import Weight
+from initprobe.records import Branch, Weight
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -108,13 +109,18 @@ class Net2Net(Scheme):
         if weight.role in VECTORS or weight.role == "embedding":
             raise UndrawableError(f"it is not in the source; {KEPT.get(weight.role, 'a new table stays as it is')}")
         branch = network.branch(weight)
-        names = {one.name: one for one in network.anatomy.weights}
-        if branch is not None and all(source_of(names[name], network) is None for name in branch.weights):
+        if branch is not None and network.once(_is_new, branch):
             if weight.tail:
                 return Filled(constant(weight.shape, 0.0), 0.0, note="new branch: it ends in zeros")
             std = scaled_std(weight, "fan_in", "auto")
             return Filled(normal(variates, weight.shape, std), std, note="new branch: drawn as it would be elsewhere")
         return Filled(_identity(weight, network), None, note=_kept_by(weight))
+
+
+def _is_new(network: Network, branch: Branch) -> bool:
+    """Whether the source has none of a branch's weights."""
+    found = (record(network, name) for name in branch.weights)
+    return all(one is None or source_of(one, network) is None for one in found)
 
 
 def _unit_extents(weight: Weight, old: Tensor) -> bool:

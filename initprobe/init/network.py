@@ -64,6 +64,10 @@ class Network:
         """
         return self.slots[weight.name].read()
 
+    def in_source(self, weight: Weight) -> Tensor | None:
+        """The parameter of the source under any of a weight's names, None where it has none."""
+        return next((self.source[name] for name in (weight.name, *weight.aliases) if name in self.source), None)
+
     def beside(self, weight: Weight) -> tuple[Weight, ...]:
         """The weights of the module that a weight lies in, itself included."""
         return self.once(_by_module).get(weight.module, ())

@@ -85,18 +85,13 @@ def grown_layers(network: Network) -> list[Widths]:
 
 def _grown_layers(network: Network) -> Iterator[Widths]:
     for weight in network.anatomy.weights:
-        old = source_of(weight, network)
+        old = network.in_source(weight)
         if old is None or weight.role in VECTORS or weight.unit_axis is None or old.dim() != len(weight.shape):
             continue
         parts = max(len(weight.parts), 1)
         found = old.shape[weight.unit_axis], weight.shape[weight.unit_axis]
         if found[0] < found[1] and not any(extent % parts for extent in found):
             yield Widths(_depth(weight), weight.role, found[0] // parts, found[1] // parts)
-
-
-def source_of(weight: Weight, network: Network) -> Tensor | None:
-    """The parameter of the source under any of the weight's names."""
-    return next((network.source[name] for name in (weight.name, *weight.aliases) if name in network.source), None)
 
 
 @dataclass(frozen=True, slots=True)

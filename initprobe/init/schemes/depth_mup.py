@@ -12,7 +12,16 @@ from initprobe.errors import UsageError
 from initprobe.init.distributions import Distribution, constant, draw
 from initprobe.init.fans import Gain, UndrawableError, scaled_std
 from initprobe.init.schemes.base import Filled, Scheme, SchemeCard, register
-from initprobe.init.widths import TIED, Extent, Optimizer, growth, learning_rate, readout_shrinkage, width_of
+from initprobe.init.widths import (
+    TIED,
+    Extent,
+    Optimizer,
+    check_width,
+    growth,
+    learning_rate,
+    readout_shrinkage,
+    width_of,
+)
 from initprobe.records import Weight
 
 if TYPE_CHECKING:
@@ -56,8 +65,7 @@ class DepthMuP(Scheme):
                 "depth_mup divides residual branches by the root of their number, and this network has none",
                 hint="mup for a network without residual branches",
             )
-        if not network.source:
-            width_of(network, self.width)
+        check_width(network, self.width)
 
     def remarks(self, network: Network) -> Sequence[str]:
         """What counts as depth and width."""

@@ -12,7 +12,7 @@ from initprobe.init.branches import record
 from initprobe.init.distributions import constant, normal
 from initprobe.init.fans import UndrawableError, scaled_std
 from initprobe.init.schemes.base import KEPT, Filled, Scheme, SchemeCard, register
-from initprobe.init.widening import VECTORS, Widening, source_of
+from initprobe.init.widening import VECTORS, Widening
 from initprobe.records import Branch, Weight
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Net2Net(Scheme):
                 "net2net grows a network out of another one, and there is none",
                 hint="initprobe.initialize(wide, 'net2net', source=narrow)",
             )
-        if all(source_of(weight, network) is None for weight in network.anatomy.weights):
+        if all(network.in_source(weight) is None for weight in network.anatomy.weights):
             raise UsageError(
                 "no parameter of the source has the name of one of this network: names tell what grew out of what",
                 hint="give source as a mapping from this network's names to tensors",
@@ -68,7 +68,7 @@ class Net2Net(Scheme):
 
     def fill(self, weight: Weight, network: Network, variates: Variates) -> Filled:
         """What the source has under that name, widened; the identity where it has nothing."""
-        old = source_of(weight, network)
+        old = network.in_source(weight)
         if old is None:
             return self._new(weight, network, variates)
         values = Widening(network, self.replicate_evenly, self.noise).taken_over(weight, old, variates)
@@ -120,7 +120,7 @@ class Net2Net(Scheme):
 def _is_new(network: Network, branch: Branch) -> bool:
     """Whether the source has none of a branch's weights."""
     found = (record(network, name) for name in branch.weights)
-    return all(one is None or source_of(one, network) is None for one in found)
+    return all(one is None or network.in_source(one) is None for one in found)
 
 
 def _unit_extents(weight: Weight, old: Tensor) -> bool:

@@ -109,6 +109,18 @@ def test_references_that_do_not_fit():
         ip.initialize(plain(256), "mup", inputs=(16,), source={"2.weight": torch.zeros(64)})
 
 
+@pytest.mark.parametrize("scheme", ["mup", "depth_mup"])
+def test_a_reference_of_another_kind_is_refused_before_anything_is_written(scheme):
+    model = Encoder(2, norm="pre")
+    before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    last = {**before, "head.weight": torch.zeros(2)}
+    with pytest.raises(UsageError, match=r"head\.weight has 2 axes, and 1 in the reference"):
+        ip.initialize(model, scheme, inputs=tokens(), source=last)
+    with pytest.raises(UsageError, match="no parameter of the reference network has the name"):
+        ip.initialize(model, scheme, inputs=tokens(), source={"another": torch.zeros(2)})
+    assert all(torch.equal(parameter, before[name]) for name, parameter in model.named_parameters())
+
+
 class Headless(nn.Module):
     """Its output is made by no weight alone."""
 

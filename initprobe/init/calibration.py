@@ -19,6 +19,7 @@ from initprobe.init.fans import UndrawableError
 from initprobe.init.layerwise import MULTIPLYING, Layer, find_layers, first_floats, rescaled
 from initprobe.init.network import Network
 from initprobe.init.slots import Slot
+from initprobe.module_state import shares_memory
 from initprobe.subject import Call, Loss, Subject, run_model
 from initprobe.variates import Variates
 
@@ -207,11 +208,11 @@ class Calibration:
         return found
 
     def trained(self) -> Named:
-        """Every parameter of the model that is trained, drawn by this scheme or not."""
+        """Every parameter of the model that an optimizer can train, drawn by this scheme or not."""
         return [
             (name, parameter)
             for name, parameter in self.network.model.named_parameters()
-            if parameter.requires_grad and parameter.is_floating_point()
+            if parameter.requires_grad and parameter.is_floating_point() and not shares_memory(parameter)
         ]
 
     def tunable(self) -> Named:

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrizations, parametrize
 
-from initprobe.errors import SpecError, UsageError
+import initprobe as ip
+from initprobe.errors import SpecError, TargetError, UsageError
 from initprobe.init.choose import parse_scheme
 from initprobe.init.initialize import initialize_model
 from initprobe.init.schemes.base import SCHEMES, register
@@ -422,3 +423,38 @@ def test_a_scheme_may_tell_of_the_network_as_a_whole(anatomy_of):
         assert outcome.notes == ("telling_of_a_test: 2 parameters",)
     finally:
         SCHEMES._leaves.pop("telling_of_a_test")
+
+
+class Strange(nn.Module):
+    """A layer beside a parameter that nobody can write."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 4)
+        self.expanded = nn.Parameter(torch.zeros(1).expand(4))
+
+    def forward(self, x):
+        return self.layer(x) + self.expanded.sum()
+
+
+@pytest.mark.parametrize("scheme", ["kaiming_normal", "gradinit(steps=2)", "metainit(steps=2)", "lsuv", "mup"])
+def test_what_nobody_can_write_stays_as_it_is(scheme):
+    model = Strange()
+    outcome = ip.initialize(model, scheme, inputs=(4,))
+    reasons = {one.weight: one.reason for one in outcome.skipped}
+    assert reasons["expanded"] == "its elements share memory"
+    assert "layer.weight" in {one.weight for one in outcome.drawn}
+
+
+def test_a_failure_is_not_hidden_by_what_nobody_can_write():
+    model = Strange()
+    before = model.layer.weight.detach().clone()
+    with pytest.raises(TargetError, match="the loss function failed"):
+        ip.initialize(model, "gradinit(steps=2)", inputs=(4,), loss=lambda _output: 1 / 0)
+    assert torch.equal(model.layer.weight, before)
+    assert ip.probe(model, inputs=(4,), scheme="kaiming_normal", seeds=1).entry.outcome is not None
+
+
+def test_a_model_without_parameters_is_told():
+    outcome = ip.initialize(nn.Sequential(nn.ReLU(), nn.Flatten()), "fixup", inputs=(4,))
+    assert outcome.notes == ("the model has no parameters: there is nothing to draw",)

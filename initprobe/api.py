@@ -19,8 +19,8 @@ from initprobe.errors import InitprobeError, SpecError, UsageError
 from initprobe.init.calibration import Data
 from initprobe.init.choose import parse_scheme
 from initprobe.init.initialize import initialize_model
-from initprobe.init.learning_rates import parameter_groups
-from initprobe.load.given import Build, open_given
+from initprobe.init.learning_rates import groups_by_rate
+from initprobe.load.given import Build, open_given, own_network, own_parameters
 from initprobe.load.sources.base import Target
 from initprobe.load.stack import stack
 from initprobe.load.target import expand_targets, open_target
@@ -172,7 +172,8 @@ def initialize(  # noqa: PLR0913 - each is a keyword of the Python face
     """Draw a model's parameters, in place.
 
     Args:
-        model: any module; its structure is read off one traced pass.
+        model: any module; its structure is read off one traced pass. Names are those of the layers as they were
+            written, whatever compiles them or spreads them over devices.
         scheme: ``"kaiming_normal"``, ``"orthogonal(gain=1.5)"`` ...
         inputs: shape of one sample (``(3, 224, 224)``) for that pass, where the model has no ``example_input_array``;
             or a real batch for schemes that look at data: a tensor, a tuple of tensors, or a dict of keyword arguments.
@@ -197,14 +198,33 @@ def initialize(  # noqa: PLR0913 - each is a keyword of the Python face
         subject.loss = loss
     traced = trace_anatomy(subject, seed=seed)
     batch, _ = choose_batch(subject, None, traced.bytes_per_sample)
-    return initialize_model(
-        model,
-        traced.anatomy,
-        InitRequest(choice, only=(only,) if isinstance(only, str) else tuple(only)),
-        seed,
-        data=Data(subject, batch),
-        source=dict(source.named_parameters()) if isinstance(source, nn.Module) else source,
-    )
+    with own_network(model, subject) as network:
+        return initialize_model(
+            network,
+            traced.anatomy,
+            InitRequest(choice, only=(only,) if isinstance(only, str) else tuple(only)),
+            seed,
+            data=Data(subject, batch),
+            source=own_parameters(source) if isinstance(source, nn.Module) else source,
+        )
+
+
+def parameter_groups(model: nn.Module, outcome: Outcome, *, lr: float, **defaults: Any) -> list[dict[str, Any]]:
+    """The parameters of a model in groups, one for each learning rate that a scheme asks for.
+
+    ``torch.optim.Adam(parameter_groups(model, outcome, lr=1e-3, weight_decay=0.1))``: every parameter is in one group,
+    tied ones too, in the order of the model; groups come in the order of their first parameters.
+
+    Args:
+        model: that was initialized.
+        outcome: what ``initialize`` answered with.
+        lr: the learning rate of a parameter with the multiplier 1.
+        defaults: other options of the optimizer, the same for all groups.
+
+    Raises:
+        UsageError: the outcome is that of another model.
+    """
+    return groups_by_rate(own_parameters(model), outcome.learning_rates, lr, defaults)
 
 
 def probe_all(

@@ -8,7 +8,6 @@ from torch import nn
 
 import initprobe as ip
 from initprobe.errors import UsageError
-from initprobe.init.learning_rates import parameter_groups
 from initprobe.records import Drawn
 from tests.init.stacks import Encoder, plain, slope, tokens
 
@@ -146,7 +145,7 @@ def changes(width: int, scheme: str, adam: bool, lr: float) -> tuple[float, floa
         x, y = torch.randn(32, 16, generator=generator), torch.randint(10, (32,), generator=generator)
         model = plain(width)
         outcome = ip.initialize(model, scheme, inputs=(16,), seed=seed)
-        groups = parameter_groups(model, outcome, lr=lr)
+        groups = ip.parameter_groups(model, outcome, lr=lr)
         optimizer = torch.optim.Adam(groups) if adam else torch.optim.SGD(groups)
         before = model(x).detach()
         for _ in range(3):

@@ -1,13 +1,16 @@
 """The Python face: probe, compare, initialize, reparametrize.
 
-A function here answers with a ``Result``, a thin façade over the frozen ``records.Report``: it renders, saves and
-plots, and adds nothing.
+A function here that measures answers with a ``Result``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+<<<<<<< HEAD
 from dataclasses import dataclass, replace
+=======
+from dataclasses import fields, replace
+>>>>>>> work-r
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +22,8 @@ from initprobe.errors import InitprobeError, SpecError, UsageError
 from initprobe.init.calibration import Data
 from initprobe.init.choose import parse_scheme
 from initprobe.init.initialize import initialize_model
-from initprobe.init.learning_rates import parameter_groups
-from initprobe.load.given import Build, open_given
+from initprobe.init.learning_rates import groups_by_rate
+from initprobe.load.given import Build, open_given, own_network, own_parameters
 from initprobe.load.sources.base import Target
 from initprobe.load.stack import stack
 from initprobe.load.target import expand_targets, looks_like_target, open_target
@@ -29,73 +32,26 @@ from initprobe.pipeline import Listener, choose_batch, describe_environment, pro
 from initprobe.records import (
     Entry,
     Failure,
-    Finding,
     InitRequest,
     Outcome,
     Report,
     Request,
     SchemeChoice,
-    SiteSummary,
     TargetRequest,
-    Verdict,
 )
+<<<<<<< HEAD
 from initprobe.report.formats.base import RenderOptions
 from initprobe.report.render import render
 from initprobe.report.write import write_text
 from initprobe.search.grid import grid, visit
 from initprobe.settings import Flags, given_seeds, known_options, resolve
+=======
+from initprobe.report.facade import Result
+from initprobe.settings import Flags, resolve, seeds_of
+>>>>>>> work-r
 from initprobe.subject import Loss, Subject
 
 __all__ = ["Result", "compare", "initialize", "parameter_groups", "probe", "reparametrize"]
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What a probe found.
-
-    Attributes:
-        report: the frozen records; everything else here reads them.
-    """
-
-    report: Report
-
-    @property
-    def entry(self) -> Entry:
-        """The first entry: the only one, unless several networks or schemes were compared."""
-        return self.report.entries[0]
-
-    @property
-    def verdict(self) -> Verdict | None:
-        """The worst verdict of all entries."""
-        verdicts = [entry.verdict for entry in self.report.entries]
-        return next((worst for worst in ("fail", "inconclusive", "pass") if worst in verdicts), None)
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        """The findings of all entries."""
-        return tuple(finding for entry in self.report.entries for finding in entry.findings)
-
-    @property
-    def sites(self) -> dict[str, SiteSummary]:
-        """The first entry's call sites by key, in execution order."""
-        return {summary.site.key: summary for summary in self.entry.sites}
-
-    def render(self, format_name: str = "full", options: RenderOptions | None = None) -> str:
-        """The report as text in one of the formats of ``initprobe ls formats``."""
-        return render(self.report, format_name, options)
-
-    def save(self, path: str | Path, format_name: str = "json") -> None:
-        """Write the report to a file; an old file stays as it is if that fails."""
-        write_text(Path(path), self.render(format_name))
-
-    def plots(self, directory: str | Path, formats: Sequence[str] = ("png", "svg")) -> tuple[Path, ...]:
-        """Draw every plot that applies, and return the paths."""
-        from initprobe.report.figures import save_plots
-
-        return save_plots(self.report, Path(directory), formats=tuple(formats))
-
-    def __str__(self) -> str:
-        return self.render()
 
 
 def probe(  # noqa: PLR0913 - each is a keyword of the Python face
@@ -168,7 +124,8 @@ def initialize(  # noqa: PLR0913 - each is a keyword of the Python face
     """Draw a model's parameters, in place.
 
     Args:
-        model: any module; its structure is read off one traced pass.
+        model: any module; its structure is read off one traced pass. Names are those of the layers as they were
+            written, whatever compiles them or spreads them over devices.
         scheme: ``"kaiming_normal"``, ``"orthogonal(gain=1.5)"`` ...
         inputs: shape of one sample (``(3, 224, 224)``) for that pass, where the model has no ``example_input_array``;
             or a real batch for schemes that look at data: a tensor, a tuple of tensors, or a dict of keyword arguments.
@@ -193,14 +150,33 @@ def initialize(  # noqa: PLR0913 - each is a keyword of the Python face
         subject.loss = loss
     traced = trace_anatomy(subject, seed=seed)
     batch, _ = choose_batch(subject, None, traced.bytes_per_sample)
-    return initialize_model(
-        model,
-        traced.anatomy,
-        InitRequest(choice, only=(only,) if isinstance(only, str) else tuple(only)),
-        seed,
-        data=Data(subject, batch),
-        source=dict(source.named_parameters()) if isinstance(source, nn.Module) else source,
-    )
+    with own_network(model, subject) as network:
+        return initialize_model(
+            network,
+            traced.anatomy,
+            InitRequest(choice, only=(only,) if isinstance(only, str) else tuple(only)),
+            seed,
+            data=Data(subject, batch),
+            source=own_parameters(source) if isinstance(source, nn.Module) else source,
+        )
+
+
+def parameter_groups(model: nn.Module, outcome: Outcome, *, lr: float, **defaults: Any) -> list[dict[str, Any]]:
+    """The parameters of a model in groups, one for each learning rate that a scheme asks for.
+
+    ``torch.optim.Adam(parameter_groups(model, outcome, lr=1e-3, weight_decay=0.1))``: every parameter is in one group,
+    tied ones too, in the order of the model; groups come in the order of their first parameters.
+
+    Args:
+        model: that was initialized.
+        outcome: what ``initialize`` answered with.
+        lr: the learning rate of a parameter with the multiplier 1.
+        defaults: other options of the optimizer, the same for all groups.
+
+    Raises:
+        UsageError: the outcome is that of another model.
+    """
+    return groups_by_rate(own_parameters(model), outcome.learning_rates, lr, defaults)
 
 
 def probe_all(

@@ -19,6 +19,7 @@ from initprobe.init.fans import UndrawableError
 from initprobe.init.layerwise import MULTIPLYING, Layer, find_layers, first_floats, rescaled
 from initprobe.init.network import Network
 from initprobe.init.slots import Slot
+from initprobe.module_state import shares_memory
 from initprobe.subject import Call, Loss, Subject, run_model
 from initprobe.variates import Variates
 
@@ -207,11 +208,11 @@ class Calibration:
         return found
 
     def trained(self) -> Named:
-        """Every parameter of the model that is trained, drawn by this scheme or not."""
+        """Every parameter of the model that an optimizer can train, drawn by this scheme or not."""
         return [
             (name, parameter)
             for name, parameter in self.network.model.named_parameters()
-            if parameter.requires_grad and parameter.is_floating_point()
+            if parameter.requires_grad and parameter.is_floating_point() and not shares_memory(parameter)
         ]
 
     def tunable(self) -> Named:
@@ -300,13 +301,14 @@ class Calibration:
 
     def _tell(self, layers: dict[nn.Module, Layer], calls: Counter[nn.Module], done: Sequence[Slot]) -> None:
         """Note what was not adjusted, and what was adjusted for one of its uses only."""
+        reached = {slot.weight.name for slot in done}
         for slot in self.slots:
-            if slot.weight.role in MULTIPLYING and slot not in done:
+            if slot.weight.role in MULTIPLYING and slot.weight.name not in reached:
                 why = "the pass does not reach it" if slot.module in layers else "no module puts out its product alone"
                 for name in slot.parameters:
                     self.notes.setdefault(name, f"not calibrated: {why}")
         for module, layer in layers.items():
-            if layer.weight not in done:
+            if layer.weight.weight.name not in reached:
                 continue
             shared = ", ".join(map(repr, layer.weight.weight.aliases))
             note = f"shared with {shared}: calibrated where {layer.name} uses it" if shared else None

@@ -70,7 +70,8 @@ def initialize_model(  # noqa: PLR0913 - keywords, each with a default that most
         with torch.no_grad():
             for slot, assignment in zip(slots, assignments, strict=True):
                 drawing.draw(slot, assignment)
-        notes = (*drawing.idle(assignments), *drawing.remarks(), *drawing.calibrate(data))
+        empty = () if slots else ("the model has no parameters: there is nothing to draw",)
+        notes = (*empty, *drawing.idle(assignments), *drawing.remarks(), *drawing.calibrate(data))
     return Outcome(str(request), tuple(drawing.drawn), tuple(drawing.skipped), notes)
 
 

@@ -63,9 +63,9 @@ def derive(step: Step) -> Moments | None:
 
 
 def own_moments(tensor: torch.Tensor) -> tuple[float, float]:
-    """Mean and variance of numbers that are there."""
+    """Mean and variance of numbers that are there; both zero where there are none."""
     values = tensor.detach().double()
-    return float(values.mean()), float(values.var(correction=0))
+    return (float(values.mean()), float(values.var(correction=0))) if values.numel() else (0.0, 0.0)
 
 
 def _handed_on(step: Step) -> Moments | None:

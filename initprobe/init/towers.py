@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from initprobe.errors import UsageError
-from initprobe.records import Anatomy, Branch, Weight
+from initprobe.records import Anatomy, Branch, SiteKind, Weight
 
 if TYPE_CHECKING:
     from initprobe.init.network import Network
@@ -42,9 +42,15 @@ class Tower:
 
 @dataclass(frozen=True, slots=True)
 class Towers:
-    """All towers of a network, in the order in which they run."""
+    """All towers of a network, in the order in which they run.
+
+    Attributes:
+        towers: those.
+        places: each one by the indices of its branches.
+    """
 
     towers: tuple[Tower, ...]
+    places: Mapping[int, Tower] = field(default_factory=dict)
 
     @property
     def encoder_layers(self) -> int:
@@ -59,7 +65,7 @@ class Towers:
     def holding(self, weight: Weight, network: Network) -> Tower | None:
         """The tower that a weight lies in, None where it lies in none."""
         branch = network.outer_branch(weight)
-        return None if branch is None else next((one for one in self.towers if branch in one.branches), None)
+        return None if branch is None else self.places.get(branch.index)
 
 
 def find_towers(
@@ -88,7 +94,7 @@ def find_towers(
         branches = tuple(branch for group in stack for branch in group)
         own = sum(branch.index not in cross and not attending.isdisjoint(branch.weights) for branch in branches)
         towers.append(Tower(kind, own if asked == "auto" else asked, branches, cross))
-    return Towers(tuple(towers))
+    return Towers(tuple(towers), {branch.index: tower for tower in towers for branch in tower.branches})
 
 
 def check_towers(name: str, towers: Towers) -> None:
@@ -116,10 +122,13 @@ def is_score_projection(weight: Weight) -> bool:
 
 def follows_norm(branch: Branch, network: Network) -> bool | None:
     """Whether what a branch is added to comes out of a normalization (post-norm); None where no site shows it."""
-    kinds = {site.key: site.kind for site in network.anatomy.sites}
-    if branch.skip != "identity" or branch.beside not in kinds:
-        return None
-    return kinds[branch.beside] == "norm"
+    kind = None if branch.beside is None else network.once(_kinds).get(branch.beside)
+    return None if branch.skip != "identity" or kind is None else kind == "norm"
+
+
+def _kinds(network: Network) -> Mapping[str, SiteKind]:
+    """What made the value of every site."""
+    return {site.key: site.kind for site in network.anatomy.sites}
 
 
 def is_pre_norm(tower: Tower, network: Network) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,13 @@ from torch import nn
 from initprobe.errors import UsageError
 from initprobe.load.checkpoint import weighted
 from initprobe.load.inputs import GivenInputs, as_call
+from initprobe.load.keras_model import KerasNetwork, is_keras
 from initprobe.load.sources.base import Target
 from initprobe.load.sources.python import python_target
 from initprobe.load.target import open_target
+from initprobe.load.wrappers import laid_bare
 from initprobe.records import TargetRequest
+from initprobe.subject import Subject
 
 Build = str | Path | nn.Module | Callable[[], Any]
 
@@ -50,6 +55,31 @@ def open_given(target: Build, inputs: Any, weights: str | Path | None = None) ->
     name = type(target).__name__ if isinstance(target, nn.Module) else getattr(target, "__qualname__", repr(target))
     request = TargetRequest(name, inputs=texts, weights=file)
     return weighted(python_target(target, name=name, request=request, inputs=given), file), request
+
+
+@contextmanager
+def own_network(model: nn.Module, subject: Subject) -> Iterator[nn.Module]:
+    """The network that is drawn where somebody hands over a model, under the names of its traced copy.
+
+    It is that model, out of what compiles it or spreads it over devices. A Keras model is drawn in its copy, which has
+    torch's layers, and takes the numbers over at the end.
+    """
+    if isinstance(subject.model, KerasNetwork):
+        yield subject.model
+        subject.model.hand_over(model)
+    else:
+        with laid_bare(model) as bare:
+            yield bare
+
+
+def own_parameters(model: nn.Module) -> Mapping[str, torch.Tensor]:
+    """The parameters of a model under the names that its layers were written with."""
+    if is_keras(model):
+        copied = KerasNetwork(copy.deepcopy(model))
+        own = {id(one.value): variable.value for one, variable in copied.pairs(model)}
+        return {name: own[id(parameter)] for name, parameter in copied.named_parameters()}
+    with laid_bare(model) as bare:
+        return dict(bare.named_parameters())
 
 
 def _holds_tensors(inputs: Any) -> bool:

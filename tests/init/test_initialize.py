@@ -8,8 +8,13 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrizations, parametrize
 
+<<<<<<< HEAD
 import initprobe
 from initprobe.errors import SpecError, UsageError
+=======
+import initprobe as ip
+from initprobe.errors import SpecError, TargetError, UsageError
+>>>>>>> work-r
 from initprobe.init.choose import parse_scheme
 from initprobe.init.initialize import initialize_model
 from initprobe.init.schemes.base import SCHEMES, Filled, joined, register
@@ -425,6 +430,7 @@ def test_a_scheme_may_tell_of_the_network_as_a_whole(anatomy_of):
         SCHEMES._leaves.pop("telling_of_a_test")
 
 
+<<<<<<< HEAD
 def test_what_holds_for_all_parts_of_a_parameter_is_told_once():
     def notes(model: nn.Module, inputs: tuple[int, ...], scheme: str) -> dict[str, str | None]:
         outcome = initprobe.initialize(model, scheme, inputs=inputs)
@@ -444,3 +450,38 @@ def test_what_holds_for_some_parts_names_them():
     )
     filled = [Filled(torch.zeros(1, 2), 0.0, note=note) for note in ("too few", None, "too few")]
     assert joined(weight, list(zip(weight.parts, filled, strict=True))).note == "a, c: too few"
+=======
+class Strange(nn.Module):
+    """A layer beside a parameter that nobody can write."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 4)
+        self.expanded = nn.Parameter(torch.zeros(1).expand(4))
+
+    def forward(self, x):
+        return self.layer(x) + self.expanded.sum()
+
+
+@pytest.mark.parametrize("scheme", ["kaiming_normal", "gradinit(steps=2)", "metainit(steps=2)", "lsuv", "mup"])
+def test_what_nobody_can_write_stays_as_it_is(scheme):
+    model = Strange()
+    outcome = ip.initialize(model, scheme, inputs=(4,))
+    reasons = {one.weight: one.reason for one in outcome.skipped}
+    assert reasons["expanded"] == "its elements share memory"
+    assert "layer.weight" in {one.weight for one in outcome.drawn}
+
+
+def test_a_failure_is_not_hidden_by_what_nobody_can_write():
+    model = Strange()
+    before = model.layer.weight.detach().clone()
+    with pytest.raises(TargetError, match="the loss function failed"):
+        ip.initialize(model, "gradinit(steps=2)", inputs=(4,), loss=lambda _output: 1 / 0)
+    assert torch.equal(model.layer.weight, before)
+    assert ip.probe(model, inputs=(4,), scheme="kaiming_normal", seeds=1).entry.outcome is not None
+
+
+def test_a_model_without_parameters_is_told():
+    outcome = ip.initialize(nn.Sequential(nn.ReLU(), nn.Flatten()), "fixup", inputs=(4,))
+    assert outcome.notes == ("the model has no parameters: there is nothing to draw",)
+>>>>>>> work-r

@@ -79,8 +79,8 @@ class DeepNorm(Scheme):
         return Filled(draw(variates, weight.shape, self.distribution, std), std)
 
     def _towers(self, network: Network) -> Towers:
-        return find_towers(
-            network, layers=self.layers, encoder_layers=self.encoder_layers, decoder_layers=self.decoder_layers
+        return network.once(
+            find_towers, layers=self.layers, encoder_layers=self.encoder_layers, decoder_layers=self.decoder_layers
         )
 
 

@@ -12,7 +12,16 @@ from initprobe.errors import UsageError
 from initprobe.init.distributions import Distribution, constant, draw
 from initprobe.init.fans import Gain, UndrawableError, scaled_std
 from initprobe.init.schemes.base import Filled, Scheme, SchemeCard, register
-from initprobe.init.widths import TIED, Extent, Optimizer, growth, learning_rate, readout_shrinkage, width_of
+from initprobe.init.widths import (
+    TIED,
+    Extent,
+    Optimizer,
+    check_width,
+    growth,
+    learning_rate,
+    readout_shrinkage,
+    width_of,
+)
 from initprobe.records import Weight
 
 if TYPE_CHECKING:
@@ -56,8 +65,7 @@ class DepthMuP(Scheme):
                 "depth_mup divides residual branches by the root of their number, and this network has none",
                 hint="mup for a network without residual branches",
             )
-        if not network.source:
-            width_of(network, self.width)
+        check_width(network, self.width)
 
     def remarks(self, network: Network) -> Sequence[str]:
         """What counts as depth and width."""
@@ -69,7 +77,7 @@ class DepthMuP(Scheme):
     def fill(self, weight: Weight, network: Network, variates: Variates) -> Filled:
         """As every scheme does, with the learning rates of what is not drawn by its fans."""
         rate = self._rate(weight, network)
-        if weight.role == "norm" and any(weight.name == branch.norm for branch in network.anatomy.outer_branches):
+        if weight.role == "norm" and weight.name in network.once(_last_norms):
             return self._shrunk(weight, network, rate)
         try:
             filled = super().fill(weight, network, variates)
@@ -102,7 +110,7 @@ class DepthMuP(Scheme):
         return Filled(constant(weight.shape, scale), None, rate)
 
     def _times(self, network: Network) -> float:
-        return max(len(network.anatomy.outer_branches), 1) / self.base_depth
+        return max(network.once(_depth), 1) / self.base_depth
 
     def _rate(self, weight: Weight, network: Network) -> float:
         rate = learning_rate(growth(weight, network, self.base_width, self.width), self.optimizer)
@@ -122,3 +130,12 @@ class DepthMuP(Scheme):
         if weight.role == "bias":
             return weight.module in {name.rpartition(".")[0] for name in branch.tails}
         return weight.name in branch.tails
+
+
+def _depth(network: Network) -> int:
+    return len(network.anatomy.outer_branches)
+
+
+def _last_norms(network: Network) -> frozenset[str]:
+    """Names of the scales of the normalizations that end branches."""
+    return frozenset(branch.norm for branch in network.anatomy.outer_branches if branch.norm is not None)

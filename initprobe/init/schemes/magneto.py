@@ -75,8 +75,8 @@ class Magneto(Scheme):
         return math.sqrt(math.log(2 * layers) * math.log(3 * towers.decoder_layers) / 3.0)
 
     def _towers(self, network: Network) -> Towers:
-        return find_towers(
-            network, layers=self.layers, encoder_layers=self.encoder_layers, decoder_layers=self.decoder_layers
+        return network.once(
+            find_towers, layers=self.layers, encoder_layers=self.encoder_layers, decoder_layers=self.decoder_layers
         )
 
 

@@ -11,7 +11,17 @@ from pydantic import Field
 from initprobe.init.distributions import Distribution, constant, draw
 from initprobe.init.fans import Gain, UndrawableError, scaled_std
 from initprobe.init.schemes.base import Filled, Scheme, SchemeCard, register
-from initprobe.init.widths import TIED, Extent, Growth, Optimizer, growth, learning_rate, readout_shrinkage, width_of
+from initprobe.init.widths import (
+    TIED,
+    Extent,
+    Growth,
+    Optimizer,
+    check_width,
+    growth,
+    learning_rate,
+    readout_shrinkage,
+    width_of,
+)
 from initprobe.records import Weight
 
 if TYPE_CHECKING:
@@ -50,8 +60,7 @@ class MuP(Scheme):
 
     def check_network(self, network: Network) -> None:
         """Its width has to be known."""
-        if not network.source:
-            width_of(network, self.width)
+        check_width(network, self.width)
 
     def remarks(self, network: Network) -> Sequence[str]:
         """What counts as width, and what muP changes in the forward pass."""
@@ -86,7 +95,7 @@ class MuP(Scheme):
         """Numbers by fan_in, with the learning rate of their place."""
         grown = self._growth(weight, network)
         rate, note = learning_rate(grown, self.optimizer), None
-        if network.source and not {weight.name, *weight.aliases} & network.source.keys():
+        if network.source and network.in_source(weight) is None:
             note = "the reference network has no such parameter: it counts as one that does not grow"
         if (self.zero_readout and weight.head) or (self.zero_query and weight.attention == "query"):
             return Filled(constant(weight.shape, 0.0), 0.0, rate, note)

@@ -84,8 +84,8 @@ class TFixup(Scheme):
         return float(0.67 * layers**-0.25 if kind == "encoder" else (9 * layers) ** -0.25)
 
     def _towers(self, network: Network) -> Towers:
-        return find_towers(
-            network, layers=self.layers, encoder_layers=self.encoder_layers, decoder_layers=self.decoder_layers
+        return network.once(
+            find_towers, layers=self.layers, encoder_layers=self.encoder_layers, decoder_layers=self.decoder_layers
         )
 
 

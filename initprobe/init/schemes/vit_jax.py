@@ -71,9 +71,7 @@ class VitJax(Scheme):
         return Filled(draw(variates, weight.shape, "uniform", std), std)
 
     def _bias(self, weight: Weight, network: Network, variates: Variates) -> Filled:
-        layer = next(
-            (one for one in network.anatomy.weights if one.module == weight.module and one.role == "linear"), None
-        )
+        layer = next((one for one in network.beside(weight) if one.role == "linear"), None)
         if layer is not None and _classifies(layer):
             value = -math.log(math.prod(weight.shape)) if self.head_bias == "negative_log" else self.head_bias
             return Filled(constant(weight.shape, value), 0.0)

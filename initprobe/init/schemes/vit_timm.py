@@ -59,10 +59,10 @@ class VitTimm(Scheme):
 
     @staticmethod
     def _bias(weight: Weight, network: Network, variates: Variates) -> Filled:
-        layers = [one for one in network.anatomy.weights if one.module == weight.module and one.role in CONVOLUTIONS]
-        if not layers:
+        layer = next((one for one in network.beside(weight) if one.role in CONVOLUTIONS), None)
+        if layer is None:
             return Filled(constant(weight.shape, 0.0), 0.0)
-        std = _torch_std(layers[0])
+        std = _torch_std(layer)
         return Filled(draw(variates, weight.shape, "uniform", std), std)
 
 

@@ -6,11 +6,7 @@ A function here that measures answers with a ``Result``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-<<<<<<< HEAD
-from dataclasses import dataclass, replace
-=======
-from dataclasses import fields, replace
->>>>>>> work-r
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,16 +35,9 @@ from initprobe.records import (
     SchemeChoice,
     TargetRequest,
 )
-<<<<<<< HEAD
-from initprobe.report.formats.base import RenderOptions
-from initprobe.report.render import render
-from initprobe.report.write import write_text
+from initprobe.report.facade import Result
 from initprobe.search.grid import grid, visit
 from initprobe.settings import Flags, given_seeds, known_options, resolve
-=======
-from initprobe.report.facade import Result
-from initprobe.settings import Flags, resolve, seeds_of
->>>>>>> work-r
 from initprobe.subject import Loss, Subject
 
 __all__ = ["Result", "compare", "initialize", "parameter_groups", "probe", "reparametrize"]

@@ -8,13 +8,8 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrizations, parametrize
 
-<<<<<<< HEAD
-import initprobe
-from initprobe.errors import SpecError, UsageError
-=======
 import initprobe as ip
 from initprobe.errors import SpecError, TargetError, UsageError
->>>>>>> work-r
 from initprobe.init.choose import parse_scheme
 from initprobe.init.initialize import initialize_model
 from initprobe.init.schemes.base import SCHEMES, Filled, joined, register
@@ -430,10 +425,9 @@ def test_a_scheme_may_tell_of_the_network_as_a_whole(anatomy_of):
         SCHEMES._leaves.pop("telling_of_a_test")
 
 
-<<<<<<< HEAD
 def test_what_holds_for_all_parts_of_a_parameter_is_told_once():
     def notes(model: nn.Module, inputs: tuple[int, ...], scheme: str) -> dict[str, str | None]:
-        outcome = initprobe.initialize(model, scheme, inputs=inputs)
+        outcome = ip.initialize(model, scheme, inputs=inputs)
         return {one.weight: one.note for one in outcome.drawn}
 
     wide = notes(nn.LSTM(4, 12, batch_first=True), (5, 4), "identity")
@@ -450,7 +444,8 @@ def test_what_holds_for_some_parts_names_them():
     )
     filled = [Filled(torch.zeros(1, 2), 0.0, note=note) for note in ("too few", None, "too few")]
     assert joined(weight, list(zip(weight.parts, filled, strict=True))).note == "a, c: too few"
-=======
+
+
 class Strange(nn.Module):
     """A layer beside a parameter that nobody can write."""
 
@@ -484,4 +479,3 @@ def test_a_failure_is_not_hidden_by_what_nobody_can_write():
 def test_a_model_without_parameters_is_told():
     outcome = ip.initialize(nn.Sequential(nn.ReLU(), nn.Flatten()), "fixup", inputs=(4,))
     assert outcome.notes == ("the model has no parameters: there is nothing to draw",)
->>>>>>> work-r

@@ -85,17 +85,17 @@ def plan(spec: Spec, layers: Sequence[Layer], signal: Signal, *, memory: int | N
     survey = Survey()
     assembly = _Assembly(spec, survey.make)
     with seeded(0), torch.device("meta"), Undrawn(), torch.no_grad():
-        output = assembly.sequence(layers, LAYERS, "", signal).signal
+        built = assembly.sequence(layers, LAYERS, "", signal)
     costs = {("model", "input"): Cost(outputs=math.prod(signal.shape)), **_costs_by_line(assembly, survey)}
     _check_memory(spec, costs, free_memory() if memory is None else memory)
     return Plan(
         layers=layers,
         input=signal,
-        output=output,
+        output=built.signal,
         signals=assembly.signals,
         places=assembly.places,
         parameters=sum(cost.parameters for cost in costs.values()),
-        modules=1 + sum(layer.modules() for layer in layers),
+        modules=sum(1 for _ in built.module.named_modules(remove_duplicate=False)),
         activations=4 * sum(cost.outputs for cost in costs.values()),
     )
 

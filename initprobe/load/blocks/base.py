@@ -195,7 +195,7 @@ class Layer(Section):
         raise NotImplementedError
 
     def modules(self) -> int:
-        """How many modules it becomes, by arithmetic alone."""
+        """How many modules it becomes at most, by arithmetic alone: what reaches it may leave some of them out."""
         return 1
 
 

@@ -24,6 +24,7 @@ SIGNALS = [
     Signal((2, 3), 11),
 ]
 NEEDED = {"out": 6, "kernel": 2, "groups": 2, "times": 2, "layers": ["relu"]}
+NEEDED |= {key: ["relu"] for key in ("down", "bottom", "up")}
 """Values for options that have no default."""
 
 
@@ -81,6 +82,7 @@ def test_every_block_counts_what_it_becomes(name):
     for _, spec, planned_for in fitting(name):
         model = construct(spec, planned_for, 0)
         assert planned_for.modules == len(list(model.modules()))
+        assert planned_for.modules <= 1 + sum(layer.modules() for layer in planned_for.layers)
         assert planned_for.parameters == sum(parameter.numel() for parameter in model.parameters())
 
 
@@ -114,21 +116,31 @@ OPTIONS = {
     "bias": st.booleans(),
     "p": st.sampled_from([0.0, 0.5]),
     "times": st.integers(1, 3),
+    "factor": small,
+    "multiplier": small,
+    "growth": small,
+    "output_padding": st.integers(0, 2),
+    "gate": st.sampled_from(["none", "rezero", "skipinit", "scalar", "layerscale"]),
+    "drop_path": st.sampled_from([0.0, 0.5, 1.0]),
+    "pre_activation": st.booleans(),
+    "norm": st.sampled_from(["batch_norm", "group_norm", "none"]),
+    "squeeze": st.sampled_from([0.25, 1.0]),
+    "expand": st.sampled_from([0.5, 1.0, 6.0]),
     "vocab": st.integers(1, 20),
 }
 
 
 def layers(names):
-    leaf = st.sampled_from([name for name in names if "layers" not in BLOCKS[name].model_fields])
-    nested = sorted(set(names) & {"repeat", "residual", "sequential"})
+    leaf = st.sampled_from([name for name in names if not {"layers", "down"} & set(BLOCKS[name].model_fields)])
+    nested = sorted(set(names) & {"repeat", "residual", "sequential", "unet"})
 
     @st.composite
     def layer(draw, depth=0):
         name = draw(st.sampled_from(nested)) if depth < 2 and nested and draw(st.integers(0, 3)) == 0 else draw(leaf)
         given = {"type": name}
         for key, field in BLOCKS[name].model_fields.items():
-            if key in ("layers", "shortcut"):
-                if key == "layers" or draw(st.booleans()):
+            if key in ("layers", "down", "bottom", "up") or (key == "shortcut" and name == "residual"):
+                if key != "shortcut" or draw(st.booleans()):
                     given[key] = [draw(layer(depth + 1)) for _ in range(draw(st.integers(1, 2)))]
             elif key in OPTIONS and (field.is_required() or draw(st.booleans())):
                 value = draw(OPTIONS[key])
@@ -154,5 +166,5 @@ def test_what_was_planned_runs_and_has_the_planned_shapes(layers, signal):
         warnings.filterwarnings("ignore", message="Using padding='same'")
         model(batch(signal, 2))
     assert {path: signal.shape for path, signal in found.signals.items()}.items() <= shapes.items()
-    assert found.modules == len(list(model.modules()))
+    assert found.modules == len(list(model.modules())) <= 1 + sum(layer.modules() for layer in found.layers)
     assert found.parameters == sum(math.prod(parameter.shape) for parameter in model.parameters())

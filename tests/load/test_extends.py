@@ -295,3 +295,10 @@ def test_the_json_schema_agrees(write, text, accepted):
         assert not accepted
     else:
         assert accepted
+
+
+def test_a_scheme_named_by_the_base_takes_no_options_from_the_other(write):
+    write("base.yaml", BASE.replace("{scheme: normal, std: 0.02}", "he"))
+    assert "needs 'scheme'\n  --> child.yaml:3:17" in refusal(
+        write("child.yaml", "extends: base.yaml\ninit: {default: {std: 0.5}}\n")
+    )

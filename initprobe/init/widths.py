@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, Field
 
@@ -29,6 +29,8 @@ RAW: frozenset[str] = frozenset(["linear", "conv", "transposed", "recurrent"])
 
 class WidthOptions(BaseModel):
     """What schemes share that transfer learning rates between widths."""
+
+    takes_source: ClassVar[bool] = True
 
     base_width: Extent = Field(64.0, description="width of the network that the learning rate was tuned on")
     width: Extent | Literal["auto"] = Field(

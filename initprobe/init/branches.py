@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 NO_PATH = "it scales no residual branch; match the parameter by its own name to draw it"
 """Why a gate that lies on a skip path, or anywhere else, is left alone."""
 
+NO_END = "the normalization ends no residual branch; match the parameter by its own name to draw it"
+"""Likewise of a normalization."""
+
 
 def check_branches(network: Network, scheme: str) -> None:
     """Make sure that there is a residual branch.
@@ -174,6 +177,17 @@ def silent_scale(weight: Weight, network: Network) -> float:
         except Exception:  # noqa: BLE001 - a layer is anybody's code
             return 0.0
     return -1.0 if silent[-1.0] and not silent[0.0] else 0.0
+
+
+def silent(weight: Weight, network: Network) -> float:
+    """What the scale or the shift of a normalization is where it lets nothing pass.
+
+    Raises:
+        UndrawableError: the normalization ends no branch.
+    """
+    if ended_branch(weight, network) is None:
+        raise UndrawableError(NO_END)
+    return silent_scale(weight, network) if is_scale(weight, network) else 0.0
 
 
 def missing_gates(network: Network, what: str) -> Sequence[str]:

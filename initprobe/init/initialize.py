@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -70,8 +70,7 @@ def initialize_model(  # noqa: PLR0913 - keywords, each with a default that most
         with torch.no_grad():
             for slot, assignment in zip(slots, assignments, strict=True):
                 drawing.draw(slot, assignment)
-        empty = () if slots else ("the model has no parameters: there is nothing to draw",)
-        notes = (*empty, *drawing.idle(assignments), *drawing.remarks(), *drawing.calibrate(data))
+        notes = (*drawing.idle(slots, assignments), *drawing.remarks(), *drawing.calibrate(data))
     return Outcome(str(request), tuple(drawing.drawn), tuple(drawing.skipped), notes)
 
 
@@ -118,14 +117,16 @@ class Drawing:
     def _skip(self, slot: Slot, reason: str) -> None:
         self.skipped.extend(Skipped(name, reason) for name in slot.parameters)
 
-    def idle(self, assignments: Sequence[Assignment]) -> tuple[str, ...]:
-        """What to tell of schemes that drew nothing where they were to draw."""
+    def idle(self, slots: Sequence[Slot], assignments: Sequence[Assignment]) -> Iterator[str]:
+        """What to tell of schemes that drew nothing where they were to draw, and of a source that nobody looked at."""
+        if not slots:
+            yield "the model has no parameters: there is nothing to draw"
         asked = dict.fromkeys(one.choice for one in assignments if one.choice is not None)
-        return tuple(
-            f"{choice} draws none of the parameters that it was asked for"
-            for choice in asked
-            if choice not in self.written
-        )
+        for choice in asked:
+            if choice not in self.written:
+                yield f"{choice} draws none of the parameters that it was asked for"
+        if self.network.source and not any(self.schemes[choice].takes_source for choice in asked):
+            yield f"the source changes nothing: {', '.join(map(str, asked)) or 'no scheme'} takes nothing from it"
 
     def remarks(self) -> tuple[str, ...]:
         """What the schemes that drew something tell of the network as a whole."""

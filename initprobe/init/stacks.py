@@ -7,10 +7,24 @@ from collections.abc import Mapping
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from initprobe.errors import UsageError
 from initprobe.records import Branch, Weight
 
 if TYPE_CHECKING:
     from initprobe.init.network import Network
+
+
+def check_stack(network: Network, scheme: str, hint: str) -> None:
+    """Make sure that there are residual branches to scale.
+
+    Raises:
+        UsageError: there are none.
+    """
+    if not network.anatomy.outer_branches:
+        raise UsageError(
+            f"{scheme} scales the last weights of residual branches, and this network has no residual branch",
+            hint=hint,
+        )
 
 
 def stack_of(network: Network, weight: Weight) -> tuple[Branch, ...]:

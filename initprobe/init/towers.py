@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from initprobe.errors import UsageError
+from initprobe.init.distributions import Distribution, draw
+from initprobe.init.fans import scaled_std
 from initprobe.records import Anatomy, Branch, SiteKind, Weight
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from initprobe.init.network import Network
+    from initprobe.variates import Variates
 
 Layers = Annotated[int, Field(ge=1)] | Literal["auto"]
 Kind = Literal["alone", "encoder", "decoder"]
@@ -66,6 +72,48 @@ class Towers:
         """The tower that a weight lies in, None where it lies in none."""
         branch = network.outer_branch(weight)
         return None if branch is None else self.places.get(branch.index)
+
+
+class TowerOptions(BaseModel, ABC):
+    """What schemes share that draw Xavier's numbers times a factor of the depth: all but queries and keys get it.
+
+    Attributes:
+        scales_cross: whether attentions to an encoder get it too.
+    """
+
+    card: ClassVar[Any]
+    scales_cross: ClassVar[bool] = True
+
+    layers: Layers = Field("auto", description="layers of an encoder or a decoder by itself; auto: its attentions")
+    encoder_layers: Layers = Field("auto", description="layers of the encoder where there is a decoder too")
+    decoder_layers: Layers = Field("auto", description="layers of the decoder where there is an encoder too")
+    distribution: Distribution = Field(
+        "normal", description="normal, as in the papers on DeepNorm and Magneto; T-Fixup's code draws uniform numbers"
+    )
+
+    @abstractmethod
+    def factor(self, tower: Tower, towers: Towers) -> float:
+        """What the weights of a tower are multiplied by."""
+
+    def check_network(self, network: Network) -> None:
+        """There has to be a transformer."""
+        check_towers(self.card.name, self.towers(network))
+
+    def xavier(self, weight: Weight, network: Network, variates: Variates) -> tuple[Tensor, float]:
+        """Xavier's numbers, times the factor of the weight's place, and their standard deviation."""
+        towers, branch, factor = self.towers(network), network.outer_branch(weight), 1.0
+        tower = towers.holding(weight, network)
+        if tower is not None and branch is not None and not is_score_projection(weight):
+            left = branch.index in tower.cross and not self.scales_cross
+            factor = 1.0 if left else self.factor(tower, towers)
+        std = scaled_std(weight, "fan_avg", factor)
+        return draw(variates, weight.shape, self.distribution, std), std
+
+    def towers(self, network: Network) -> Towers:
+        """The towers of a network, as deep as the options say."""
+        return network.once(
+            find_towers, layers=self.layers, encoder_layers=self.encoder_layers, decoder_layers=self.decoder_layers
+        )
 
 
 def find_towers(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from initprobe.errors import UsageError
+from initprobe.init.distributions import Distribution
+from initprobe.init.fans import Gain
 from initprobe.records import Weight
 
 if TYPE_CHECKING:
@@ -23,6 +25,25 @@ TIED = "it is the last layer too, whose output muP divides by the width; the mod
 """What to tell of a table that is both an embedding and the head."""
 
 RAW: frozenset[str] = frozenset(["linear", "conv", "transposed", "recurrent"])
+
+
+class WidthOptions(BaseModel):
+    """What schemes share that transfer learning rates between widths."""
+
+    takes_source: ClassVar[bool] = True
+
+    base_width: Extent = Field(64.0, description="width of the network that the learning rate was tuned on")
+    width: Extent | Literal["auto"] = Field(
+        "auto", description="of this network; auto: what its head takes, else its residual stream"
+    )
+    optimizer: Optimizer = Field("adam", description="adam (and its kin) | sgd: which learning rates")
+    gain: Gain = Field("auto", description="auto: 1 / √(E f²) of the activation before the weight")
+    zero_readout: bool = Field(False, description="whether the last layer starts at zero")  # noqa: FBT003
+    distribution: Distribution = Field("normal", description="shape of the distribution")
+
+    def growth(self, weight: Weight, network: Network) -> Growth:
+        """What of a weight grows, under these options."""
+        return growth(weight, network, self.base_width, self.width)
 
 
 @dataclass(frozen=True, slots=True)

@@ -479,3 +479,14 @@ def test_a_failure_is_not_hidden_by_what_nobody_can_write():
 def test_a_model_without_parameters_is_told():
     outcome = ip.initialize(nn.Sequential(nn.ReLU(), nn.Flatten()), "fixup", inputs=(4,))
     assert outcome.notes == ("the model has no parameters: there is nothing to draw",)
+
+
+@pytest.mark.parametrize("scheme", ["kaiming_normal", "shrink_perturb"])
+def test_a_source_that_nobody_looks_at_is_told(scheme):
+    model, source = nn.Linear(4, 4), nn.Linear(4, 4)
+    assert ip.initialize(model, scheme, inputs=(4,), source=source).notes == (
+        f"the source changes nothing: {scheme} takes nothing from it",
+    )
+    for other in ("mup", "net2net"):
+        notes = ip.initialize(model, other, inputs=(4,), source=source).notes
+        assert not any("source" in note for note in notes)

@@ -4,24 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from initprobe.errors import UsageError
-from initprobe.init.distributions import Distribution, constant, draw
-from initprobe.init.fans import Gain, UndrawableError, scaled_std
+from initprobe.init.distributions import constant, draw
+from initprobe.init.fans import UndrawableError, scaled_std
 from initprobe.init.schemes.base import Filled, Scheme, SchemeCard, register
-from initprobe.init.widths import (
-    TIED,
-    Extent,
-    Optimizer,
-    check_width,
-    growth,
-    learning_rate,
-    readout_shrinkage,
-    width_of,
-)
+from initprobe.init.widths import TIED, Extent, WidthOptions, check_width, learning_rate, readout_shrinkage, width_of
 from initprobe.records import Weight
 
 if TYPE_CHECKING:
@@ -30,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @register
-class DepthMuP(Scheme):
+class DepthMuP(WidthOptions, Scheme):
     """muP, with branches and their updates divided by the root of the number of branches."""
 
     card = SchemeCard(
@@ -49,14 +40,6 @@ class DepthMuP(Scheme):
     )
 
     base_depth: Extent = Field(1.0, description="number of branches of the network that the learning rate was tuned on")
-    base_width: Extent = Field(64.0, description="width of that network")
-    width: Extent | Literal["auto"] = Field(
-        "auto", description="of this network; auto: what its head takes, else its residual stream"
-    )
-    optimizer: Optimizer = Field("adam", description="adam (and its kin) | sgd: which learning rates")
-    gain: Gain = Field("auto", description="auto: 1 / √(E f²) of the activation before the weight")
-    zero_readout: bool = Field(False, description="whether the last layer starts at zero")  # noqa: FBT003
-    distribution: Distribution = Field("normal", description="shape of the distribution")
 
     def check_network(self, network: Network) -> None:
         """It has to have residual branches, and a width."""
@@ -95,7 +78,7 @@ class DepthMuP(Scheme):
         if self.zero_readout and weight.head:
             return Filled(constant(weight.shape, 0.0), 0.0, rate)
         std = scaled_std(weight, "fan_in", self.gain)
-        std *= readout_shrinkage(growth(weight, network, self.base_width, self.width))
+        std *= readout_shrinkage(self.growth(weight, network))
         if self._carries(weight, network):
             std /= self._times(network) ** 0.5
         return Filled(draw(variates, weight.shape, self.distribution, std), std, rate)
@@ -113,7 +96,7 @@ class DepthMuP(Scheme):
         return max(network.once(_depth), 1) / self.base_depth
 
     def _rate(self, weight: Weight, network: Network) -> float:
-        rate = learning_rate(growth(weight, network, self.base_width, self.width), self.optimizer)
+        rate = learning_rate(self.growth(weight, network), self.optimizer)
         if network.outer_branch(weight) is None:
             return rate
         if self._carries(weight, network):

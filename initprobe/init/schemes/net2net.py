@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
@@ -40,6 +40,8 @@ class Net2Net(Scheme):
         reference="Chen et al. 2016, Net2Net: Accelerating Learning via Knowledge Transfer (arXiv 1511.05641), "
         "sections 2.2 and 2.3, algorithm 1",
     )
+
+    takes_source: ClassVar[bool] = True
 
     replicate_evenly: bool = Field(
         default=False,

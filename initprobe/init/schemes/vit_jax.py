@@ -9,6 +9,7 @@ from pydantic import Field
 
 from initprobe.init.distributions import constant, draw, normal
 from initprobe.init.fans import scaled_std
+from initprobe.init.kernels import CONVOLUTIONS
 from initprobe.init.positions import is_class_token, is_position
 from initprobe.init.schemes.base import Filled, Scheme, SchemeCard, Treatment, register
 from initprobe.records import Weight
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 BIAS_STD = 1e-6
 POSITION_STD = 0.02
-CONVOLUTIONS = ("conv", "depthwise", "transposed")
 
 
 @register

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from initprobe.init.distributions import constant, draw, normal
 from initprobe.init.fans import Factor, fan
+from initprobe.init.kernels import CONVOLUTIONS
 from initprobe.init.positions import is_class_token, is_position
 from initprobe.init.schemes.base import Filled, Scheme, SchemeCard, Treatment, register
 from initprobe.records import Weight
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from initprobe.variates import Variates
 
 TOKEN_STD = 1e-6
-CONVOLUTIONS = ("conv", "depthwise", "transposed")
 
 
 @register

@@ -16,11 +16,13 @@ from torch import nn
 
 from initprobe.dissect.anatomy import trace_anatomy
 from initprobe.errors import InitprobeError, SpecError, UsageError
+from initprobe.init.arguments import checked_loss, checked_seed, globs_of, parameters_of, unread_told
 from initprobe.init.calibration import Data
 from initprobe.init.choose import parse_scheme
 from initprobe.init.initialize import initialize_model
 from initprobe.init.learning_rates import parameter_groups
 from initprobe.load.given import Build, open_given
+from initprobe.load.in_place import in_place
 from initprobe.load.sources.base import Target
 from initprobe.load.stack import stack
 from initprobe.load.target import expand_targets, open_target
@@ -44,7 +46,7 @@ from initprobe.report.formats.base import RenderOptions
 from initprobe.report.render import render
 from initprobe.report.write import write_text
 from initprobe.settings import Flags, resolve, seeds_of
-from initprobe.subject import Loss, Subject
+from initprobe.subject import Loss
 
 __all__ = ["Result", "compare", "initialize", "parameter_groups", "probe", "reparametrize"]
 
@@ -189,22 +191,15 @@ def initialize(  # noqa: PLR0913 - each is a keyword of the Python face
         UsageError: there is no such scheme or option, it does not fit the network, or nothing says what the input is.
         TargetError: the model cannot be run.
     """
-    choice = parse_scheme(scheme)
-    opened, _ = open_given(model, inputs)
-    request = resolve(TargetRequest(opened.name), Flags(choice))
-    subject: Subject = opened.build(seed, request.probe)
-    if loss is not None:
+    request = InitRequest(parse_scheme(scheme), only=globs_of(only))
+    grown, seed, loss = parameters_of(source), checked_seed(seed), checked_loss(loss)
+    with in_place(model, inputs) as subject:
         subject.loss = loss
-    traced = trace_anatomy(subject, seed=seed)
-    batch, _ = choose_batch(subject, None, traced.bytes_per_sample)
-    return initialize_model(
-        model,
-        traced.anatomy,
-        InitRequest(choice, only=(only,) if isinstance(only, str) else tuple(only)),
-        seed,
-        data=Data(subject, batch),
-        source=dict(source.named_parameters()) if isinstance(source, nn.Module) else source,
-    )
+        traced = trace_anatomy(subject, seed=seed)
+        batch, _ = choose_batch(subject, None, traced.bytes_per_sample)
+        data = Data(subject, batch)
+        outcome = initialize_model(subject.model, traced.anatomy, request, seed, data=data, source=grown)
+    return unread_told(outcome, request, loss=loss, source=source)
 
 
 def probe_all(

@@ -62,8 +62,12 @@ def build_scheme(choice: SchemeChoice) -> Scheme:
 
 def _split(text: str) -> tuple[str, list[tuple[str | None, Any]]]:
     """The name, and the arguments with their keywords (None for positional ones)."""
+    if not isinstance(text, str):
+        raise UsageError(f"a scheme is text such as 'kaiming_normal' or 'normal(std=0.02)', not {type(text).__name__}")
     shown = text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "…"
-    wrong = UsageError(f"{shown!r} is no scheme", hint="write a name, or name(option=value) with literal values")
+    near = SCHEMES.near(text.partition("(")[0].strip()) if "-" in text.partition("(")[0] else None
+    hint = f"did you mean {near!r}?" if near else "write a name, or name(option=value) with literal values"
+    wrong = UsageError(f"{shown!r} is no scheme", hint=hint)
     try:
         node = ast.parse(text.strip(), mode="eval").body
         if isinstance(node, ast.Name):

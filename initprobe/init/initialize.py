@@ -60,7 +60,8 @@ def initialize_model(  # noqa: PLR0913 - keywords, each with a default that most
     schemes = {choice: build_scheme(choice) for choice in request.choices}
     slots = list(find_slots(model, anatomy))
     candidates = _candidates(model, slots, layer_types or {})
-    assignments = _narrowed(assign_schemes(candidates, request), candidates, request.only)
+    assigned = assign_schemes(candidates, request)
+    assignments = _narrowed(assigned, candidates, request.only)
     network = Network(model, anatomy, seed, {slot.weight.name: slot for slot in slots}, source or {})
     for choice in dict.fromkeys(one.choice for one in assignments if one.choice is not None):
         schemes[choice].check_network(network)
@@ -71,7 +72,9 @@ def initialize_model(  # noqa: PLR0913 - keywords, each with a default that most
             for slot, assignment in zip(slots, assignments, strict=True):
                 drawing.draw(slot, assignment)
         notes = (*drawing.idle(assignments), *drawing.remarks(), *drawing.calibrate(data))
-    return Outcome(str(request), tuple(drawing.drawn), tuple(drawing.skipped), notes)
+    return Outcome(
+        str(request), tuple(drawing.drawn), tuple(drawing.skipped), (*_without_place(request, assigned), *notes)
+    )
 
 
 class Drawing:
@@ -148,6 +151,7 @@ class Drawing:
             if data is None:
                 raise UsageError(f"scheme {choice.name!r} runs the network on data, and there is none")
             calibration = Calibration(self.network, tuple(slots), data)
+            calibration.check_batch()
             notes += [f"{choice.name}: {note}" for note in scheme.calibrate(calibration)]
             self.drawn = [
                 replace(
@@ -158,6 +162,18 @@ class Drawing:
                 for one in self.drawn
             ]
         return tuple(notes)
+
+
+def _without_place(request: InitRequest, assigned: Sequence[Assignment]) -> tuple[str, ...]:
+    """What to tell of schemes that were asked for and have nothing to draw."""
+    if not assigned:
+        return ("the network has no parameters: there is nothing to draw",)
+    taken = {one.choice for one in assigned}
+    return tuple(
+        f"{choice} draws nothing: overrides further down take all its parameters"
+        for choice in request.choices
+        if choice not in taken
+    )
 
 
 def _narrowed(

@@ -18,7 +18,7 @@ def parameter_groups(model: nn.Module, outcome: Outcome, *, lr: float, **default
     tied ones too, in the order of the model; groups come in the order of their first parameters.
 
     Args:
-        model: that was initialized.
+        model: that was initialized; it may have been compiled or spread over devices since.
         outcome: what ``initialize`` answered with.
         lr: the learning rate of a parameter with the multiplier 1.
         defaults: other options of the optimizer, the same for all groups.
@@ -26,14 +26,28 @@ def parameter_groups(model: nn.Module, outcome: Outcome, *, lr: float, **default
     Raises:
         UsageError: the outcome is that of another model.
     """
-    parameters = dict(model.named_parameters())
+    parameters = {_plain(name): parameter for name, parameter in _inside(model).named_parameters()}
     strange = [name for name in outcome.learning_rates if name not in parameters]
     if strange:
         raise UsageError(
             f"the outcome names {len(strange)} parameters that this model does not have, {strange[0]!r} first",
-            hint="give the model that was initialized, before it is wrapped or compiled",
+            hint="give the model that was initialized",
         )
     groups: dict[float, list[nn.Parameter]] = {}
     for name, parameter in parameters.items():
         groups.setdefault(outcome.learning_rates.get(name, 1.0), []).append(parameter)
     return [{"params": members, "lr": lr * times, **defaults} for times, members in groups.items()]
+
+
+def _inside(model: nn.Module) -> nn.Module:
+    from torch.nn import DataParallel
+    from torch.nn.parallel import DistributedDataParallel
+
+    while isinstance(model, (DataParallel, DistributedDataParallel)):
+        model = model.module
+    return model
+
+
+def _plain(name: str) -> str:
+    """The name of a parameter as it is before its module is compiled."""
+    return name.replace("_orig_mod.", "")

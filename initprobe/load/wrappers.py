@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from torch import nn
 
 SPREADING = (nn.DataParallel, nn.parallel.DistributedDataParallel)
@@ -18,6 +21,23 @@ def unwrapped(model: nn.Module) -> nn.Module:
             if _is_compiled(child):
                 setattr(module, name, unwrapped(child))
     return bare
+
+
+@contextmanager
+def unwrapped_meanwhile(model: nn.Module) -> Iterator[nn.Module]:
+    """The model inside, as ``unwrapped`` gives it; behind the block all is wrapped as before."""
+    bare = _inside(model)
+    compiled = [
+        (module, name, child)
+        for module in bare.modules()
+        for name, child in module.named_children()
+        if _is_compiled(child)
+    ]
+    try:
+        yield unwrapped(bare)
+    finally:
+        for module, name, child in compiled:
+            setattr(module, name, child)
 
 
 def _inside(model: nn.Module) -> nn.Module:

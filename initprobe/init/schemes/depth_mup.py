@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -38,6 +38,7 @@ class DepthMuP(Scheme):
         reference="Yang et al. 2023, Tensor Programs VI (arXiv 2310.02244), Table 1; with the multiplier moved into "
         "the weight, learning rates by the symmetry of Yang & Hu 2021 (arXiv 2011.14522)",
     )
+    reads: ClassVar = frozenset({"source"})
 
     base_depth: Extent = Field(1.0, description="number of branches of the network that the learning rate was tuned on")
     base_width: Extent = Field(64.0, description="width of that network")

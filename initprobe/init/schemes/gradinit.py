@@ -52,6 +52,7 @@ class GradInit(Scheme):
         reference="Zhu et al. 2021, GradInit (arXiv 2102.08098), eq. 1 and algorithm 1; learning rates, clipping and "
         "least scales as in the authors' code",
     )
+    reads: ClassVar = frozenset({"loss"})
     treatments: ClassVar = {"norm": "draw"}
     calibrates: ClassVar[bool] = True
 

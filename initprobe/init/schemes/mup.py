@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -37,6 +37,7 @@ class MuP(Scheme):
         reference="Yang et al. 2022, Tensor Programs V (arXiv 2203.03466), Table 3; zero last layer and queries: "
         "appendix D.2",
     )
+    reads: ClassVar = frozenset({"source"})
 
     base_width: Extent = Field(64.0, description="width of the network that the learning rate was tuned on")
     width: Extent | Literal["auto"] = Field(

@@ -258,7 +258,8 @@ def compare_schemes(
             entries.append(_probe_one(target, request, chosen, listen))
         except UsageError as error:
             refusals.append(error)
-            entries.append(_failed(request, chosen, error))
+            file = None if target.sections is None else target.sections.init
+            entries.append(replace(_failed(request, chosen, error, file), name=target.name))
     if len(refusals) == len(entries):
         raise refusals[0]
     return Report("compare", tuple(entries), describe_environment())
@@ -328,10 +329,11 @@ def _probe_one(target: Target, request: TargetRequest, flags: Flags, listen: Lis
         raise error.located(target.sections.spec) if target.sections is not None else error from None
 
 
-def _failed(request: TargetRequest, flags: Flags, error: InitprobeError) -> Entry:
+def _failed(request: TargetRequest, flags: Flags, error: InitprobeError, file: InitRequest | None = None) -> Entry:
+    init = replace(file or InitRequest(), default=flags.scheme)
     return Entry(
         name=request.text,
-        scheme=Request(request, InitRequest(flags.scheme)).origin,
+        scheme=Request(request, replace(init, only=flags.only or init.only)).origin,
         request=Request(request),
         failure=Failure(int(error.exit_code), error.render()),
     )

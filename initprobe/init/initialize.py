@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
@@ -64,7 +64,8 @@ def initialize_model(  # noqa: PLR0913 - keywords, each with a default that most
     assignments = _narrowed(assigned, candidates, request.only)
     network = Network(model, anatomy, seed, {slot.weight.name: slot for slot in slots}, source or {})
     for choice in dict.fromkeys(one.choice for one in assignments if one.choice is not None):
-        schemes[choice].check_network(network)
+        with _named(choice):
+            schemes[choice].check_network(network)
     drawing = Drawing(network, schemes)
     undone = any(scheme.calibrates for scheme in schemes.values())  # a pass may fail when half of it is written
     with parameters_kept_on_failure(model) if undone else nullcontext():
@@ -151,8 +152,9 @@ class Drawing:
             if data is None:
                 raise UsageError(f"scheme {choice.name!r} runs the network on data, and there is none")
             calibration = Calibration(self.network, tuple(slots), data)
-            calibration.check_batch()
-            notes += [f"{choice.name}: {note}" for note in scheme.calibrate(calibration)]
+            with _named(choice):
+                calibration.check_batch()
+                notes += [f"{choice.name}: {note}" for note in scheme.calibrate(calibration)]
             self.drawn = [
                 replace(
                     one,
@@ -162,6 +164,17 @@ class Drawing:
                 for one in self.drawn
             ]
         return tuple(notes)
+
+
+@contextmanager
+def _named(choice: SchemeChoice) -> Iterator[None]:
+    """A refusal says whose it is: of several schemes on one network, that is asked first."""
+    try:
+        yield
+    except UsageError as error:
+        if choice.name not in str(error):
+            error.args = (f"{choice.name}: {error}",)
+        raise
 
 
 def _without_place(request: InitRequest, assigned: Sequence[Assignment]) -> tuple[str, ...]:

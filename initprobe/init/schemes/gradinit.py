@@ -88,10 +88,11 @@ class GradInit(Scheme):
             closing = sum(takewhile(bool, (self._step(look, scales, 0, closing=True) for _ in range(self.steps))))
             after = look.measure()
         calibration.changed.update(name for name, _ in tuned)
+        steps = f"{self.steps} steps" + f", {bounded} of them for the bound" * bool(bounded)
+        steps += f", and {closing} more to end within it" * bool(closing)
         told = (
             f"loss behind the first {self.optimizer} step from {before[0]:.4g} to {after[0]:.4g}, gradient norm from "
-            f"{before[1]:.4g} to {after[1]:.4g}; {self.steps} steps, {bounded} of them for the bound, and {closing} "
-            f"more to end within it; {calibration.passes} passes"
+            f"{before[1]:.4g} to {after[1]:.4g}; {steps}; {calibration.passes} passes"
         )
         return (told, *self._caveats(calibration, after[1]))
 

@@ -11,6 +11,7 @@ from pydantic import Field
 from initprobe.init.distributions import normal
 from initprobe.init.fans import UndrawableError
 from initprobe.init.schemes.base import Filled, Scheme, SchemeCard, register
+from initprobe.init.wording import counted
 from initprobe.records import Weight
 
 if TYPE_CHECKING:
@@ -106,7 +107,8 @@ class WeightNormDdi(Scheme):
         for slot in layers:
             _tell_of_mean(calibration, slot.weight.module, tuple(slot.parameters))
         reached = f"means within {max(means):.1g} of 0, standard deviations within {max(spreads):.1g} of {self.scale:g}"
-        return (f"{len(layers)} layers, {reached}; {calibration.passes} forward passes", *still)
+        passes = counted(calibration.passes, "forward pass", "forward passes")
+        return (f"{counted(len(layers), 'layer')}, {reached}; {passes}", *still)
 
 
 def _tell_of_mean(calibration: Calibration, module: str, names: tuple[str, ...]) -> None:

@@ -15,11 +15,13 @@ from torch import nn
 
 from initprobe.dissect.anatomy import trace_anatomy
 from initprobe.errors import InitprobeError, SpecError, UsageError
+from initprobe.init.arguments import checked_loss, checked_seed, globs_of, parameters_of, unread_told
 from initprobe.init.calibration import Data
 from initprobe.init.choose import parse_scheme
 from initprobe.init.initialize import initialize_model
 from initprobe.init.learning_rates import groups_by_rate
-from initprobe.load.given import Build, open_given, own_network, own_parameters
+from initprobe.load.given import Build, open_given, own_parameters
+from initprobe.load.in_place import in_place
 from initprobe.load.sources.base import Target
 from initprobe.load.stack import stack
 from initprobe.load.target import expand_targets, looks_like_target, open_target
@@ -38,7 +40,7 @@ from initprobe.records import (
 from initprobe.report.facade import Result
 from initprobe.search.grid import grid, visit
 from initprobe.settings import Flags, given_seeds, known_options, resolve
-from initprobe.subject import Loss, Subject
+from initprobe.subject import Loss
 
 __all__ = ["Result", "compare", "initialize", "parameter_groups", "probe", "reparametrize"]
 
@@ -131,23 +133,19 @@ def initialize(  # noqa: PLR0913 - each is a keyword of the Python face
         UsageError: there is no such scheme or option, it does not fit the network, or nothing says what the input is.
         TargetError: the model cannot be run.
     """
-    choice = parse_scheme(scheme)
-    opened, _ = open_given(model, inputs)
-    request = resolve(TargetRequest(opened.name), Flags(choice))
-    subject: Subject = opened.build(seed, request.probe)
-    if loss is not None:
+    request = InitRequest(parse_scheme(scheme), only=globs_of(only))
+    grown, seed, loss = (
+        parameters_of(own_parameters(source) if isinstance(source, nn.Module) else source),
+        checked_seed(seed),
+        checked_loss(loss),
+    )
+    with in_place(model, inputs) as subject:
         subject.loss = loss
-    traced = trace_anatomy(subject, seed=seed)
-    batch, _ = choose_batch(subject, None, traced.bytes_per_sample)
-    with own_network(model, subject) as network:
-        return initialize_model(
-            network,
-            traced.anatomy,
-            InitRequest(choice, only=(only,) if isinstance(only, str) else tuple(only)),
-            seed,
-            data=Data(subject, batch),
-            source=own_parameters(source) if isinstance(source, nn.Module) else source,
-        )
+        traced = trace_anatomy(subject, seed=seed)
+        batch, _ = choose_batch(subject, None, traced.bytes_per_sample)
+        data = Data(subject, batch)
+        outcome = initialize_model(subject.model, traced.anatomy, request, seed, data=data, source=grown)
+    return unread_told(outcome, request, loss=loss, source=source)
 
 
 def parameter_groups(model: nn.Module, outcome: Outcome, *, lr: float, **defaults: Any) -> list[dict[str, Any]]:
@@ -215,7 +213,8 @@ def compare_schemes(
             entries.append(_probe_one(target, request, chosen, listen))
         except UsageError as error:
             refusals.append(error)
-            entries.append(_failed(request, chosen, error))
+            file = None if target.sections is None else target.sections.init
+            entries.append(replace(_failed(request, chosen, error, file), name=target.name))
     if len(refusals) == len(entries):
         raise refusals[0]
     return Report("compare", tuple(entries), describe_environment())
@@ -303,10 +302,11 @@ def _probe_one(target: Target, request: TargetRequest, flags: Flags, listen: Lis
         raise error.located(target.sections.spec) if target.sections is not None else error from None
 
 
-def _failed(request: TargetRequest, flags: Flags, error: InitprobeError) -> Entry:
+def _failed(request: TargetRequest, flags: Flags, error: InitprobeError, file: InitRequest | None = None) -> Entry:
+    init = replace(file or InitRequest(), default=flags.scheme)
     return Entry(
         name=request.text,
-        scheme=Request(request, InitRequest(flags.scheme)).origin,
+        scheme=Request(request, replace(init, only=flags.only or init.only)).origin,
         request=Request(request),
         failure=Failure(int(error.exit_code), error.render()),
     )

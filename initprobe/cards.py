@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -77,14 +77,22 @@ def listed_options(name: str, options: Sequence[OptionCard]) -> str:
     return f"its options are {names}" if names else f"{name} takes no options"
 
 
-def parse_call(noun: str, text: str) -> tuple[str, Arguments]:
+def parse_call(noun: str, text: str, near: Callable[[str], str | None] = lambda _name: None) -> tuple[str, Arguments]:
     """A leaf as typed, ``name`` or ``name(option=value)``; nothing is evaluated, and a bare word is text.
+
+    Args:
+        noun: what a leaf is called in messages.
+        text: as typed.
+        near: the name that somebody may have meant who writes a dash in it.
 
     Raises:
         UsageError: the text is no such call.
     """
     shown = text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "…"
-    wrong = UsageError(f"{shown!r} is no {noun}", hint="write a name, or name(option=value) with literal values")
+    word = text.partition("(")[0].strip()
+    meant = near(word) if "-" in word else None
+    hint = f"did you mean {meant!r}?" if meant else "write a name, or name(option=value) with literal values"
+    wrong = UsageError(f"{shown!r} is no {noun}", hint=hint)
     try:
         node = ast.parse(text.strip(), mode="eval").body
         if isinstance(node, ast.Name):

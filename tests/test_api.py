@@ -111,3 +111,29 @@ def test_several_schemes_on_ones_own_network():
     result = ip.compare(["he", "xavier"], on=net, inputs=(8,), seeds=2, max_seeds=2, batch=8)
     assert [entry.scheme for entry in result.report.entries] == ["kaiming_normal", "xavier_normal"]
     assert result.verdict == "pass"
+
+
+def test_a_scheme_that_refuses_stands_beside_the_others_under_their_name(tmp_path):
+    spec = tmp_path / "net.yaml"
+    spec.write_text(
+        "version: 1\n"
+        "model:\n"
+        "  input: {shape: [8]}\n"
+        "  layers: [{type: linear, out: 8}, tanh, {type: linear, out: 8, name: head}]\n"
+        "init: {default: he, overrides: [{match: head, scheme: zeros}]}\n"
+    )
+    result = ip.compare(["he", "chrono", "dks(slope=1.2)"], on=spec, seeds=2, max_seeds=2, batch=8)
+    names = {entry.name for entry in result.report.entries}
+    assert names == {"net"}
+    failed = result.report.entries[1]
+    assert failed.scheme == "chrono + 1 override"
+    assert "net.yaml" not in result.render().partition("\n\n")[2].partition("error")[0]
+
+
+def test_a_refusal_names_its_scheme():
+    for scheme in ("dks", "tat"):
+        with pytest.raises(UsageError, match=f"^{scheme}: ") as told:
+            ip.initialize(nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4)), scheme, inputs=(4,))
+        assert scheme in told.value.render()
+    with pytest.raises(UsageError, match=r"^lsuv: what '0' puts out is zero"):
+        ip.initialize(nn.Sequential(nn.Linear(4, 4)), "lsuv", inputs=torch.zeros(3, 4))

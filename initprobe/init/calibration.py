@@ -12,15 +12,16 @@ import torch
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from initprobe.errors import InitprobeError, TargetError, UsageError, first_line, raised_here, user_trace
+from initprobe.errors import InitprobeError, TargetError, UsageError
 from initprobe.hooks import Mode, undisturbed
 from initprobe.init.derivatives import check_twice, differentiate
 from initprobe.init.fans import UndrawableError
 from initprobe.init.layerwise import MULTIPLYING, Layer, find_layers, first_floats, rescaled
 from initprobe.init.network import Network
+from initprobe.init.own_loss import own_loss
 from initprobe.init.slots import Slot
 from initprobe.module_state import shares_memory
-from initprobe.subject import Call, Loss, Subject, run_model
+from initprobe.subject import Call, Subject, run_model
 from initprobe.variates import Variates
 
 APART = 1_000_003
@@ -81,6 +82,22 @@ class Calibration:
     def fixed(self) -> bool:
         """Whether the target brought its own batch: every ``index`` then gives that one."""
         return self.data.subject.inputs.fixed is not None
+
+    def check_batch(self) -> None:
+        """Make sure that the batch holds numbers.
+
+        Raises:
+            UsageError: one of them is nan.
+        """
+
+        def look(place: str, tensor: torch.Tensor) -> torch.Tensor:
+            if tensor.is_floating_point() and tensor.isnan().any():
+                raise UsageError(
+                    f"input {place} of the batch holds nan", hint="take the samples with nan out, or clean them"
+                )
+            return tensor
+
+        self.call().changed(look)
 
     def call(self, index: int = 0, beside: int | None = None) -> Call:
         """A batch on the model's device; another ``index`` gives another one.
@@ -164,7 +181,7 @@ class Calibration:
         """
         own = self.data.subject.loss
         if own is not None:
-            return _own_loss(own, output)
+            return own_loss(own, output)
         first = first_floats(output)
         first = first.to(torch.promote_types(first.dtype, torch.float32))
         units = first.shape[-1] if first.dim() else 1
@@ -316,15 +333,3 @@ class Calibration:
             if note:
                 for name in layer.weight.parameters:
                     self.notes.setdefault(name, note)
-
-
-def _own_loss(loss: Loss, output: Any) -> torch.Tensor:
-    try:
-        value = loss(output)
-    except (Exception, SystemExit) as error:
-        if raised_here(error):
-            raise
-        raise TargetError(f"the loss function failed: {first_line(error)}", trace=user_trace(error)) from error
-    if not isinstance(value, torch.Tensor) or value.numel() != 1:
-        raise TargetError("the loss function must return one number, as a tensor")
-    return value.reshape(())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 from initprobe.cards import named_options, option_mistake, parse_call
+from initprobe.errors import UsageError
 from initprobe.init.schemes.base import SCHEMES, Scheme
 from initprobe.records import SchemeChoice
 
@@ -17,7 +18,9 @@ def parse_scheme(text: str) -> SchemeChoice:
     Raises:
         UsageError: the text is no such call, or the scheme or an option is unknown or has a bad value.
     """
-    name, arguments = parse_call("scheme", text)
+    if not isinstance(text, str):
+        raise UsageError(f"a scheme is text such as 'kaiming_normal' or 'normal(std=0.02)', not {type(text).__name__}")
+    name, arguments = parse_call("scheme", text, SCHEMES.near)
     card = SCHEMES.find(name).card
     options = named_options("scheme", card.name, card.options, arguments)
     choice = SchemeChoice(card.name, tuple(options.items()))

@@ -76,7 +76,11 @@ def _handed_on(step: Step) -> Moments | None:
 def _activated(step: Step) -> Moments | None:
     """By quadrature over a normal distribution of the same mean and variance."""
     first = step.before[0]
-    if first is None or step.node.activation is None:
+    if (
+        first is None
+        or step.node.activation is None
+        or not (math.isfinite(first.mean) and math.isfinite(first.variance))
+    ):
         return None
     try:
         mean, second = moments_around(step.node.activation, first.mean, first.variance)

@@ -30,7 +30,7 @@ RAW: frozenset[str] = frozenset(["linear", "conv", "transposed", "recurrent"])
 class WidthOptions(BaseModel):
     """What schemes share that transfer learning rates between widths."""
 
-    takes_source: ClassVar[bool] = True
+    reads: ClassVar[frozenset[str]] = frozenset({"source"})
 
     base_width: Extent = Field(64.0, description="width of the network that the learning rate was tuned on")
     width: Extent | Literal["auto"] = Field(

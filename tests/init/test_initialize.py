@@ -407,6 +407,16 @@ def test_a_scheme_that_draws_nothing_is_told(anatomy_of):
     assert outcome.notes == ("kaiming_normal draws none of the parameters that it was asked for",)
 
 
+def test_a_scheme_whose_parameters_others_take_is_told(anatomy_of):
+    model = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 4))
+    outcome = initialize_model(model, anatomy_of(model), request("xavier", **{"0": "normal", "*": "he"}), 0)
+    assert outcome.notes == (
+        "xavier_normal draws nothing: overrides further down take all its parameters",
+        "normal draws nothing: overrides further down take all its parameters",
+    )
+    assert not initialize_model(model, anatomy_of(model), request("xavier", **{"0": "he"}), 0).notes
+
+
 def test_a_scheme_may_tell_of_the_network_as_a_whole(anatomy_of):
     class Telling(SCHEMES["zeros"]):
         """Zeros, with a remark."""
@@ -485,7 +495,7 @@ def test_a_model_without_parameters_is_told():
 def test_a_source_that_nobody_looks_at_is_told(scheme):
     model, source = nn.Linear(4, 4), nn.Linear(4, 4)
     assert ip.initialize(model, scheme, inputs=(4,), source=source).notes == (
-        f"the source changes nothing: {scheme} takes nothing from it",
+        f"source was given, and {scheme} does not look at it",
     )
     for other in ("mup", "net2net"):
         notes = ip.initialize(model, other, inputs=(4,), source=source).notes

@@ -127,7 +127,7 @@ class Scheme(BaseModel, ABC):
         card: what ``explain`` and ``ls`` show.
         treatments: where this scheme departs from ``TREATMENTS``.
         calibrates: whether ``calibrate`` has to be called when every weight is drawn.
-        takes_source: whether it looks at the source of a network.
+        reads: what it looks at besides network and batch, where that is given: ``loss``, ``source``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -135,7 +135,7 @@ class Scheme(BaseModel, ABC):
     card: ClassVar[SchemeCard]
     treatments: ClassVar[Mapping[Role, Treatment]] = {}
     calibrates: ClassVar[bool] = False
-    takes_source: ClassVar[bool] = False
+    reads: ClassVar[frozenset[str]] = frozenset()
 
     def check_network(self, network: Network) -> None:
         """Make sure that the network has what the scheme is about.

@@ -38,7 +38,6 @@ class DepthMuP(WidthOptions, Scheme):
         reference="Yang et al. 2023, Tensor Programs VI (arXiv 2310.02244), Table 1; with the multiplier moved into "
         "the weight, learning rates by the symmetry of Yang & Hu 2021 (arXiv 2011.14522)",
     )
-
     base_depth: Extent = Field(1.0, description="number of branches of the network that the learning rate was tuned on")
 
     def check_network(self, network: Network) -> None:

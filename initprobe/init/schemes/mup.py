@@ -37,7 +37,6 @@ class MuP(WidthOptions, Scheme):
         reference="Yang et al. 2022, Tensor Programs V (arXiv 2203.03466), Table 3; zero last layer and queries: "
         "appendix D.2",
     )
-
     zero_query: bool = Field(False, description="whether query projections start at zero")  # noqa: FBT003
 
     def check_network(self, network: Network) -> None:

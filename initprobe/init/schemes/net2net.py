@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
@@ -40,8 +41,7 @@ class Net2Net(Scheme):
         reference="Chen et al. 2016, Net2Net: Accelerating Learning via Knowledge Transfer (arXiv 1511.05641), "
         "sections 2.2 and 2.3, algorithm 1",
     )
-
-    takes_source: ClassVar[bool] = True
+    reads: ClassVar = frozenset({"source"})
 
     replicate_evenly: bool = Field(
         default=False,
@@ -67,6 +67,16 @@ class Net2Net(Scheme):
                 "no parameter of the source has the name of one of this network: names tell what grew out of what",
                 hint="give source as a mapping from this network's names to tensors",
             )
+
+    def remarks(self, network: Network) -> Sequence[str]:
+        """What of the source has no place here, so that the network computes something else."""
+        places = {name for weight in network.anatomy.weights for name in (weight.name, *weight.aliases)}
+        places |= {name for name, _ in network.model.named_buffers()}
+        lost = [name for name in network.source if name not in places]
+        if not lost:
+            return ()
+        told = f"{len(lost)} parameters of the source have no place in this network (first: {lost[0]})"
+        return (f"{told}: what they did is lost",)
 
     def fill(self, weight: Weight, network: Network, variates: Variates) -> Filled:
         """What the source has under that name, widened; the identity where it has nothing."""

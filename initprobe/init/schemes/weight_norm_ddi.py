@@ -11,6 +11,7 @@ from pydantic import Field
 from initprobe.init.distributions import normal
 from initprobe.init.fans import UndrawableError
 from initprobe.init.schemes.base import Filled, Scheme, SchemeCard, register
+from initprobe.init.wording import counted
 from initprobe.records import Weight
 
 if TYPE_CHECKING:
@@ -106,7 +107,8 @@ class WeightNormDdi(Scheme):
         calibration.walk(look)
         _tell_of_means(calibration, layers)
         reached = f"means within {max(means):.1g} of 0, standard deviations within {max(spreads):.1g} of {self.scale:g}"
-        return (f"{len(layers)} layers, {reached}; {calibration.passes} forward passes", *still)
+        passes = counted(calibration.passes, "forward pass", "forward passes")
+        return (f"{counted(len(layers), 'layer')}, {reached}; {passes}", *still)
 
 
 def _tell_of_means(calibration: Calibration, layers: Sequence[Slot]) -> None:

@@ -130,6 +130,7 @@ class Recorder:
         """Take the hooks off the tensors: a parameter that a module hands out, or a cache, outlives the pass."""
         for handle in self.handles:
             handle.remove()
+        self.edges.clear()
 
     def _gradient_hook(self, key: str, step_axis: int | None) -> Callable[[torch.Tensor], None]:
         def take(gradient: torch.Tensor | None) -> None:
@@ -205,7 +206,7 @@ def _measure(
         with watching(model, recorder.visit, operations=operations) as watch, torch.set_grad_enabled(probe.backward):
             output = run_model(model, call)
         reach = _backward(subject, output, recorder, probe, seed) if probe.backward else None
-    return _trace(seed, parameters, recorder, watch, reach)
+        return _trace(seed, parameters, recorder, watch, reach)
 
 
 def _inputs(subject: Subject, batch: int, seed: int, ledger: Ledger, *, gradients: bool) -> Call:

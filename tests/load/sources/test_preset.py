@@ -37,9 +37,9 @@ def test_findings_point_into_the_file():
 @pytest.mark.parametrize(
     ("text", "says", "hint"),
     [
-        ("preset:deep-mpl", "no preset 'deep-mpl'", "did you mean preset:deep-mlp? there are: char-mlp, deep-mlp,"),
-        ("preset:xyzzy", "no preset 'xyzzy'", "there are: char-mlp, deep-mlp,"),
-        ("preset:", "no preset ''", "there are: char-mlp,"),
+        ("preset:deep-mpl", "no preset 'deep-mpl'", "did you mean preset:deep-mlp? there are: "),
+        ("preset:xyzzy", "no preset 'xyzzy'", "deep-mlp, "),
+        ("preset:", "no preset ''", "there are: "),
         ("preset:../configs/deep-mlp", "no preset", "there are"),
         ("preset:deep-mlp(depth=3)", "takes no arguments", "--set vars.depth="),
     ],

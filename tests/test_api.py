@@ -10,6 +10,7 @@ from torch import nn
 
 import initprobe as ip
 from initprobe.errors import NothingToProbeError, SpecError, TargetError, UsageError
+from initprobe.init.schemes.base import KEPT
 
 
 def net():
@@ -137,3 +138,16 @@ def test_a_refusal_names_its_scheme():
         assert scheme in told.value.render()
     with pytest.raises(UsageError, match=r"^lsuv: what '0' puts out is zero"):
         ip.initialize(nn.Sequential(nn.Linear(4, 4)), "lsuv", inputs=torch.zeros(3, 4))
+
+
+def test_an_outcome_reads_as_a_few_lines():
+    model = nn.Sequential(nn.Linear(64, 256), nn.LayerNorm(256), nn.ReLU(), nn.Linear(256, 256), nn.Linear(256, 4))
+    assert str(ip.initialize(model, "mup", inputs=(64,))).splitlines() == [
+        "mup: 6 of 8 parameters drawn",
+        f"kept: 1.weight and 1 more: {KEPT['norm']}",
+        "learning rate: 3.weight and 1 more: times 0.25",
+        "note: mup: counted as 4 times wider than the reference: 256 / 64",
+    ]
+    assert str(ip.initialize(model, "zeros", inputs=(64,), only="4")).splitlines()[0] == (
+        "zeros on 4: 2 of 8 parameters drawn"
+    )

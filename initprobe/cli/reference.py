@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_library
 import platform
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from importlib.metadata import PackageNotFoundError, entry_points, version
@@ -11,10 +12,11 @@ from typing import Annotated, Any
 
 import typer
 
+from initprobe.cli.columns import fitted, listed
 from initprobe.cli.explained import explain_objective, explain_parametrization, explain_scheme
 from initprobe.cli.guidance import guide_to_activation
 from initprobe.cli.layers import PREFIX, blocks, explain_block
-from initprobe.cli.output import say
+from initprobe.cli.output import columns, say
 from initprobe.errors import UsageError
 
 Row = Mapping[str, Any]
@@ -39,7 +41,8 @@ def explain(
     for describe in (explain_block,) if name.startswith(PREFIX) else EXPLAINED:
         text = describe(name, known)
         if text is not None:
-            say(text.rstrip("\n") + "\n")
+            width = None if describe in VERBATIM else columns(sys.stdout)
+            say(fitted(text.rstrip("\n"), width) + "\n")
             return 0
     near = get_close_matches(name, known, n=1)
     raise UsageError(
@@ -67,9 +70,7 @@ def ls(
     if json:
         say(json_library.dumps(rows, indent=2) + "\n")
         return 0
-    widths = {key: max(len(str(row[key])) for row in rows) for key in rows[0]} if rows else {}
-    for row in rows:
-        say("  ".join(str(value).ljust(widths[key]) for key, value in row.items()).rstrip() + "\n")
+    say(listed(rows, columns(sys.stdout)))
     return 0
 
 
@@ -268,6 +269,9 @@ EXPLAINED = (
     explain_parametrization,
     explain_block,
 )
+
+VERBATIM = (_explain_rule, _explain_preset, explain_block)
+"""Those that show specs and code, whose lines are to be copied as they stand."""
 
 LISTS: Mapping[str, Callable[[], Iterator[Row]]] = {
     "rules": _rules,

@@ -169,7 +169,7 @@ def _collection(annotation: Any) -> str:
 def _single(annotation: Any) -> str:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return f"a mapping with {', '.join(field.alias or key for key, field in annotation.model_fields.items())}"
-    return WORDS.get(annotation, "a value")
+    return "a layer" if "AnyLayer" in repr(annotation) else WORDS.get(annotation, "a value")
 
 
 def _yaml(value: Any) -> str:

@@ -46,7 +46,10 @@ class ExpLayer(Layer):
 
 @block("clamp")
 class ClampLayer(Layer):
-    """Cuts numbers off at a lower limit, an upper one or both; no gradient passes where it does."""
+    """Cuts numbers off at a lower limit, an upper one or both; no gradient passes where it does.
+
+    ``{type: clamp, low: 0.0, high: 1.0}``
+    """
 
     low: Number | None = Field(default=None, description="The lower limit")
     high: Number | None = Field(default=None, description="The upper limit")

@@ -13,7 +13,10 @@ from initprobe.load.blocks.base import Branch, Count, Incoming, Layer, Misfit, b
 
 @block("reshape", aliases=("unflatten",))
 class Reshape(Layer):
-    """All numbers of a sample in another shape."""
+    """All numbers of a sample in another shape.
+
+    ``{type: reshape, shape: [16, 4, 4]}``
+    """
 
     tokens: ClassVar[bool] = True
 

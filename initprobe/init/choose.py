@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -36,6 +37,17 @@ def parse_scheme(text: str) -> SchemeChoice:
     choice = SchemeChoice(card.name, tuple(options.items()))
     check_choice(choice)
     return choice
+
+
+def parse_schemes(texts: Sequence[str]) -> list[SchemeChoice]:
+    """Several, to be compared.
+
+    Raises:
+        UsageError: there is none, they are one text, or one of them is wrong.
+    """
+    if isinstance(texts, str) or not texts:
+        raise UsageError(f"schemes are a list of texts, not {texts!r}", hint='compare(["he", "xavier"], depth=50)')
+    return [parse_scheme(text) for text in texts]
 
 
 def check_choice(choice: SchemeChoice) -> None:

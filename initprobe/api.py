@@ -17,7 +17,7 @@ from initprobe.dissect.anatomy import trace_anatomy
 from initprobe.errors import InitprobeError, SpecError, UsageError
 from initprobe.init.arguments import checked_loss, checked_seed, globs_of, parameters_of, unread_told
 from initprobe.init.calibration import Data
-from initprobe.init.choose import parse_scheme
+from initprobe.init.choose import parse_scheme, parse_schemes
 from initprobe.init.initialize import initialize_model
 from initprobe.init.learning_rates import groups_by_rate
 from initprobe.load.given import Build, open_given, own_parameters
@@ -99,7 +99,7 @@ def compare(
     if on is not None and shape:
         raise UsageError(f"{', '.join(shape)} describe the built-in network; with `on` the network is given")
     opened, request = open_given(on, inputs) if on is not None else (stack(**shape), TargetRequest("stack"))
-    return Result(compare_schemes(opened, request, [parse_scheme(text) for text in schemes], flags))
+    return Result(compare_schemes(opened, request, parse_schemes(schemes), flags))
 
 
 def initialize(  # noqa: PLR0913 - each is a keyword of the Python face

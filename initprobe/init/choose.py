@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import ValidationError
 
 from initprobe.cards import named_options, option_mistake, parse_call
@@ -26,6 +28,17 @@ def parse_scheme(text: str) -> SchemeChoice:
     choice = SchemeChoice(card.name, tuple(options.items()))
     check_choice(choice)
     return choice
+
+
+def parse_schemes(texts: Sequence[str]) -> list[SchemeChoice]:
+    """Several, to be compared.
+
+    Raises:
+        UsageError: there is none, they are one text, or one of them is wrong.
+    """
+    if isinstance(texts, str) or not texts:
+        raise UsageError(f"schemes are a list of texts, not {texts!r}", hint='compare(["he", "xavier"], depth=50)')
+    return [parse_scheme(text) for text in texts]
 
 
 def check_choice(choice: SchemeChoice) -> None:

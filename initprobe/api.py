@@ -1,13 +1,12 @@
 """The Python face: probe, compare, initialize, reparametrize.
 
-A function here answers with a ``Result``, a thin façade over the frozen ``records.Report``: it renders, saves and
-plots, and adds nothing.
+A function here that measures answers with a ``Result``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,86 +15,34 @@ from torch import nn
 
 from initprobe.dissect.anatomy import trace_anatomy
 from initprobe.errors import InitprobeError, SpecError, UsageError
+from initprobe.init.arguments import checked_loss, checked_seed, globs_of, parameters_of, unread_told
 from initprobe.init.calibration import Data
-from initprobe.init.choose import parse_scheme
+from initprobe.init.choose import parse_scheme, parse_schemes
 from initprobe.init.initialize import initialize_model
-from initprobe.init.learning_rates import parameter_groups
-from initprobe.load.given import Build, open_given
+from initprobe.init.learning_rates import groups_by_rate
+from initprobe.load.given import Build, open_given, own_parameters
+from initprobe.load.in_place import in_place
 from initprobe.load.sources.base import Target
 from initprobe.load.stack import stack
-from initprobe.load.target import expand_targets, open_target
+from initprobe.load.target import expand_targets, looks_like_target, open_target
 from initprobe.parametrizations.reparametrize import reparametrize
 from initprobe.pipeline import Listener, choose_batch, describe_environment, probe_target
 from initprobe.records import (
     Entry,
     Failure,
-    Finding,
     InitRequest,
     Outcome,
-    ProbeRequest,
     Report,
     Request,
     SchemeChoice,
-    SiteSummary,
     TargetRequest,
-    Verdict,
 )
-from initprobe.report.formats.base import RenderOptions
-from initprobe.report.render import render
-from initprobe.report.write import write_text
-from initprobe.settings import Flags, resolve, seeds_of
-from initprobe.subject import Loss, Subject
+from initprobe.report.facade import Result
+from initprobe.search.grid import grid, visit
+from initprobe.settings import Flags, given_seeds, known_options, resolve
+from initprobe.subject import Loss
 
 __all__ = ["Result", "compare", "initialize", "parameter_groups", "probe", "reparametrize"]
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What a probe found.
-
-    Attributes:
-        report: the frozen records; everything else here reads them.
-    """
-
-    report: Report
-
-    @property
-    def entry(self) -> Entry:
-        """The first entry: the only one, unless several networks or schemes were compared."""
-        return self.report.entries[0]
-
-    @property
-    def verdict(self) -> Verdict | None:
-        """The worst verdict of all entries."""
-        verdicts = [entry.verdict for entry in self.report.entries]
-        return next((worst for worst in ("fail", "inconclusive", "pass") if worst in verdicts), None)
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        """The findings of all entries."""
-        return tuple(finding for entry in self.report.entries for finding in entry.findings)
-
-    @property
-    def sites(self) -> dict[str, SiteSummary]:
-        """The first entry's call sites by key, in execution order."""
-        return {summary.site.key: summary for summary in self.entry.sites}
-
-    def render(self, format_name: str = "full", options: RenderOptions | None = None) -> str:
-        """The report as text in one of the formats of ``initprobe ls formats``."""
-        return render(self.report, format_name, options)
-
-    def save(self, path: str | Path, format_name: str = "json") -> None:
-        """Write the report to a file; an old file stays as it is if that fails."""
-        write_text(Path(path), self.render(format_name))
-
-    def plots(self, directory: str | Path, formats: Sequence[str] = ("png", "svg")) -> tuple[Path, ...]:
-        """Draw every plot that applies, and return the paths."""
-        from initprobe.report.figures import save_plots
-
-        return save_plots(self.report, Path(directory), formats=tuple(formats))
-
-    def __str__(self) -> str:
-        return self.render()
 
 
 def probe(  # noqa: PLR0913 - each is a keyword of the Python face
@@ -126,10 +73,8 @@ def probe(  # noqa: PLR0913 - each is a keyword of the Python face
         UsageError: something asked for is not there.
         TargetError: the network cannot be built or run.
     """
-    chosen = seeds_of(str(seeds), 0) if isinstance(seeds, int) else tuple(seeds)
-    flags = Flags(
-        None if scheme is None else parse_scheme(scheme), _known_options({"seeds": chosen, **options}), check or {}
-    )
+    said = known_options({"seeds": given_seeds(seeds), **options})
+    flags = Flags(None if scheme is None else parse_scheme(scheme), said, check or {})
     opened, request = open_given(target, inputs, weights)
     return Result(probe_opened("run", [(opened, request)], flags, listen))
 
@@ -150,13 +95,11 @@ def compare(
         TargetError: the network cannot be built or run.
     """
     shape = {name: options.pop(name) for name in ("depth", "width", "activation") if name in options}
-    seeds = options.pop("seeds", 5)
-    chosen = seeds_of(str(seeds), 0) if isinstance(seeds, int) else tuple(seeds)
-    flags = Flags(None, _known_options({"seeds": chosen, **options}))
+    flags = Flags(None, known_options({**options, "seeds": given_seeds(options.get("seeds", 5))}))
     if on is not None and shape:
         raise UsageError(f"{', '.join(shape)} describe the built-in network; with `on` the network is given")
     opened, request = open_given(on, inputs) if on is not None else (stack(**shape), TargetRequest("stack"))
-    return Result(compare_schemes(opened, request, [parse_scheme(text) for text in schemes], flags))
+    return Result(compare_schemes(opened, request, parse_schemes(schemes), flags))
 
 
 def initialize(  # noqa: PLR0913 - each is a keyword of the Python face
@@ -172,7 +115,8 @@ def initialize(  # noqa: PLR0913 - each is a keyword of the Python face
     """Draw a model's parameters, in place.
 
     Args:
-        model: any module; its structure is read off one traced pass.
+        model: any module; its structure is read off one traced pass. Names are those of the layers as they were
+            written, whatever compiles them or spreads them over devices.
         scheme: ``"kaiming_normal"``, ``"orthogonal(gain=1.5)"`` ...
         inputs: shape of one sample (``(3, 224, 224)``) for that pass, where the model has no ``example_input_array``;
             or a real batch for schemes that look at data: a tensor, a tuple of tensors, or a dict of keyword arguments.
@@ -189,22 +133,37 @@ def initialize(  # noqa: PLR0913 - each is a keyword of the Python face
         UsageError: there is no such scheme or option, it does not fit the network, or nothing says what the input is.
         TargetError: the model cannot be run.
     """
-    choice = parse_scheme(scheme)
-    opened, _ = open_given(model, inputs)
-    request = resolve(TargetRequest(opened.name), Flags(choice))
-    subject: Subject = opened.build(seed, request.probe)
-    if loss is not None:
-        subject.loss = loss
-    traced = trace_anatomy(subject, seed=seed)
-    batch, _ = choose_batch(subject, None, traced.bytes_per_sample)
-    return initialize_model(
-        model,
-        traced.anatomy,
-        InitRequest(choice, only=(only,) if isinstance(only, str) else tuple(only)),
-        seed,
-        data=Data(subject, batch),
-        source=dict(source.named_parameters()) if isinstance(source, nn.Module) else source,
+    request = InitRequest(parse_scheme(scheme), only=globs_of(only))
+    grown, seed, loss = (
+        parameters_of(own_parameters(source) if isinstance(source, nn.Module) else source),
+        checked_seed(seed),
+        checked_loss(loss),
     )
+    with in_place(model, inputs) as subject:
+        subject.loss = loss
+        traced = trace_anatomy(subject, seed=seed)
+        batch, _ = choose_batch(subject, None, traced.bytes_per_sample)
+        data = Data(subject, batch)
+        outcome = initialize_model(subject.model, traced.anatomy, request, seed, data=data, source=grown)
+    return unread_told(outcome, request, loss=loss, source=source)
+
+
+def parameter_groups(model: nn.Module, outcome: Outcome, *, lr: float, **defaults: Any) -> list[dict[str, Any]]:
+    """The parameters of a model in groups, one for each learning rate that a scheme asks for.
+
+    ``torch.optim.Adam(parameter_groups(model, outcome, lr=1e-3, weight_decay=0.1))``: every parameter is in one group,
+    tied ones too, in the order of the model; groups come in the order of their first parameters.
+
+    Args:
+        model: that was initialized.
+        outcome: what ``initialize`` answered with.
+        lr: the learning rate of a parameter with the multiplier 1.
+        defaults: other options of the optimizer, the same for all groups.
+
+    Raises:
+        UsageError: the outcome is that of another model.
+    """
+    return groups_by_rate(own_parameters(model), outcome.learning_rates, lr, defaults)
 
 
 def probe_all(
@@ -216,19 +175,10 @@ def probe_all(
 ) -> Report:
     """Probe several targets; one that is broken is told in its place (and to ``failed``) and hides no other."""
     entries = []
-    for request in _expanded(targets):
+    for request in [replace(one, text=text) for one in targets for text in expand_targets([one.text])]:
         listen(request.text)
-        try:
-            entries.append(_probe_one(open_target(request), request, flags, listen))
-        except InitprobeError as error:
-            failed(error)
-            entries.append(_failed(request, flags, error))
+        entries.append(_probe_or_tell(request, flags, listen, failed))
     return Report(command, tuple(entries), describe_environment())
-
-
-def _expanded(targets: Sequence[TargetRequest]) -> list[TargetRequest]:
-    """Directories replaced by the specs in them."""
-    return [replace(target, text=text) for target in targets for text in expand_targets([target.text])]
 
 
 def probe_opened(
@@ -263,7 +213,8 @@ def compare_schemes(
             entries.append(_probe_one(target, request, chosen, listen))
         except UsageError as error:
             refusals.append(error)
-            entries.append(_failed(request, chosen, error))
+            file = None if target.sections is None else target.sections.init
+            entries.append(replace(_failed(request, chosen, error, file), name=target.name))
     if len(refusals) == len(entries):
         raise refusals[0]
     return Report("compare", tuple(entries), describe_environment())
@@ -313,17 +264,35 @@ def compare_things(
     return probe_all("compare", [replace(options, text=text) for text in targets], flags, listen)
 
 
-def looks_like_target(text: str) -> bool:
-    """Whether a word on the command line is a target: a dot, a slash or a colon stands in it before any call."""
-    return any(mark in text.partition("(")[0] for mark in ".:/\\") or text == "-"
-
-
 def _compare_listed(request: TargetRequest, flags: Flags, listen: Listener) -> Report:
     """A spec under every scheme of its ``compare:`` list."""
     target = open_target(request)
     if target.sections is None or len(target.sections.compare) < 2:
         raise UsageError(f"{request.text} has no `compare:` list of two or more schemes", hint="compare: [he, xavier]")
     return compare_schemes(target, request, target.sections.compare, flags, listen)
+
+
+def sweep_spec(
+    request: TargetRequest,
+    flags: Flags,
+    listen: Listener = lambda _line: None,
+    failed: Callable[[InitprobeError], None] = lambda _error: None,
+) -> Report:
+    """Every point of the grid that a spec's ``sweep:`` spans, each an entry; a broken one is told in its place."""
+    sections = open_target(request).sections
+    points = grid(sections.sweep if sections is not None else {}, [*dict(request.sets), *flags.decided])
+    entries = visit(points, request, lambda at: _probe_or_tell(at, flags, listen, failed), listen)
+    return Report("sweep", entries, describe_environment())
+
+
+def _probe_or_tell(
+    request: TargetRequest, flags: Flags, listen: Listener, failed: Callable[[InitprobeError], None]
+) -> Entry:
+    try:
+        return _probe_one(open_target(request), request, flags, listen)
+    except InitprobeError as error:
+        failed(error)
+        return _failed(request, flags, error)
 
 
 def _probe_one(target: Target, request: TargetRequest, flags: Flags, listen: Listener) -> Entry:
@@ -333,18 +302,11 @@ def _probe_one(target: Target, request: TargetRequest, flags: Flags, listen: Lis
         raise error.located(target.sections.spec) if target.sections is not None else error from None
 
 
-def _failed(request: TargetRequest, flags: Flags, error: InitprobeError) -> Entry:
+def _failed(request: TargetRequest, flags: Flags, error: InitprobeError, file: InitRequest | None = None) -> Entry:
+    init = replace(file or InitRequest(), default=flags.scheme)
     return Entry(
         name=request.text,
-        scheme=Request(request, InitRequest(flags.scheme)).origin,
+        scheme=Request(request, replace(init, only=flags.only or init.only)).origin,
         request=Request(request),
         failure=Failure(int(error.exit_code), error.render()),
     )
-
-
-def _known_options(options: dict[str, Any]) -> dict[str, Any]:
-    known = {field.name for field in fields(ProbeRequest)}
-    for name in options:
-        if name not in known:
-            raise UsageError(f"unknown option {name!r}", hint=f"one of {', '.join(sorted(known))}")
-    return options

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import ast
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -11,6 +12,11 @@ from pydantic import BaseModel, ValidationError
 
 from initprobe.errors import UsageError
 from initprobe.records import Option
+
+LONGEST_SHOWN = 80
+
+Arguments = Sequence[tuple[str | None, Any]]
+"""What stands between the parentheses of a leaf as typed: names (None where there is none) and values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,58 @@ def listed_options(name: str, options: Sequence[OptionCard]) -> str:
     return f"its options are {names}" if names else f"{name} takes no options"
 
 
+def parse_call(noun: str, text: str, near: Callable[[str], str | None] = lambda _name: None) -> tuple[str, Arguments]:
+    """A leaf as typed, ``name`` or ``name(option=value)``; nothing is evaluated, and a bare word is text.
+
+    Args:
+        noun: what a leaf is called in messages.
+        text: as typed.
+        near: the name that somebody may have meant who writes a dash in it.
+
+    Raises:
+        UsageError: the text is no such call.
+    """
+    shown = text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "…"
+    word = text.partition("(")[0].strip()
+    meant = near(word) if "-" in word else None
+    hint = f"did you mean {meant!r}?" if meant else "write a name, or name(option=value) with literal values"
+    wrong = UsageError(f"{shown!r} is no {noun}", hint=hint)
+    try:
+        node = ast.parse(text.strip(), mode="eval").body
+        if isinstance(node, ast.Name):
+            return node.id, []
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+            raise wrong
+        named = [(keyword.arg, _literal(keyword.value)) for keyword in node.keywords]
+        positional = [(None, _literal(value)) for value in node.args]
+    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
+        raise wrong from None
+    if any(key is None for key, _ in named):
+        raise wrong
+    return node.func.id, [*positional, *named]
+
+
+def _literal(node: ast.expr) -> Any:
+    return node.id if isinstance(node, ast.Name) else ast.literal_eval(node)
+
+
+def named_options(noun: str, name: str, options: Sequence[OptionCard], arguments: Arguments) -> dict[str, Any]:
+    """Options by name; those without one come in the order of the leaf's card.
+
+    Raises:
+        UsageError: there are too many, or one is given twice.
+    """
+    chosen: dict[str, Any] = {}
+    for position, (key, value) in enumerate(arguments):
+        if key is None and position >= len(options):
+            raise UsageError(f"too many options for {noun} {name!r}", hint=listed_options(name, options))
+        option = options[position].name if key is None else key
+        if option in chosen:
+            raise UsageError(f"option {option!r} of {noun} {name!r} is given twice")
+        chosen[option] = value
+    return chosen
+
+
 def _accepts(schema: Mapping[str, Any]) -> str:
     """A JSON schema of one value as a person reads it."""
     if "anyOf" in schema:
@@ -80,6 +138,8 @@ def _accepts(schema: Mapping[str, Any]) -> str:
     if "const" in schema:
         return str(schema["const"])
     words = {"number": "number", "integer": "whole number", "boolean": "True | False", "null": "None"}
+    if schema.get("type") == "array":
+        return f"list of {_accepts(schema['items'])}"
     text = words.get(schema.get("type", ""), "text")
     bounds = {"exclusiveMinimum": ">", "minimum": ">=", "exclusiveMaximum": "<", "maximum": "<="}
     limits = [f"{sign} {schema[key]:g}" for key, sign in bounds.items() if key in schema]

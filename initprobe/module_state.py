@@ -63,24 +63,36 @@ class ModuleState:
 @contextmanager
 def parameters_restored(model: nn.Module) -> Iterator[None]:
     """Whatever is written into the parameters inside is undone at the end."""
-    saved = [(parameter, parameter.detach().clone()) for parameter in model.parameters()]
+    saved = _saved(model)
     try:
         yield
     finally:
-        with torch.no_grad():
-            for parameter, values in saved:
-                parameter.copy_(values)
+        _put_back(saved)
 
 
 @contextmanager
 def parameters_kept_on_failure(model: nn.Module) -> Iterator[None]:
     """Whatever is written into the parameters inside is undone if it ends with an exception, Ctrl-C included."""
-    drawn = [parameter for parameter in model.parameters() if not isinstance(parameter, UninitializedParameter)]
-    saved = [(parameter, parameter.detach().clone()) for parameter in drawn]
+    saved = _saved(model)
     try:
         yield
     except BaseException:
-        with torch.no_grad():
-            for parameter, values in saved:
-                parameter.copy_(values)
+        _put_back(saved)
         raise
+
+
+def shares_memory(tensor: torch.Tensor) -> bool:
+    """Whether elements of a tensor lie in one place, as those of an expanded one: torch writes into no such tensor."""
+    return any(step == 0 < extent - 1 for step, extent in zip(tensor.stride(), tensor.shape, strict=True))
+
+
+def _saved(model: nn.Module) -> list[tuple[nn.Parameter, torch.Tensor]]:
+    """The parameters that can be written, and what they hold."""
+    there = [parameter for parameter in model.parameters() if not isinstance(parameter, UninitializedParameter)]
+    return [(parameter, parameter.detach().clone()) for parameter in there if not shares_memory(parameter)]
+
+
+def _put_back(saved: list[tuple[nn.Parameter, torch.Tensor]]) -> None:
+    with torch.no_grad():
+        for parameter, values in saved:
+            parameter.copy_(values)

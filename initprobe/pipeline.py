@@ -16,6 +16,7 @@ from initprobe.init.calibration import Data
 from initprobe.init.choose import check_choice
 from initprobe.init.initialize import initialize_model
 from initprobe.load.limits import free_memory
+from initprobe.load.loss import chosen_loss
 from initprobe.load.sources.base import Target
 from initprobe.measure.ledger import Plan
 from initprobe.measure.signal import measure_signal
@@ -77,11 +78,14 @@ class Bench:
         self.batch = 0
         self.dtype = "float32"
         self.loss = "gaussian"
+        self.chosen = chosen_loss(request.probe.loss, request.target)
         self.traced: Traced | None = None
 
     def draw(self, seed: int) -> Evidence:
         """Build, initialize and measure one draw."""
         subject = self.target.build(seed, self.request.probe)
+        if self.chosen is not None:
+            subject.loss = self.chosen.of(seed)
         traced = self.traced or self._prepare(subject, seed)
         # A factory's model is ours to draw into; an instance belongs to the user.
         borrowed = self.target.one_draw and self.request.init.draws
@@ -109,7 +113,7 @@ class Bench:
             "float32",
         )
         own = subject.loss is not None and self.request.probe.loss != "gaussian"
-        self.loss = "own" if own else "gaussian"
+        self.loss = self.chosen.name if self.chosen is not None else "own" if own else "gaussian"
         return traced
 
     def _choose_batch(self, subject: Subject, bytes_per_sample: float) -> int:

@@ -56,10 +56,17 @@ class Registry(Mapping[str, Leaf], Generic[Leaf]):
         self._load()
         found = self._leaves.get(self._aliases.get(name, name))
         if found is None:
-            near = get_close_matches(name, [*self._leaves, *self._aliases], n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"`initprobe ls {self.noun}s` lists them"
+            near = self.near(name)
+            hint = f"did you mean {near!r}?" if near else f"`initprobe ls {self.noun}s` lists them"
             raise UsageError(f"unknown {self.noun} {name!r}", hint=hint)
         return found
+
+    def near(self, name: str) -> str | None:
+        """The name or alias that somebody may have meant, whatever the case; None where none is near."""
+        self._load()
+        known = {one.lower(): one for one in (*self._leaves, *self._aliases)}
+        found = get_close_matches(name.lower().replace("-", "_"), known, n=1)
+        return known[found[0]] if found else None
 
     def canonical(self, name: str) -> str:
         """The name behind an alias; names stay as they are.

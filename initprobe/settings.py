@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from initprobe.check.judge import validate
@@ -27,6 +27,12 @@ class Flags:
     probe: Mapping[str, Any] = field(default_factory=dict)
     check: Mapping[str, Any] = field(default_factory=dict)
     only: tuple[str, ...] = ()
+
+    @property
+    def decided(self) -> tuple[str, ...]:
+        """The keys of a spec that this decides, whatever the spec says."""
+        scheme = ("init.default",) if self.scheme is not None else ()
+        return (*scheme, *(f"probe.{name}" for name in self.probe))
 
     @property
     def typed(self) -> tuple[str, ...]:
@@ -67,6 +73,21 @@ def resolve(target: TargetRequest, flags: Flags, sections: Any = None) -> Reques
         CheckRequest(**_merged(sections.check, flags.check)),
         flags.typed,
     )
+
+
+def validate_schemes(sections: Any) -> None:
+    """Make sure that every scheme and every rule that a file names is there, those that it only compares, too.
+
+    Raises:
+        SpecError: one is not, with the place.
+    """
+    resolve(TargetRequest(""), Flags(), sections)
+    for place, choice in enumerate(sections.compare):
+        _at(sections.spec, ("compare", place), lambda: check_choice(choice))  # noqa: B023 called at once
+    for place, value in enumerate(sections.sweep.get("init.default", ())):
+        name, options = (value, {}) if isinstance(value, str) else (value["scheme"], value)
+        choice = SchemeChoice(name, tuple((key, option) for key, option in options.items() if key != "scheme"))
+        _at(sections.spec, ("sweep", "init.default", place), lambda: check_choice(choice))  # noqa: B023 called at once
 
 
 def _narrowed(init: InitRequest, only: tuple[str, ...]) -> InitRequest:
@@ -111,6 +132,24 @@ def _at(spec: Spec, path: KeyPath, verify: Callable[[], None]) -> None:
         raise error.located(spec) from None
     except UsageError as error:
         raise SpecError([Problem(str(error), path, error.hint)], spec=spec) from None
+
+
+def known_options(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The options of a Python call, all of them fields of ``ProbeRequest``.
+
+    Raises:
+        UsageError: one is none.
+    """
+    known = {one.name for one in fields(ProbeRequest)}
+    for name in options:
+        if name not in known:
+            raise UsageError(f"unknown option {name!r}", hint=f"one of {', '.join(sorted(known))}")
+    return options
+
+
+def given_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
+    """Seeds as a Python call gives them: how many, or which."""
+    return seeds_of(str(seeds), 0) if isinstance(seeds, int) else tuple(seeds)
 
 
 def seeds_of(text: str, base: int) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ from torch import nn
 
 import initprobe as ip
 from initprobe.errors import NothingToProbeError, SpecError, TargetError, UsageError
+from initprobe.init.schemes.base import KEPT
 
 
 def net():
@@ -73,6 +74,9 @@ def test_initialize_draws_in_place_and_says_what_it_did():
         (lambda: ip.probe(net), UsageError),
         (lambda: ip.probe(net, inputs=(9,)), TargetError),
         (lambda: ip.probe("absent.yaml"), UsageError),
+        (lambda: ip.probe(net, inputs=8, scheme=3), UsageError),
+        (lambda: ip.compare("he", depth=3), UsageError),
+        (lambda: ip.compare([], depth=3), UsageError),
         (lambda: ip.compare(["he", "xavier"], activation="reluu"), UsageError),
         (lambda: ip.compare(["he", "xavier"], on=net, inputs=(8,), depth=3), UsageError),
         (lambda: ip.probe(nn.Identity, inputs="int64[3]<5"), NothingToProbeError),
@@ -111,3 +115,42 @@ def test_several_schemes_on_ones_own_network():
     result = ip.compare(["he", "xavier"], on=net, inputs=(8,), seeds=2, max_seeds=2, batch=8)
     assert [entry.scheme for entry in result.report.entries] == ["kaiming_normal", "xavier_normal"]
     assert result.verdict == "pass"
+
+
+def test_a_scheme_that_refuses_stands_beside_the_others_under_their_name(tmp_path):
+    spec = tmp_path / "net.yaml"
+    spec.write_text(
+        "version: 1\n"
+        "model:\n"
+        "  input: {shape: [8]}\n"
+        "  layers: [{type: linear, out: 8}, tanh, {type: linear, out: 8, name: head}]\n"
+        "init: {default: he, overrides: [{match: head, scheme: zeros}]}\n"
+    )
+    result = ip.compare(["he", "chrono", "dks(slope=1.2)"], on=spec, seeds=2, max_seeds=2, batch=8)
+    names = {entry.name for entry in result.report.entries}
+    assert names == {"net"}
+    failed = result.report.entries[1]
+    assert failed.scheme == "chrono + 1 override"
+    assert "net.yaml" not in result.render().partition("\n\n")[2].partition("error")[0]
+
+
+def test_a_refusal_names_its_scheme():
+    for scheme in ("dks", "tat"):
+        with pytest.raises(UsageError, match=f"^{scheme}: ") as told:
+            ip.initialize(nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4)), scheme, inputs=(4,))
+        assert scheme in told.value.render()
+    with pytest.raises(UsageError, match=r"^lsuv: what '0' puts out is zero"):
+        ip.initialize(nn.Sequential(nn.Linear(4, 4)), "lsuv", inputs=torch.zeros(3, 4))
+
+
+def test_an_outcome_reads_as_a_few_lines():
+    model = nn.Sequential(nn.Linear(64, 256), nn.LayerNorm(256), nn.ReLU(), nn.Linear(256, 256), nn.Linear(256, 4))
+    assert str(ip.initialize(model, "mup", inputs=(64,))).splitlines() == [
+        "mup: 6 of 8 parameters drawn",
+        f"kept: 1.weight and 1 more: {KEPT['norm']}",
+        "learning rate: 3.weight and 1 more: times 0.25",
+        "note: mup: counted as 4 times wider than the reference: 256 / 64",
+    ]
+    assert str(ip.initialize(model, "zeros", inputs=(64,), only="4")).splitlines()[0] == (
+        "zeros on 4: 2 of 8 parameters drawn"
+    )

@@ -27,7 +27,8 @@ FORWARDING = {PACKAGE / "__init__.py", PACKAGE / "records" / "__init__.py"}
 
 # Not among them: sources, because `api` hands Python objects to one, and `compare` its built-in network to another.
 CLOSED = [
-    "check/rules", "init/schemes", "measure/statistics", "load/blocks", "parametrizations", "report/formats", "report/plots",
+    "check/rules", "init/schemes", "measure/statistics", "load/blocks", "load/objectives", "parametrizations", "report/formats",
+    "report/plots",
 ]  # fmt: skip
 VERBS = {"parametrizations": "reparametrize"}
 """What uses the leaves, where it stands beside them."""

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from initprobe import __version__
-from initprobe.cli import diagnose, reference, spec
+from initprobe.cli import diagnose, reference, search, spec
 
 app = typer.Typer(
     name="initprobe",
@@ -51,8 +51,10 @@ for name, command, panel in (
     ("run", diagnose.run, "Diagnose"),
     ("check", diagnose.check, "Diagnose"),
     ("compare", diagnose.compare, "Diagnose"),
+    ("sweep", search.sweep, "Explore"),
     ("explain", reference.explain, "Reference"),
     ("ls", reference.ls, "Reference"),
+    ("new", spec.new, "Spec"),
     ("validate", spec.validate, "Spec"),
     ("schema", spec.schema, "Spec"),
     ("env", reference.env, "Spec"),

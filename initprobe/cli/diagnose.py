@@ -53,12 +53,12 @@ def run(
     """
     outputs = sinks(output)
     prepare(save, plots)
-    probe = _probe(seeds, seed, max_seeds, batch, dtype, device, mode, loss, no_backward, statistics, plots)
+    probe = probe_options(seeds, seed, max_seeds, batch, dtype, device, mode, loss, no_backward, statistics, plots)
     requests = requests_of(targets, sets, inputs, batch_from, paths, allow_code, weights)
     with tracebacks(traceback) as failed, progress(quiet=quiet) as listen:
-        report = _probe_all("run", requests, _flags(scheme, probe, {}, only), listen, failed)
+        report = _probe_all("run", requests, flags_of(scheme, probe, {}, only), listen, failed)
     deliver(report, outputs, Style(color, layers, anatomy, quiet), save)
-    _draw(report, plots, quiet)
+    draw(report, plots, quiet)
     return exit_code(report, judged=False)
 
 
@@ -103,13 +103,13 @@ def check(
     """
     outputs = sinks(output)
     prepare(save, plots)
-    probe = _probe(seeds, seed, max_seeds, batch, dtype, device, mode, loss, no_backward, statistics, plots)
+    probe = probe_options(seeds, seed, max_seeds, batch, dtype, device, mode, loss, no_backward, statistics, plots)
     requests = requests_of(targets, sets, inputs, batch_from, paths, allow_code, weights)
     judging = _judging(select, ignore, fail_on, strict, severities, thresholds)
     with tracebacks(traceback) as failed, progress(quiet=quiet) as listen:
-        report = _probe_all("check", requests, _flags(scheme, probe, judging, only), listen, failed)
+        report = _probe_all("check", requests, flags_of(scheme, probe, judging, only), listen, failed)
     deliver(report, outputs, Style(color, layers, quiet=quiet), save)
-    _draw(report, plots, quiet)
+    draw(report, plots, quiet)
     return exit_code(report, judged=not exit_zero)
 
 
@@ -162,7 +162,7 @@ def compare(
     """
     outputs = sinks(output)
     prepare(save, plots)
-    probe = _probe(seeds, seed, max_seeds, batch, dtype, device, mode, loss, no_backward, statistics, plots)
+    probe = probe_options(seeds, seed, max_seeds, batch, dtype, device, mode, loss, no_backward, statistics, plots)
     shape = {
         name: value
         for name, value in (("depth", depth), ("width", width), ("activation", activation))
@@ -177,7 +177,7 @@ def compare(
             things, options, Flags(None, probe, only=tuple(only)), on=on, shape=shape, listen=listen
         )
     deliver(report, outputs, Style(color, layers, quiet=quiet), save)
-    _draw(report, plots, quiet)
+    draw(report, plots, quiet)
     return exit_code(report, judged=False)
 
 
@@ -209,7 +209,7 @@ def _pair(text: str, option: str, form: str) -> tuple[str, str]:
     return key, value
 
 
-def _probe(
+def probe_options(
     seeds: str | None,
     base: int,
     max_seeds: int | None,
@@ -222,7 +222,7 @@ def _probe(
     statistics: Sequence[str],
     plots: Path | None,
 ) -> Mapping[str, Any]:
-    """Those fields of the probe request that were given."""
+    """Those fields of the probe request that the command line gives."""
     from initprobe.report.plots.base import wanted_statistics
     from initprobe.settings import seeds_of
 
@@ -299,14 +299,15 @@ def _probe_all(
     return probe_all(command, requests, flags, listen, failed)
 
 
-def _flags(scheme: str | None, probe: Mapping[str, Any], judging: Mapping[str, Any], only: Sequence[str]) -> Flags:
+def flags_of(scheme: str | None, probe: Mapping[str, Any], judging: Mapping[str, Any], only: Sequence[str]) -> Flags:
+    """What the command line says, as the api takes it."""
     from initprobe.init.choose import parse_scheme
     from initprobe.settings import Flags
 
     return Flags(None if scheme is None else parse_scheme(scheme), probe, judging, tuple(only))
 
 
-def _draw(report: Report, directory: Path | None, quiet: int) -> None:
+def draw(report: Report, directory: Path | None, quiet: int) -> None:
     """Draw the plots that were asked for, and name their files."""
     if directory is None or not any(entry.failure is None for entry in report.entries):
         return

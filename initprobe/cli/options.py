@@ -98,8 +98,13 @@ Mode = Annotated[
     typer.Option("--mode", help="Mode of the modules. Default train.", rich_help_panel=SAMPLING),
 ]
 Loss = Annotated[
-    Literal["auto", "gaussian", "own"] | None,
-    typer.Option("--loss", help="What the gradient is of: gaussian is a random cotangent.", rich_help_panel=SAMPLING),
+    str | None,
+    typer.Option(
+        "--loss",
+        metavar="NAME",
+        help="What the gradient is of: gaussian (random), own, cross_entropy, 'elbo(kl_weight=2)', pkg:fn ...",
+        rich_help_panel=SAMPLING,
+    ),
 ]
 NoBackward = Annotated[
     bool, typer.Option("--no-backward", help="Measure the forward pass alone.", rich_help_panel=SAMPLING)

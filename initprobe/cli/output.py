@@ -46,20 +46,22 @@ class Style:
 
     def options(self, stream: TextIO) -> RenderOptions:
         """The rendering options that suit a stream: its encoding, its width, whether it is a terminal."""
-        terminal = stream.isatty()
-        width = os.environ.get("COLUMNS", "")
         return RenderOptions(
-            color=wants_color(self.color, terminal=terminal),
+            color=wants_color(self.color, terminal=stream.isatty()),
             unicode=_encodes(stream),
-            width=int(width)
-            if width.isdecimal()
-            else os.get_terminal_size(stream.fileno()).columns
-            if terminal
-            else None,
+            width=columns(stream),
             layers=self.layers,
             anatomy=self.anatomy,
             quiet=self.quiet,
         )
+
+
+def columns(stream: TextIO | None) -> int | None:
+    """How wide a stream is: what COLUMNS says, else its terminal; None for a pipe."""
+    asked = os.environ.get("COLUMNS", "")
+    if asked.isdecimal():
+        return int(asked)
+    return os.get_terminal_size(stream.fileno()).columns if stream is not None and stream.isatty() else None
 
 
 def wants_color(asked: Color, *, terminal: bool) -> bool:

@@ -2,44 +2,47 @@
 
 from __future__ import annotations
 
-import inspect
 import json as json_library
 import platform
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from typing import Annotated, Any
 
 import typer
 
-from initprobe.cards import OptionCard
-from initprobe.cli.guidance import guide_to_activation, guide_to_scheme
-from initprobe.cli.output import say
+from initprobe.cli.columns import fitted, listed
+from initprobe.cli.explained import explain_objective, explain_parametrization, explain_scheme
+from initprobe.cli.guidance import guide_to_activation
+from initprobe.cli.layers import PREFIX, blocks, explain_block
+from initprobe.cli.output import columns, say
 from initprobe.errors import UsageError
 
 Row = Mapping[str, Any]
 
 GROUPS = (
     "schemes", "rules", "statistics", "sources", "blocks", "dummies", "activations", "parametrizations", "formats",
-    "plots", "weights",
+    "plots", "weights", "objectives",
 )  # fmt: skip
 """The kinds of leaves that third parties may bring, each an entry-point group ``initprobe.KIND``."""
 
 
 def explain(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="A rule (name or code), scheme, activation, parametrization ...")
+        str, typer.Argument(metavar="NAME", help="A rule (name or code), scheme, activation, layer (block:NAME) ...")
     ],
 ) -> int:
-    """Say what a rule, a scheme, an activation, a parametrization, a statistic or a preset is, and when it matters.
+    """Say what a rule, a scheme, an activation, a parametrization, a statistic, a layer or a preset is.
 
     Example:  initprobe explain IP101
     """
     known: list[str] = []
-    for describe in EXPLAINED:
+    for describe in (explain_block,) if name.startswith(PREFIX) else EXPLAINED:
         text = describe(name, known)
         if text is not None:
-            say(text.rstrip("\n") + "\n")
+            width = None if describe in VERBATIM else columns(sys.stdout)
+            say(fitted(text.rstrip("\n"), width) + "\n")
             return 0
     near = get_close_matches(name, known, n=1)
     raise UsageError(
@@ -67,9 +70,7 @@ def ls(
     if json:
         say(json_library.dumps(rows, indent=2) + "\n")
         return 0
-    widths = {key: max(len(str(row[key])) for row in rows) for key in rows[0]} if rows else {}
-    for row in rows:
-        say("  ".join(str(value).ljust(widths[key]) for key, value in row.items()).rstrip() + "\n")
+    say(listed(rows, columns(sys.stdout)))
     return 0
 
 
@@ -112,52 +113,6 @@ def _explain_rule(name: str, known: list[str]) -> str | None:
             how = f"   (drawn with {example.scheme})" if example.scheme else ""
             lines += ["", f"{title}:{how}", *(f"    {line}" for line in example.text.rstrip("\n").split("\n"))]
     return "\n".join(lines)
-
-
-def _explain_scheme(name: str, known: list[str]) -> str | None:
-    from initprobe.init.schemes.base import FAMILIES, SCHEMES
-
-    names = [alias for scheme in SCHEMES for alias in (scheme, *SCHEMES.aliases_of(scheme))]
-    known += names
-    if name not in names:
-        return None
-    card = SCHEMES[name].card
-    lines = [f"{card.name}: {card.summary}"]
-    if card.aliases:
-        lines.append(f"also called {', '.join(card.aliases)}")
-    facts = {
-        "Family": f"{card.family}: {FAMILIES[card.family]}",
-        "Formula": card.formula,
-        "Assumes": card.assumes,
-        "When": card.when,
-        "Reference": card.reference,
-    }
-    lines += ["", *(f"{key + ':':11} {text}" for key, text in facts.items())]
-    return "\n".join([*lines, *_options(card.options), *guide_to_scheme(card.name)])
-
-
-def _explain_parametrization(name: str, known: list[str]) -> str | None:
-    from initprobe.parametrizations.base import PARAMETRIZATIONS
-
-    names = [alias for one in PARAMETRIZATIONS for alias in (one, *PARAMETRIZATIONS.aliases_of(one))]
-    known += names
-    if name not in names:
-        return None
-    card = PARAMETRIZATIONS[name].card
-    lines = [f"{card.name}: {card.summary}"]
-    if card.aliases:
-        lines.append(f"also called {', '.join(card.aliases)}")
-    kept = "any weight can be drawn through it" if card.keeps else "the layer sees something else than what is drawn"
-    lines += ["", f"Formula:    {card.formula}", f"When:       {card.when}", f"Drawing:    {kept}"]
-    lines += [f"Reference:  {card.reference}", "", f'Use it:     initprobe.reparametrize(model, "{card.name}")']
-    return "\n".join([*lines, *_options(card.options)])
-
-
-def _options(options: Sequence[OptionCard]) -> list[str]:
-    if not options:
-        return []
-    lines = (f"    {one.name}: {one.accepts}, default {one.default}. {one.description}".rstrip() for one in options)
-    return ["", "Options:", *lines]
 
 
 def _explain_activation(name: str, known: list[str]) -> str | None:
@@ -248,11 +203,12 @@ def _parametrizations() -> Iterator[Row]:
         yield {"name": name, "aliases": ", ".join(card.aliases), "summary": card.summary, "reference": card.reference}
 
 
-def _blocks() -> Iterator[Row]:
-    from initprobe.load.blocks.base import BLOCKS
+def _objectives() -> Iterator[Row]:
+    from initprobe.load.objectives.base import OBJECTIVES
 
-    for name in BLOCKS:
-        yield {"name": name, "summary": (inspect.getdoc(BLOCKS[name]) or "").partition("\n")[0]}
+    for name in OBJECTIVES:
+        card = OBJECTIVES[name].card
+        yield {"name": name, "aliases": ", ".join(card.aliases), "summary": card.summary, "reference": card.reference}
 
 
 def _activations() -> Iterator[Row]:
@@ -305,18 +261,24 @@ def _plugins() -> Iterator[Row]:
 
 EXPLAINED = (
     _explain_rule,
-    _explain_scheme,
+    explain_scheme,
     _explain_activation,
     _explain_statistic,
     _explain_preset,
-    _explain_parametrization,  # last, because it loads torch
+    explain_objective,  # these are last, because they load torch
+    explain_parametrization,
+    explain_block,
 )
+
+VERBATIM = (_explain_rule, _explain_preset, explain_block)
+"""Those that show specs and code, whose lines are to be copied as they stand."""
 
 LISTS: Mapping[str, Callable[[], Iterator[Row]]] = {
     "rules": _rules,
     "schemes": _schemes,
     "parametrizations": _parametrizations,
-    "blocks": _blocks,
+    "objectives": _objectives,
+    "blocks": blocks,
     "activations": _activations,
     "presets": _presets,
     "statistics": _statistics,

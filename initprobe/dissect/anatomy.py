@@ -63,7 +63,7 @@ def trace_anatomy(subject: Subject, *, mode: Mode = "train", seed: int = 0) -> T
     if lazy:
         raise TargetError(
             f"{len(lazy)} parameters have no shape yet: {', '.join(lazy[:3])}{' ...' * (len(lazy) > 3)}",
-            hint="lazy layers take their shape from the first forward: call the model once in the factory",
+            hint="lazy layers take their shape from the first forward: call the model once, in a factory or before",
         )
     samples = subject.inputs.fixed or SAMPLES
     tape = Tape(model)

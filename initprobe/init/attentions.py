@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -42,9 +42,7 @@ def attention_of(network: Network, weight: Weight) -> dict[str, Matrix]:
         UndrawableError: one has no rows and columns, or there are two of a kind.
     """
     found: dict[str, Matrix] = {}
-    for other in network.anatomy.weights:
-        if other.attention is None or other.role == "bias" or _place(other) != _place(weight):
-            continue
+    for other in network.once(_attentions).get(_place(weight), ()):
         for record in _alone(other):
             name = str(record.attention)
             if name in found:
@@ -52,6 +50,15 @@ def attention_of(network: Network, weight: Weight) -> dict[str, Matrix]:
                     f"several attentions are in one place: {found[name].weight.name} and {other.name}"
                 )
             found[name] = matrix_of(record)
+    return found
+
+
+def _attentions(network: Network) -> Mapping[int | str, list[Weight]]:
+    """The matrices of attentions by the place that they lie in."""
+    found: dict[int | str, list[Weight]] = {}
+    for weight in network.anatomy.weights:
+        if weight.attention is not None and weight.role != "bias":
+            found.setdefault(_place(weight), []).append(weight)
     return found
 
 

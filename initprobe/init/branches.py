@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 NO_PATH = "it scales no residual branch; match the parameter by its own name to draw it"
 """Why a gate that lies on a skip path, or anywhere else, is left alone."""
+
+NO_END = "the normalization ends no residual branch; match the parameter by its own name to draw it"
+"""Likewise of a normalization."""
 
 
 def check_branches(network: Network, scheme: str) -> None:
@@ -43,7 +47,7 @@ def check_gates(network: Network, scheme: str, wanted: str) -> None:
         UsageError: there is no branch, or no such parameter.
     """
     check_branches(network, scheme)
-    if not gates(network):
+    if not network.once(gates):
         raise UsageError(
             f"{scheme} sets {wanted} at the end of every residual branch, and no branch of this network has one",
             hint="multiply each branch by an nn.Parameter in the model, or start from zero with zero_init_residual",
@@ -58,7 +62,12 @@ def block_count(network: Network) -> int:
 
 def level_count(network: Network, branch: Branch) -> int:
     """How many branches are added to the same stream as this one: those that lie in the same branch, or in none."""
-    return sum(other.within == branch.within for other in network.anatomy.branches)
+    return network.once(_levels)[branch.within]
+
+
+def _levels(network: Network) -> Counter[int | None]:
+    """How many branches lie in each one, and in none."""
+    return Counter(branch.within for branch in network.anatomy.branches)
 
 
 def factor_count(network: Network, branch: Branch) -> int:
@@ -86,9 +95,12 @@ BESIDE = {"query", "key", "value", "query_key_value", "key_value", "query_key", 
 def record(network: Network, name: str) -> Weight | None:
     """The record of a weight by any of its names."""
     slot = network.slots.get(name)
-    if slot is not None:
-        return slot.weight
-    return next((weight for weight in network.anatomy.weights if name in (weight.name, *weight.aliases)), None)
+    return network.once(_records).get(name) if slot is None else slot.weight
+
+
+def _records(network: Network) -> Mapping[str, Weight]:
+    """Every weight by all of its names."""
+    return {name: weight for weight in network.anatomy.weights for name in (weight.name, *weight.aliases)}
 
 
 def gates(network: Network) -> dict[str, Branch]:
@@ -112,7 +124,7 @@ def gated_branch(weight: Weight, network: Network) -> Branch:
     Raises:
         UndrawableError: it scales none.
     """
-    found = gates(network)
+    found = network.once(gates)
     for name in (weight.name, *weight.aliases):
         if name in found:
             return found[name]
@@ -124,10 +136,16 @@ def ended_branch(weight: Weight, network: Network) -> Branch | None:
     names = {weight.name, *weight.aliases}
     slot = network.slots.get(weight.name)
     shift = slot is not None and slot.in_norm and not is_scale(weight, network)
-    for branch in network.anatomy.branches:
-        if branch.norm in names or (shift and branch.norm and branch.norm.rpartition(".")[0] == weight.module):
-            return branch
-    return None
+    ends = network.once(_ends)
+    found = (ends.get(name) for name in names)
+    return next((branch for branch in found if branch is not None), ends.get(f"{weight.module}.") if shift else None)
+
+
+def _ends(network: Network) -> Mapping[str, Branch]:
+    """The first branch that each normalization ends, by the name of its scale, and by its module with a dot behind."""
+    ended = [branch for branch in reversed(network.anatomy.branches) if branch.norm is not None]
+    names = {str(branch.norm): branch for branch in ended}
+    return names | {name.rpartition(".")[0] + ".": branch for name, branch in names.items()}
 
 
 def is_scale(weight: Weight, network: Network) -> bool:
@@ -159,6 +177,17 @@ def silent_scale(weight: Weight, network: Network) -> float:
         except Exception:  # noqa: BLE001 - a layer is anybody's code
             return 0.0
     return -1.0 if silent[-1.0] and not silent[0.0] else 0.0
+
+
+def silent(weight: Weight, network: Network) -> float:
+    """What the scale or the shift of a normalization is where it lets nothing pass.
+
+    Raises:
+        UndrawableError: the normalization ends no branch.
+    """
+    if ended_branch(weight, network) is None:
+        raise UndrawableError(NO_END)
+    return silent_scale(weight, network) if is_scale(weight, network) else 0.0
 
 
 def missing_gates(network: Network, what: str) -> Sequence[str]:

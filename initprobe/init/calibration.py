@@ -12,14 +12,16 @@ import torch
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from initprobe.errors import InitprobeError, TargetError, UsageError, first_line, raised_here, user_trace
+from initprobe.errors import InitprobeError, TargetError, UsageError
 from initprobe.hooks import Mode, undisturbed
 from initprobe.init.derivatives import check_twice, differentiate
 from initprobe.init.fans import UndrawableError
 from initprobe.init.layerwise import MULTIPLYING, Layer, find_layers, first_floats, rescaled
 from initprobe.init.network import Network
+from initprobe.init.own_loss import own_loss
 from initprobe.init.slots import Slot
-from initprobe.subject import Call, Loss, Subject, run_model
+from initprobe.module_state import shares_memory
+from initprobe.subject import Call, Subject, run_model
 from initprobe.variates import Variates
 
 APART = 1_000_003
@@ -80,6 +82,22 @@ class Calibration:
     def fixed(self) -> bool:
         """Whether the target brought its own batch: every ``index`` then gives that one."""
         return self.data.subject.inputs.fixed is not None
+
+    def check_batch(self) -> None:
+        """Make sure that the batch holds numbers.
+
+        Raises:
+            UsageError: one of them is nan.
+        """
+
+        def look(place: str, tensor: torch.Tensor) -> torch.Tensor:
+            if tensor.is_floating_point() and tensor.isnan().any():
+                raise UsageError(
+                    f"input {place} of the batch holds nan", hint="take the samples with nan out, or clean them"
+                )
+            return tensor
+
+        self.call().changed(look)
 
     def call(self, index: int = 0, beside: int | None = None) -> Call:
         """A batch on the model's device; another ``index`` gives another one.
@@ -163,7 +181,7 @@ class Calibration:
         """
         own = self.data.subject.loss
         if own is not None:
-            return _own_loss(own, output)
+            return own_loss(own, output)
         first = first_floats(output)
         first = first.to(torch.promote_types(first.dtype, torch.float32))
         units = first.shape[-1] if first.dim() else 1
@@ -207,11 +225,11 @@ class Calibration:
         return found
 
     def trained(self) -> Named:
-        """Every parameter of the model that is trained, drawn by this scheme or not."""
+        """Every parameter of the model that an optimizer can train, drawn by this scheme or not."""
         return [
             (name, parameter)
             for name, parameter in self.network.model.named_parameters()
-            if parameter.requires_grad and parameter.is_floating_point()
+            if parameter.requires_grad and parameter.is_floating_point() and not shares_memory(parameter)
         ]
 
     def tunable(self) -> Named:
@@ -300,13 +318,14 @@ class Calibration:
 
     def _tell(self, layers: dict[nn.Module, Layer], calls: Counter[nn.Module], done: Sequence[Slot]) -> None:
         """Note what was not adjusted, and what was adjusted for one of its uses only."""
+        reached = {slot.weight.name for slot in done}
         for slot in self.slots:
-            if slot.weight.role in MULTIPLYING and slot not in done:
+            if slot.weight.role in MULTIPLYING and slot.weight.name not in reached:
                 why = "the pass does not reach it" if slot.module in layers else "no module puts out its product alone"
                 for name in slot.parameters:
                     self.notes.setdefault(name, f"not calibrated: {why}")
         for module, layer in layers.items():
-            if layer.weight not in done:
+            if layer.weight.weight.name not in reached:
                 continue
             shared = ", ".join(map(repr, layer.weight.weight.aliases))
             note = f"shared with {shared}: calibrated where {layer.name} uses it" if shared else None
@@ -314,15 +333,3 @@ class Calibration:
             if note:
                 for name in layer.weight.parameters:
                     self.notes.setdefault(name, note)
-
-
-def _own_loss(loss: Loss, output: Any) -> torch.Tensor:
-    try:
-        value = loss(output)
-    except (Exception, SystemExit) as error:
-        if raised_here(error):
-            raise
-        raise TargetError(f"the loss function failed: {first_line(error)}", trace=user_trace(error)) from error
-    if not isinstance(value, torch.Tensor) or value.numel() != 1:
-        raise TargetError("the loss function must return one number, as a tensor")
-    return value.reshape(())

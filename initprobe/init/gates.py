@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from initprobe.init.distributions import draw, haar
+from initprobe.errors import UsageError
+from initprobe.init.distributions import constant, draw, haar
 from initprobe.init.fans import fan, scaled_std
 from initprobe.init.kernels import from_matrix, matrix_of
 from initprobe.records import Part, Weight
@@ -87,6 +88,28 @@ def has_hidden(network: Network) -> bool:
     return any(
         known(weight, network).recurrent == "hidden" for weight in network.anatomy.weights if weight.role != "bias"
     )
+
+
+def check_hidden(network: Network, scheme: str, hint: str) -> None:
+    """Make sure that there is a recurrent layer.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if not has_hidden(network):
+        raise UsageError(
+            f"scheme {scheme!r} is about the hidden matrices of recurrent layers, and this network has none", hint=hint
+        )
+
+
+def forget_bias(weight: Weight, value: float) -> tuple[Tensor, float | None]:
+    """A number for the bias of a forget gate, zero for that of any other.
+
+    Torch adds two biases: the one on the side of the hidden state stays zero.
+    """
+    if gate_of(weight) == "forget_gate" and weight.recurrent == "input":
+        return constant(weight.shape, value), None
+    return constant(weight.shape, 0.0), 0.0
 
 
 def glorot(weight: Weight, variates: Variates) -> Numbers:

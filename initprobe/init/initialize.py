@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
@@ -60,10 +60,12 @@ def initialize_model(  # noqa: PLR0913 - keywords, each with a default that most
     schemes = {choice: build_scheme(choice) for choice in request.choices}
     slots = list(find_slots(model, anatomy))
     candidates = _candidates(model, slots, layer_types or {})
-    assignments = _narrowed(assign_schemes(candidates, request), candidates, request.only)
+    assigned = assign_schemes(candidates, request)
+    assignments = _narrowed(assigned, candidates, request.only)
     network = Network(model, anatomy, seed, {slot.weight.name: slot for slot in slots}, source or {})
     for choice in dict.fromkeys(one.choice for one in assignments if one.choice is not None):
-        schemes[choice].check_network(network)
+        with _named(choice):
+            schemes[choice].check_network(network)
     drawing = Drawing(network, schemes)
     undone = any(scheme.calibrates for scheme in schemes.values())  # a pass may fail when half of it is written
     with parameters_kept_on_failure(model) if undone else nullcontext():
@@ -71,7 +73,9 @@ def initialize_model(  # noqa: PLR0913 - keywords, each with a default that most
             for slot, assignment in zip(slots, assignments, strict=True):
                 drawing.draw(slot, assignment)
         notes = (*drawing.idle(assignments), *drawing.remarks(), *drawing.calibrate(data))
-    return Outcome(str(request), tuple(drawing.drawn), tuple(drawing.skipped), notes)
+    return Outcome(
+        str(request), tuple(drawing.drawn), tuple(drawing.skipped), (*_without_place(request, assigned), *notes)
+    )
 
 
 class Drawing:
@@ -117,14 +121,11 @@ class Drawing:
     def _skip(self, slot: Slot, reason: str) -> None:
         self.skipped.extend(Skipped(name, reason) for name in slot.parameters)
 
-    def idle(self, assignments: Sequence[Assignment]) -> tuple[str, ...]:
+    def idle(self, assignments: Sequence[Assignment]) -> Iterator[str]:
         """What to tell of schemes that drew nothing where they were to draw."""
-        asked = dict.fromkeys(one.choice for one in assignments if one.choice is not None)
-        return tuple(
-            f"{choice} draws none of the parameters that it was asked for"
-            for choice in asked
-            if choice not in self.written
-        )
+        for choice in dict.fromkeys(one.choice for one in assignments if one.choice is not None):
+            if choice not in self.written:
+                yield f"{choice} draws none of the parameters that it was asked for"
 
     def remarks(self) -> tuple[str, ...]:
         """What the schemes that drew something tell of the network as a whole."""
@@ -148,7 +149,9 @@ class Drawing:
             if data is None:
                 raise UsageError(f"scheme {choice.name!r} runs the network on data, and there is none")
             calibration = Calibration(self.network, tuple(slots), data)
-            notes += [f"{choice.name}: {note}" for note in scheme.calibrate(calibration)]
+            with _named(choice):
+                calibration.check_batch()
+                notes += [f"{choice.name}: {note}" for note in scheme.calibrate(calibration)]
             self.drawn = [
                 replace(
                     one,
@@ -158,6 +161,29 @@ class Drawing:
                 for one in self.drawn
             ]
         return tuple(notes)
+
+
+@contextmanager
+def _named(choice: SchemeChoice) -> Iterator[None]:
+    """A refusal says whose it is: of several schemes on one network, that is asked first."""
+    try:
+        yield
+    except UsageError as error:
+        if choice.name not in str(error):
+            error.args = (f"{choice.name}: {error}",)
+        raise
+
+
+def _without_place(request: InitRequest, assigned: Sequence[Assignment]) -> tuple[str, ...]:
+    """What to tell of schemes that were asked for and have nothing to draw."""
+    if not assigned:
+        return ("the model has no parameters: there is nothing to draw",)
+    taken = {one.choice for one in assigned}
+    return tuple(
+        f"{choice} draws nothing: overrides further down take all its parameters"
+        for choice in request.choices
+        if choice not in taken
+    )
 
 
 def _narrowed(

@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from initprobe.errors import UsageError
-from initprobe.records import Outcome
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor
 
 
-def parameter_groups(model: nn.Module, outcome: Outcome, *, lr: float, **defaults: Any) -> list[dict[str, Any]]:
-    """The parameters of a model in groups, one for each learning rate that a scheme asks for.
-
-    ``torch.optim.Adam(parameter_groups(model, outcome, lr=1e-3, weight_decay=0.1))``: every parameter is in one group,
-    tied ones too, in the order of the model; groups come in the order of their first parameters.
+def groups_by_rate(
+    parameters: Mapping[str, Tensor], rates: Mapping[str, float], lr: float, defaults: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Parameters in groups, one for each learning rate.
 
     Args:
-        model: that was initialized.
-        outcome: what ``initialize`` answered with.
+        parameters: all of a model, by name.
+        rates: multipliers of the learning rate by name, where they are not 1.
         lr: the learning rate of a parameter with the multiplier 1.
         defaults: other options of the optimizer, the same for all groups.
 
     Raises:
-        UsageError: the outcome is that of another model.
+        UsageError: a multiplier is that of no parameter.
     """
-    parameters = dict(model.named_parameters())
-    strange = [name for name in outcome.learning_rates if name not in parameters]
+    strange = [name for name in rates if name not in parameters]
     if strange:
         raise UsageError(
             f"the outcome names {len(strange)} parameters that this model does not have, {strange[0]!r} first",
-            hint="give the model that was initialized, before it is wrapped or compiled",
+            hint="give the model that was initialized",
         )
-    groups: dict[float, list[nn.Parameter]] = {}
+    groups: dict[float, list[Tensor]] = {}
     for name, parameter in parameters.items():
-        groups.setdefault(outcome.learning_rates.get(name, 1.0), []).append(parameter)
+        groups.setdefault(rates.get(name, 1.0), []).append(parameter)
     return [{"params": members, "lr": lr * times, **defaults} for times, members in groups.items()]

@@ -63,9 +63,9 @@ def derive(step: Step) -> Moments | None:
 
 
 def own_moments(tensor: torch.Tensor) -> tuple[float, float]:
-    """Mean and variance of numbers that are there."""
+    """Mean and variance of numbers that are there; both zero where there are none."""
     values = tensor.detach().double()
-    return float(values.mean()), float(values.var(correction=0))
+    return (float(values.mean()), float(values.var(correction=0))) if values.numel() else (0.0, 0.0)
 
 
 def _handed_on(step: Step) -> Moments | None:
@@ -76,7 +76,11 @@ def _handed_on(step: Step) -> Moments | None:
 def _activated(step: Step) -> Moments | None:
     """By quadrature over a normal distribution of the same mean and variance."""
     first = step.before[0]
-    if first is None or step.node.activation is None:
+    if (
+        first is None
+        or step.node.activation is None
+        or not (math.isfinite(first.mean) and math.isfinite(first.variance))
+    ):
         return None
     try:
         mean, second = moments_around(step.node.activation, first.mean, first.variance)

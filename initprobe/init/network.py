@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 from initprobe.records import Anatomy, Branch, Weight
 from initprobe.variates import Variates
@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from initprobe.init.slots import Slot
+
+
+Arguments = ParamSpec("Arguments")
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,22 @@ class Network:
     seed: int = 0
     slots: Mapping[str, Slot] = field(default_factory=dict)
     source: Mapping[str, Tensor] = field(default_factory=dict)
+    _found: dict[Hashable, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def once(
+        self,
+        find: Callable[Concatenate[Network, Arguments], Found],
+        *args: Arguments.args,
+        **kwargs: Arguments.kwargs,
+    ) -> Found:
+        """What a function finds in this network, looked up once and not again for every weight.
+
+        Only for what follows from the architecture and the source: values that are drawn in between are not seen.
+        """
+        key = (find, args, tuple(kwargs.items()))
+        if key not in self._found:
+            self._found[key] = find(self, *args, **kwargs)
+        return cast(Found, self._found[key])
 
     def module(self, weight: Weight) -> nn.Module:
         """The module that owns a weight."""
@@ -43,6 +63,14 @@ class Network:
         Of a part of a packed parameter these are the numbers of all parts.
         """
         return self.slots[weight.name].read()
+
+    def in_source(self, weight: Weight) -> Tensor | None:
+        """The parameter of the source under any of a weight's names, None where it has none."""
+        return next((self.source[name] for name in (weight.name, *weight.aliases) if name in self.source), None)
+
+    def beside(self, weight: Weight) -> tuple[Weight, ...]:
+        """The weights of the module that a weight lies in, itself included."""
+        return self.once(_by_module).get(weight.module, ())
 
     def branch(self, weight: Weight) -> Branch | None:
         """The innermost residual branch that a weight lies in, None where it lies in none."""
@@ -58,3 +86,11 @@ class Network:
     def variates(self, name: str) -> Variates:
         """Base variates under a name of their own, for numbers that several weights share."""
         return Variates(self.seed, name)
+
+
+def _by_module(network: Network) -> Mapping[str, tuple[Weight, ...]]:
+    """All weights by the path of their module."""
+    found: dict[str, list[Weight]] = {}
+    for weight in network.anatomy.weights:
+        found.setdefault(weight.module, []).append(weight)
+    return {path: tuple(weights) for path, weights in found.items()}

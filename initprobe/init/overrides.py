@@ -80,8 +80,10 @@ def check_globs(globs: Sequence[str], candidates: Sequence[Candidate]) -> None:
     """Make sure that every glob matches a parameter.
 
     Raises:
-        UsageError: one matches nothing, with the nearest names.
+        UsageError: one matches nothing, with the nearest names, or is empty.
     """
+    if "" in globs:
+        raise UsageError("an empty pattern matches no parameter", hint="leave it out to draw everything, or write '*'")
     known = dict.fromkeys(name for one in candidates for name in (*one.paths, *one.names) if name)
     for glob in globs:
         if not any(fnmatchcase(name, glob) for one in candidates for name in (*one.names, *one.paths)):

@@ -20,6 +20,7 @@ from torch.nn.utils import parametrize
 from torch.nn.utils.parametrize import ParametrizationList
 
 from initprobe.init.fans import UndrawableError
+from initprobe.module_state import shares_memory
 from initprobe.parametrizations.base import computing, settle
 from initprobe.records import Anatomy, Weight
 
@@ -64,7 +65,7 @@ class Slot:
                 raise UndrawableError("it is on the meta device and holds no numbers")
             if not parameter.is_floating_point():
                 raise UndrawableError(f"its numbers are {str(parameter.dtype).removeprefix('torch.')}, not real")
-            if any(step == 0 < extent - 1 for step, extent in zip(parameter.stride(), parameter.shape, strict=True)):
+            if shares_memory(parameter):
                 raise UndrawableError("its elements share memory")
             if _is_recomputed(self.module, name.rpartition(".")[2]):
                 raise UndrawableError("a hook of torch.nn.utils recomputes it; use torch.nn.utils.parametrizations")

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from initprobe.errors import UsageError
 from initprobe.records import Branch, Weight
 
 if TYPE_CHECKING:
     from initprobe.init.network import Network
+
+
+def check_stack(network: Network, scheme: str, hint: str) -> None:
+    """Make sure that there are residual branches to scale.
+
+    Raises:
+        UsageError: there are none.
+    """
+    if not network.anatomy.outer_branches:
+        raise UsageError(
+            f"{scheme} scales the last weights of residual branches, and this network has no residual branch",
+            hint=hint,
+        )
 
 
 def stack_of(network: Network, weight: Weight) -> tuple[Branch, ...]:
@@ -19,9 +34,7 @@ def stack_of(network: Network, weight: Weight) -> tuple[Branch, ...]:
     the path of the block up to its first number.
     """
     own = network.outer_branch(weight)
-    if own is None:
-        return ()
-    return tuple(branch for branch in network.anatomy.outer_branches if _list(branch) == _list(own))
+    return () if own is None else network.once(_stacks)[_list(own)]
 
 
 def ends_branch(network: Network, weight: Weight) -> bool:
@@ -39,13 +52,7 @@ def layers_of(network: Network, weight: Weight) -> tuple[int, int]:
     own = network.outer_branch(weight)
     if own is None:
         return 0, 0
-    stack = stack_of(network, weight)
-    attending = {one.name for one in network.anatomy.weights if one.attention is not None and one.role != "bias"}
-    forward = [branch for branch in stack if attending.isdisjoint(branch.weights)]
-    kind = forward if own in forward else [branch for branch in stack if branch not in forward]
-    places = dict.fromkeys(map(_sum, kind))
-    count = len(set(map(_sum, forward))) or len(places)
-    return list(places).index(_sum(own)) * count // len(places) + 1, count
+    return network.once(_layers)[own.index]
 
 
 def stream_width(network: Network, weight: Weight) -> int | None:
@@ -55,18 +62,41 @@ def stream_width(network: Network, weight: Weight) -> int | None:
     common one.
     """
     own = network.outer_branch(weight)
-    widths = _widths(network)
+    widths = network.once(_widths)
     if own is not None and own.index in widths:
         return widths[own.index]
     if not widths:
         return None
-    common = Counter(widths.values())
+    common = network.once(_common)
     units = () if weight.unit_axis is None else (weight.shape[weight.unit_axis],)
     fitting = (int(extent) for extent in (weight.fan_in or 0, *units) if extent in common)
     return next(fitting, common.most_common(1)[0][0])
 
 
-def _widths(network: Network) -> dict[int, int]:
+def _stacks(network: Network) -> Mapping[str, tuple[Branch, ...]]:
+    """The outer branches by the list that their block lies in."""
+    found: dict[str, list[Branch]] = {}
+    for branch in network.anatomy.outer_branches:
+        found.setdefault(_list(branch), []).append(branch)
+    return {name: tuple(branches) for name, branches in found.items()}
+
+
+def _layers(network: Network) -> Mapping[int, tuple[int, int]]:
+    """For every outer branch which layer of its stack it is, and how many there are."""
+    attending = {one.name for one in network.anatomy.weights if one.attention is not None and one.role != "bias"}
+    found: dict[int, tuple[int, int]] = {}
+    for stack in network.once(_stacks).values():
+        forward = [branch for branch in stack if attending.isdisjoint(branch.weights)]
+        others = [branch for branch in stack if not attending.isdisjoint(branch.weights)]
+        layers = len(set(map(_sum, forward)))
+        for kind in (forward, others):
+            places = {place: order for order, place in enumerate(dict.fromkeys(map(_sum, kind)))}
+            count = layers or len(places)
+            found |= {branch.index: (places[_sum(branch)] * count // len(places) + 1, count) for branch in kind}
+    return found
+
+
+def _widths(network: Network) -> Mapping[int, int]:
     """For every outer branch how many units it adds."""
     known = {weight.name: weight for weight in network.anatomy.weights}
     widths = {}
@@ -75,6 +105,11 @@ def _widths(network: Network) -> dict[int, int]:
         if tail is not None and tail.unit_axis is not None:
             widths[branch.index] = tail.shape[tail.unit_axis]
     return widths
+
+
+def _common(network: Network) -> Counter[int]:
+    """How many outer branches add so many units."""
+    return Counter(network.once(_widths).values())
 
 
 def _list(branch: Branch) -> str:

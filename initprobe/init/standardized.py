@@ -1,10 +1,11 @@
-"""Layers that standardize their weights when they run, so that nobody sees the scale that was drawn."""
+"""Standardized filters, and layers that standardize them in every pass, so that nobody sees the scale drawn."""
 
 from __future__ import annotations
 
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
+from initprobe.init.fans import UndrawableError
 from initprobe.records import Weight
 
 if TYPE_CHECKING:
@@ -15,6 +16,26 @@ if TYPE_CHECKING:
     from initprobe.variates import Variates
 
 UNSEEN = "its layer standardizes it, so that the scale that was drawn for its branch is lost"
+
+
+def standardized(values: Tensor, std: float, weight: Weight, network: Network) -> Tensor:
+    """Filters without their means, all at one standard deviation; float64.
+
+    Raises:
+        UndrawableError: the weight has no filters, or they are of one number each.
+    """
+    from initprobe.parametrizations.base import Filters
+
+    if values.dim() < 2:
+        raise UndrawableError(f"a tensor of shape {tuple(values.shape)} has no filters")
+    groups = getattr(network.module(weight), "groups", 1) if weight.role == "transposed" else 1
+    filters = Filters(weight.unit_axis or 0, groups)
+    split = filters.split(values.double())
+    centred = split - filters.mean(split)
+    variance = filters.mean(centred.square())
+    if not bool((variance > 0.0).all()):
+        raise UndrawableError("a filter of one weight has no variance to standardize")
+    return filters.join(centred * variance.rsqrt() * std)
 
 
 def standardizes(weight: Weight, network: Network) -> bool:

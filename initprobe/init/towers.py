@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from initprobe.errors import UsageError
-from initprobe.records import Anatomy, Branch, Weight
+from initprobe.init.distributions import Distribution, draw
+from initprobe.init.fans import scaled_std
+from initprobe.records import Anatomy, Branch, SiteKind, Weight
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from initprobe.init.network import Network
+    from initprobe.variates import Variates
 
 Layers = Annotated[int, Field(ge=1)] | Literal["auto"]
 Kind = Literal["alone", "encoder", "decoder"]
@@ -42,9 +48,15 @@ class Tower:
 
 @dataclass(frozen=True, slots=True)
 class Towers:
-    """All towers of a network, in the order in which they run."""
+    """All towers of a network, in the order in which they run.
+
+    Attributes:
+        towers: those.
+        places: each one by the indices of its branches.
+    """
 
     towers: tuple[Tower, ...]
+    places: Mapping[int, Tower] = field(default_factory=dict)
 
     @property
     def encoder_layers(self) -> int:
@@ -59,7 +71,49 @@ class Towers:
     def holding(self, weight: Weight, network: Network) -> Tower | None:
         """The tower that a weight lies in, None where it lies in none."""
         branch = network.outer_branch(weight)
-        return None if branch is None else next((one for one in self.towers if branch in one.branches), None)
+        return None if branch is None else self.places.get(branch.index)
+
+
+class TowerOptions(BaseModel, ABC):
+    """What schemes share that draw Xavier's numbers times a factor of the depth: all but queries and keys get it.
+
+    Attributes:
+        scales_cross: whether attentions to an encoder get it too.
+    """
+
+    card: ClassVar[Any]
+    scales_cross: ClassVar[bool] = True
+
+    layers: Layers = Field("auto", description="layers of an encoder or a decoder by itself; auto: its attentions")
+    encoder_layers: Layers = Field("auto", description="layers of the encoder where there is a decoder too")
+    decoder_layers: Layers = Field("auto", description="layers of the decoder where there is an encoder too")
+    distribution: Distribution = Field(
+        "normal", description="normal, as in the papers on DeepNorm and Magneto; T-Fixup's code draws uniform numbers"
+    )
+
+    @abstractmethod
+    def factor(self, tower: Tower, towers: Towers) -> float:
+        """What the weights of a tower are multiplied by."""
+
+    def check_network(self, network: Network) -> None:
+        """There has to be a transformer."""
+        check_towers(self.card.name, self.towers(network))
+
+    def xavier(self, weight: Weight, network: Network, variates: Variates) -> tuple[Tensor, float]:
+        """Xavier's numbers, times the factor of the weight's place, and their standard deviation."""
+        towers, branch, factor = self.towers(network), network.outer_branch(weight), 1.0
+        tower = towers.holding(weight, network)
+        if tower is not None and branch is not None and not is_score_projection(weight):
+            left = branch.index in tower.cross and not self.scales_cross
+            factor = 1.0 if left else self.factor(tower, towers)
+        std = scaled_std(weight, "fan_avg", factor)
+        return draw(variates, weight.shape, self.distribution, std), std
+
+    def towers(self, network: Network) -> Towers:
+        """The towers of a network, as deep as the options say."""
+        return network.once(
+            find_towers, layers=self.layers, encoder_layers=self.encoder_layers, decoder_layers=self.decoder_layers
+        )
 
 
 def find_towers(
@@ -88,7 +142,7 @@ def find_towers(
         branches = tuple(branch for group in stack for branch in group)
         own = sum(branch.index not in cross and not attending.isdisjoint(branch.weights) for branch in branches)
         towers.append(Tower(kind, own if asked == "auto" else asked, branches, cross))
-    return Towers(tuple(towers))
+    return Towers(tuple(towers), {branch.index: tower for tower in towers for branch in tower.branches})
 
 
 def check_towers(name: str, towers: Towers) -> None:
@@ -116,10 +170,13 @@ def is_score_projection(weight: Weight) -> bool:
 
 def follows_norm(branch: Branch, network: Network) -> bool | None:
     """Whether what a branch is added to comes out of a normalization (post-norm); None where no site shows it."""
-    kinds = {site.key: site.kind for site in network.anatomy.sites}
-    if branch.skip != "identity" or branch.beside not in kinds:
-        return None
-    return kinds[branch.beside] == "norm"
+    kind = None if branch.beside is None else network.once(_kinds).get(branch.beside)
+    return None if branch.skip != "identity" or kind is None else kind == "norm"
+
+
+def _kinds(network: Network) -> Mapping[str, SiteKind]:
+    """What made the value of every site."""
+    return {site.key: site.kind for site in network.anatomy.sites}
 
 
 def is_pre_norm(tower: Tower, network: Network) -> bool:

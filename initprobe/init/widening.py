@@ -78,21 +78,20 @@ def copies(units: Tensor) -> Tensor:
     return units.bincount()[units]
 
 
-def grown_layers(network: Network) -> Iterator[Widths]:
-    """The layers of the network whose units outnumber those of the source."""
+def grown_layers(network: Network) -> list[Widths]:
+    """The layers of the network whose units outnumber those of the source, the last one first."""
+    return sorted(_grown_layers(network), key=lambda one: -one.depth)
+
+
+def _grown_layers(network: Network) -> Iterator[Widths]:
     for weight in network.anatomy.weights:
-        old = source_of(weight, network)
+        old = network.in_source(weight)
         if old is None or weight.role in VECTORS or weight.unit_axis is None or old.dim() != len(weight.shape):
             continue
         parts = max(len(weight.parts), 1)
         found = old.shape[weight.unit_axis], weight.shape[weight.unit_axis]
         if found[0] < found[1] and not any(extent % parts for extent in found):
             yield Widths(_depth(weight), weight.role, found[0] // parts, found[1] // parts)
-
-
-def source_of(weight: Weight, network: Network) -> Tensor | None:
-    """The parameter of the source under any of the weight's names."""
-    return next((network.source[name] for name in (weight.name, *weight.aliases) if name in network.source), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,15 +184,14 @@ class Widening:
 
     def _is_output(self, weight: Weight) -> bool:
         """Whether its units are the outputs of the network: a head, or the bias of one."""
-        return any(one.head for one in self.network.anatomy.weights if one.module == weight.module)
+        return any(one.head for one in self.network.beside(weight))
 
     def _inputs(self, weight: Weight, old: int, new: int) -> Tensor:
         """Which input of the source each one is.
 
         The layers of a recurrent module are one operation, and one of them may be before another.
         """
-        beside = (one for one in self.network.anatomy.weights if one.module == weight.module)
-        recurrent = any(one.role == "recurrent" for one in beside)
+        recurrent = any(one.role == "recurrent" for one in self.network.beside(weight))
         before = [one for one in self._layers() if one.depth < _depth(weight) + recurrent]
         return self._matched(old, new, before)
 
@@ -217,7 +215,7 @@ class Widening:
 
     def _layers(self) -> list[Widths]:
         """The layers that grew, the last one first."""
-        return sorted(grown_layers(self.network), key=lambda one: -one.depth)
+        return self.network.once(grown_layers)
 
     def _map(self, old: int, new: int) -> Tensor:
         return unit_map(self.network.seed, old, new, even=self.even)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from initprobe.errors import UsageError
+from initprobe.init.distributions import Distribution
+from initprobe.init.fans import Gain
 from initprobe.records import Weight
 
 if TYPE_CHECKING:
@@ -23,6 +25,25 @@ TIED = "it is the last layer too, whose output muP divides by the width; the mod
 """What to tell of a table that is both an embedding and the head."""
 
 RAW: frozenset[str] = frozenset(["linear", "conv", "transposed", "recurrent"])
+
+
+class WidthOptions(BaseModel):
+    """What schemes share that transfer learning rates between widths."""
+
+    reads: ClassVar[frozenset[str]] = frozenset({"source"})
+
+    base_width: Extent = Field(64.0, description="width of the network that the learning rate was tuned on")
+    width: Extent | Literal["auto"] = Field(
+        "auto", description="of this network; auto: what its head takes, else its residual stream"
+    )
+    optimizer: Optimizer = Field("adam", description="adam (and its kin) | sgd: which learning rates")
+    gain: Gain = Field("auto", description="auto: 1 / √(E f²) of the activation before the weight")
+    zero_readout: bool = Field(False, description="whether the last layer starts at zero")  # noqa: FBT003
+    distribution: Distribution = Field("normal", description="shape of the distribution")
+
+    def growth(self, weight: Weight, network: Network) -> Growth:
+        """What of a weight grows, under these options."""
+        return growth(weight, network, self.base_width, self.width)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +64,30 @@ class Growth:
         return "fixed" if self.fan_out is None else "input"
 
 
+def check_width(network: Network, width: float | Literal["auto"]) -> None:
+    """Make sure that the width of the network, or what grew against its reference, is known.
+
+    Raises:
+        UsageError: it is not, or the reference network is one of another kind.
+    """
+    if not network.source:
+        network.once(width_of, width)
+        return
+    found = [(weight, network.in_source(weight)) for weight in network.anatomy.weights]
+    if all(reference is None for _, reference in found):
+        raise UsageError(
+            "no parameter of the reference network has the name of one of this network: names tell what grew",
+            hint="give as source a network that differs in its widths alone, or none and a base_width",
+        )
+    for weight, reference in found:
+        if reference is not None and reference.dim() != len(_whole(weight, network)):
+            raise UsageError(
+                f"{weight.name} has {len(_whole(weight, network))} axes, and {reference.dim()} in the reference "
+                "network",
+                hint="give as source a network that differs in its widths alone",
+            )
+
+
 def growth(weight: Weight, network: Network, base_width: float, width: float | Literal["auto"]) -> Growth:
     """What grows, told by the reference network where there is one, else by the place of the weight.
 
@@ -53,11 +98,9 @@ def growth(weight: Weight, network: Network, base_width: float, width: float | L
         width: of this network; auto: what its head takes, or its residual stream.
     """
     if network.source:
-        names = (weight.name, *weight.aliases)
-        reference = next((network.source[name] for name in names if name in network.source), None)
-        whole = network.slots[weight.name].weight.shape if weight.name in network.slots else weight.shape
-        return Growth() if reference is None else _against(weight, whole, reference)
-    times = width_of(network, width) / base_width
+        reference = network.in_source(weight)
+        return Growth() if reference is None else _against(weight, _whole(weight, network), reference)
+    times = network.once(width_of, width) / base_width
     if weight.role == "bias":
         return Growth(None, None if _is_end(weight, network) else times)
     if weight.role in {"norm", "gate", "embedding", "depthwise"}:
@@ -91,21 +134,21 @@ def takes_raw(weight: Weight, network: Network) -> bool:
     """Whether a weight's input is the network's own: the first weight outside of branches, behind no embedding."""
     if weight.depth != 1 or weight.branch is not None or weight.role not in RAW or weight.recurrent == "hidden":
         return False
-    return not any(one.role == "embedding" and one.traced for one in network.anatomy.weights)
+    return not network.once(_embeds)
+
+
+def _embeds(network: Network) -> bool:
+    """Whether the network looks its input up in a table."""
+    return any(one.role == "embedding" and one.traced for one in network.anatomy.weights)
 
 
 def _is_end(bias: Weight, network: Network) -> bool:
     """Whether a bias is added to the model's output."""
-    return any(weight.head and weight.module == bias.module for weight in network.anatomy.weights)
+    return any(weight.head for weight in network.beside(bias))
 
 
 def _against(weight: Weight, whole: tuple[int, ...], reference: Tensor) -> Growth:
     """The growth of a weight against the same weight in the reference network; a part grows as the whole does."""
-    if len(reference.shape) != len(whole):
-        raise UsageError(
-            f"{weight.name} has {len(whole)} axes, and {len(reference.shape)} in the reference network",
-            hint="give as source a network that differs in its widths alone",
-        )
     grown = {
         axis: size / base
         for axis, (size, base) in enumerate(zip(whole, reference.shape, strict=True))
@@ -120,6 +163,11 @@ def _against(weight: Weight, whole: tuple[int, ...], reference: Tensor) -> Growt
         return Growth(None, grown.get(len(whole) - 1))
     inputs = [times for place, times in grown.items() if place != axis]
     return Growth(math.prod(inputs) if inputs else None, grown.get(axis))
+
+
+def _whole(weight: Weight, network: Network) -> tuple[int, ...]:
+    """The shape of the parameter that a weight is, or is a part of."""
+    return network.slots[weight.name].weight.shape if weight.name in network.slots else weight.shape
 
 
 def learning_rate(grown: Growth, optimizer: Optimizer) -> float:

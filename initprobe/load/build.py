@@ -158,12 +158,14 @@ class _Assembly:
         self.places = Places({"": spec.locate(("model",))})
         self.signals: dict[str, Signal] = {}
         self.keys: dict[str, KeyPath] = {}
+        self.built: dict[str, nn.Module] = {}
 
     def sequence(self, layers: Sequence[Layer], keys: KeyPath, path: str, signal: Signal) -> Branch:
         try:
             names = module_names(layers)
         except Misfit as misfit:
             raise self._error(str(misfit), (*keys, int(misfit.key or 0), "name"), misfit.hint) from None
+        self._check_ends(layers, keys)
         children = nn.Sequential()
         for index, (name, layer) in enumerate(zip(names, layers, strict=True)):
             branch = self.layer(layer, (*keys, index), f"{path}.{name}" if path else name, signal)
@@ -175,14 +177,26 @@ class _Assembly:
         self._remember(layer, keys, path)
         try:
             _check_numbers(layer, signal)
-            branch = self.make(layer, Incoming(signal, partial(self._inner, keys, path)), path)
+            branch = self.make(layer, Incoming(signal, partial(self._inner, keys, path), self.built), path)
         except Misfit as misfit:
             where = keys if misfit.key is None else (*keys, misfit.key)
             raise self._error(f"{layer.type} {misfit}", where, misfit.hint) from None
         except REFUSALS as error:
             raise self._error(*_refused(layer, signal, error, keys)) from None
         self.signals[path] = branch.signal
+        self.built[path] = branch.module
         return branch
+
+    def _check_ends(self, layers: Sequence[Layer], keys: KeyPath) -> None:
+        """What has several outputs can only be the last layer of all."""
+        for index, layer in enumerate(layers):
+            if layer.ends and keys != LAYERS:
+                raise self._error(f"{layer.type} ends a network and cannot stand inside a layer", (*keys, index), None)
+            if layer.ends and index + 1 < len(layers):
+                behind = layers[index + 1].type
+                hint = f"move it into one of the parts of {layer.type}"
+                message = f"{behind} cannot stand behind {layer.type}, which ends the network"
+                raise self._error(message, (*keys, index + 1), hint)
 
     def _inner(self, keys: KeyPath, path: str, layers: Sequence[Layer], key: str, name: str, signal: Signal) -> Branch:
         """Builds layers inside a layer; see ``Incoming.sequence``."""

@@ -16,6 +16,7 @@ from pydantic import (
     Discriminator,
     Field,
     GetJsonSchemaHandler,
+    JsonValue,
     Tag,
     model_validator,
 )
@@ -23,10 +24,10 @@ from pydantic_core import CoreSchema, PydanticCustomError
 from typing_extensions import TypeAliasType
 
 from initprobe.load.blocks.base import BLOCKS, Count, Flag, Layers, Number, Section, Text, Wanted, Whole
+from initprobe.load.init_grammar import InitSection, MatchMapping, Scheme, SchemeMapping
+from initprobe.load.loss_section import LossFunction, ObjectiveMapping, ProbeLoss
+from initprobe.load.tags import TAG
 from initprobe.records import Severity
-
-TAG = "is:"
-"""What pydantic puts into the place of an error for the member of a union that was chosen begins with this."""
 
 
 def different(numbers: list[int]) -> list[int]:
@@ -36,23 +37,30 @@ def different(numbers: list[int]) -> list[int]:
     return numbers
 
 
-Word = Annotated[
-    str,
-    Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,79}$"),
-    Wanted("the name of a scheme", hint="options stand beside it: {scheme: normal, std: 0.02}"),
-]
-OptionValue = Annotated[float | int | bool | str | None, Wanted("a number, true, false or text")]
+PLAIN: list[JsonValue] = ["normal", "uniform"]
+"""Distributions of numbers that are no tokens."""
+
 Seeds = Annotated[
-    Annotated[int, Field(ge=1, le=10_000)] | Annotated[list[Whole], Field(min_length=1), AfterValidator(different)],
+    Annotated[int, Field(ge=1, le=10_000)]
+    | Annotated[list[Whole], Field(min_length=1, json_schema_extra={"uniqueItems": True}), AfterValidator(different)],
     Wanted("the number of seeds (from 1 to 10000) or a list of different ones"),
 ]
 SeedCount = Annotated[int, Field(ge=1, le=10_000), Wanted("a whole number from 1 to 10000")]
 BatchSize = Annotated[int, Field(ge=1, le=2**20), Wanted(f"a whole number from 1 to {2**20}")]
+Dtype = Literal["float32", "float64", "float16", "bfloat16"]
 Names = Annotated[list[Text], Wanted("a list of names")]
 
 
 class DrawnInput(Section):
     """Numbers drawn anew for every seed."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"required": ["dist"], "properties": {"dist": {"const": "tokens"}}},
+            "then": {"required": ["vocab"]},
+            "dependentSchemas": {"vocab": {"required": ["dist"], "properties": {"dist": {"not": {"enum": PLAIN}}}}},
+        }
+    )
 
     shape: list[Count] = Field(max_length=16, description="Shape of one sample, without the batch axis")
     dist: Literal["normal", "uniform", "tokens"] = Field(
@@ -102,7 +110,10 @@ class LayeredModel(Section):
 class NamedModel(Section):
     """A network that another target builds; it runs only where code is allowed."""
 
-    target: Text = Field(description="The target: `file.py:function`, `package.module:function(depth=50)`")
+    target: Text = Field(
+        description="The target: `file.py:function`, `package.module:function(depth=50)`",
+        json_schema_extra={"not": {"pattern": r"(\.[yY][aA]?[mM][lL]|^-|^preset:.*)$"}},
+    )
     input: Input | None = Field(default=None, description="What goes into it; the target's own input when not given")
 
 
@@ -127,90 +138,21 @@ Model = Annotated[
 ]
 
 
-class SchemeMapping(Section):
-    """A scheme with options."""
-
-    model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, OptionValue] = Field(init=False)
-
-    scheme: Word = Field(description="Name of the scheme; every other key is an option of it")
-
-
-def scheme_tag(value: Any) -> str | None:
-    """Whether a scheme is given with options."""
-    return TAG + ("scheme" if isinstance(value, dict) else "name")
-
-
-Scheme = Annotated[
-    Annotated[Word, Tag(TAG + "name")] | Annotated[SchemeMapping, Tag(TAG + "scheme")],
-    Discriminator(scheme_tag),
-]
-
-
-class MatchMapping(Section):
-    """Which weights an override is for."""
-
-    type: Text | None = Field(
-        default=None,
-        description="Type of layer (`linear`), role of weight (`embedding`, `norm`) or class of module (`Linear`)",
-    )
-    name: Text | None = Field(default=None, description="Shell pattern over module paths and parameter names")
-
-    @model_validator(mode="after")
-    def check_given(self) -> MatchMapping:
-        """One of the two has to be there."""
-        if self.type is None and self.name is None:
-            raise PydanticCustomError("needs", "'match' needs 'type' or 'name'")
-        return self
-
-
-def match_tag(value: Any) -> str | None:
-    """Whether a match is more than a pattern."""
-    return TAG + ("match" if isinstance(value, dict) else "pattern")
-
-
-class OverrideSection(Section):
-    """Another scheme for some weights; the last one that matches wins."""
-
-    match: Annotated[
-        Annotated[Annotated[str, Field(min_length=1), Wanted("a pattern of names")], Tag(TAG + "pattern")]
-        | Annotated[MatchMapping, Tag(TAG + "match")],
-        Discriminator(match_tag),
-    ] = Field(
-        description="A shell pattern over module paths and parameter names (`block.*.linear`), or a mapping with `type`"
-    )
-    scheme: Scheme = Field(description="The scheme for them")
-
-
-class InitSection(Section):
-    """Which scheme draws which weight."""
-
-    default: Scheme | None = Field(
-        default=None, description="The scheme for every weight; the network's own init when not given"
-    )
-    overrides: list[OverrideSection] = Field(default_factory=list, description="Other schemes for some weights")
-    only: list[str] = Field(
-        default_factory=list,
-        description="Shell patterns over module paths and parameter names; nothing else is drawn. Empty: everything",
-    )
-
-
 class ProbeSection(Section):
     """How the network is measured."""
 
     seeds: Seeds = Field(default=5, description="How many seeds, or a list of them")
     max_seeds: SeedCount = Field(default=32, description="How many seeds an undecided verdict may use in all")
     batch: BatchSize | None = Field(default=None, description="Samples per pass; what the memory allows when not given")
-    dtype: Literal["float32", "float64", "float16", "bfloat16"] | None = Field(
-        default=None, description="Floating-point type of the network and its input"
-    )
+    dtype: Dtype | None = Field(default=None, description="Floating-point type of the network and its input")
     device: Text = Field(default="cpu", description="A torch device")
     mode: Literal["train", "eval", "as-is"] = Field(
         default="train", description="Mode of the network while it is measured"
     )
-    loss: Literal["gaussian", "own"] = Field(
+    loss: ProbeLoss = Field(
         default="gaussian",
-        description="What is differentiated: a random cotangent on the output, or the target's own loss",
+        description="What is differentiated: a random cotangent on the output (`gaussian`), the target's `own` loss, "
+        "own if there is one (`auto`), or an objective",
     )
     backward: Flag = Field(default=True, description="Whether gradients are measured")
     statistics: Names = Field(default_factory=list, description="Statistics to measure beyond the usual ones")
@@ -236,11 +178,43 @@ class CheckSection(Section):
     )
 
 
+class SweepSection(Section):
+    """A grid of probes: every combination of the values listed here; other keys are ``vars.NAME``."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={
+            "patternProperties": {r"^vars\.[A-Za-z_][A-Za-z0-9_]*$": {"type": "array", "minItems": 1, "items": {}}},
+            "additionalProperties": False,
+            "minProperties": 1,
+        },
+    )
+    __pydantic_extra__: dict[str, Annotated[list[Any], Field(min_length=1)]] = Field(init=False)
+
+    scheme: Annotated[list[Scheme], Field(min_length=1)] | None = Field(
+        default=None, alias="init.default", description="Schemes for every weight"
+    )
+    seeds: Annotated[list[Seeds], Field(min_length=1)] | None = Field(
+        default=None, alias="probe.seeds", description="Numbers of seeds, or lists of them"
+    )
+    batch: Annotated[list[BatchSize], Field(min_length=1)] | None = Field(
+        default=None, alias="probe.batch", description="Samples per pass"
+    )
+    dtype: Annotated[list[Dtype], Field(min_length=1)] | None = Field(
+        default=None, alias="probe.dtype", description="Floating-point types"
+    )
+
+
 class SpecSchema(Section):
     """A spec: a network, how it is initialized, measured and judged."""
 
     version: Annotated[Literal[1], Wanted("1", hint="no other version of the language is known")] = Field(
         description="Version of this language: 1"
+    )
+    extends: Text | None = Field(
+        default=None,
+        description="Another spec, which this one takes over: a file, relative to this one, or preset:NAME. "
+        "Mappings merge, lists and single values replace",
     )
     name: Annotated[str, Field(min_length=1, max_length=80), Wanted("text of at most 80 characters")] | None = Field(
         default=None, description="Short name for tables; the file's name when not given"
@@ -254,6 +228,7 @@ class SpecSchema(Section):
     probe: ProbeSection = Field(default_factory=ProbeSection, description="How the network is measured")
     check: CheckSection = Field(default_factory=CheckSection, description="How the measurement is judged")
     compare: Annotated[list[Scheme], Field(min_length=1)] | None = Field(default=None, description="Schemes to compare")
+    sweep: SweepSection | None = Field(default=None, description="A grid of probes for `initprobe sweep`")
 
 
 SECTIONS: dict[str, type[BaseModel]] = {
@@ -263,6 +238,8 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "named": NamedModel,
     "scheme": SchemeMapping,
     "match": MatchMapping,
+    "objective": ObjectiveMapping,
+    "function": LossFunction,
 }
 """The members of unions, by their tags; layers come in by their types."""
 

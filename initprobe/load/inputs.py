@@ -36,7 +36,7 @@ INTEGERS: Mapping[str, torch.dtype] = {
 SAMPLE_LIMIT = 2**28
 """Numbers in one sample: a gibibyte in float32."""
 
-_FORMS = "write --input 3,224,224 or --input 'ids=int64[128]<50257'; the batch axis is not part of it (--batch)"
+FORMS = "write --input 3,224,224 or --input 'ids=int64[128]<50257'; the batch axis is not part of it (--batch)"
 _INPUT = re.compile(
     r"""\s* (?:(?P<name>[^\W\d]\w*)\s*=\s*)?
         (?: (?P<dtype>[a-z]+[0-9]*)?\s*\[(?P<bracketed>[0-9,\s]*)\] | (?P<bare>[0-9][0-9,\s]*) )
@@ -71,7 +71,7 @@ class InputSpec:
     def __post_init__(self) -> None:
         label = f"the input {self.name!r}" if self.name else "an input"
         if any(extent < 1 for extent in self.shape):
-            raise UsageError(f"{label} has an empty axis: {list(self.shape)}", hint=_FORMS)
+            raise UsageError(f"{label} has an empty axis: {list(self.shape)}", hint=FORMS)
         if math.prod(self.shape) > SAMPLE_LIMIT:
             raise UsageError(f"{label} has more than {SAMPLE_LIMIT:,} numbers in one sample")
         if self.dtype is not None and self.dtype not in FLOATS and self.dtype not in INTEGERS:
@@ -85,13 +85,13 @@ class InputSpec:
         if self.dist == "tokens":
             self._check_tokens(label)
         elif self.vocab is not None:
-            raise UsageError(f"{label} has a bound, which only whole numbers have", hint=_FORMS)
+            raise UsageError(f"{label} has a bound, which only whole numbers have", hint=FORMS)
 
     def _check_tokens(self, label: str) -> None:
         if self.vocab is None or self.vocab < 1:
-            raise UsageError(f"{label} consists of tokens and needs a vocabulary of at least 1", hint=_FORMS)
+            raise UsageError(f"{label} consists of tokens and needs a vocabulary of at least 1", hint=FORMS)
         if self.dtype in FLOATS:
-            raise UsageError(f"{label} consists of tokens and cannot be {self.dtype}", hint=_FORMS)
+            raise UsageError(f"{label} consists of tokens and cannot be {self.dtype}", hint=FORMS)
         largest = torch.iinfo(INTEGERS[self.dtype or "int64"]).max
         if self.vocab - 1 > largest:
             raise UsageError(f"{label} is {self.dtype or 'int64'}, which ends at {largest}, below {self.vocab - 1}")
@@ -120,9 +120,9 @@ def parse_input(text: str) -> InputSpec:
     found = _INPUT.fullmatch(text)
     extents = (found["bracketed"] if found["bare"] is None else found["bare"]) if found else ""
     if found is None or not _EXTENTS.fullmatch(extents):
-        raise UsageError(f"cannot read the input {text!r}", hint=_FORMS)
+        raise UsageError(f"cannot read the input {text!r}", hint=FORMS)
     if found["vocab"] and len(found["vocab"]) > len(str(2**63)):
-        raise UsageError(f"the bound in {text!r} is beyond int64", hint=_FORMS)
+        raise UsageError(f"the bound in {text!r} is beyond int64", hint=FORMS)
     return InputSpec(
         name=found["name"],
         shape=tuple(int(extent) for extent in extents.split(",") if extent.strip()),
@@ -207,12 +207,12 @@ def as_call(value: object, who: str) -> Call:
         who: what gave it, for the message.
 
     Raises:
-        TargetError: it is none of them, or holds no tensor.
+        TargetError: it is none of them, or holds no tensor, or no sample.
     """
-    if isinstance(value, torch.Tensor):
-        return Call((value,))
     call = None
-    if isinstance(value, (tuple, list)):
+    if isinstance(value, torch.Tensor):
+        call = Call((value,))
+    elif isinstance(value, (tuple, list)):
         call = Call(tuple(value))
     elif isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         call = Call((), dict(value))
@@ -221,6 +221,8 @@ def as_call(value: object, who: str) -> Call:
             f"the inputs of {who} are no tensors but {type(value).__name__}",
             hint="inputs are a tensor, a tuple of them, or a dict of keyword arguments, with the batch axis first",
         )
+    if not _leading_size(call):
+        raise TargetError(f"the inputs of {who} hold no sample: their first axis, that of the batch, is empty")
     return call
 
 

@@ -14,8 +14,14 @@ VARIABLE = {
     "pattern": r"^\$\{\s*[A-Za-z_][A-Za-z0-9_]*\s*\}$",
     "description": "A variable of `vars`, which is put in its place",
 }
-FIXED = ("version", "vars")
+FIXED = ("version", "extends", "vars")
 """Keys whose values cannot come from a variable."""
+
+MERGED = ("model", "init")
+"""Sections of which a spec that extends another one may say a part."""
+
+PARTIAL = ("LayeredModel", "NamedModel", "DrawnInput", "FileInput", "InitSection", "SchemeMapping")
+"""Their definitions: in such a spec nothing is required in them, but for what stands in lists."""
 
 Schema = dict[str, Any]
 
@@ -47,7 +53,36 @@ def spec_json_schema() -> dict[str, Any]:
     }
     properties = schema["properties"]
     properties.update({key: generated["properties"][key] for key in FIXED})
-    return schema
+    return _extendable(schema)
+
+
+def _extendable(schema: Schema) -> Schema:
+    """The schema, where whoever extends another spec says what is different and no more."""
+    properties, definitions = schema["properties"], schema["$defs"]
+    whole = {key: properties[key] for key in MERGED}
+    part = {key: _in_part(value) for key, value in whole.items()}
+    properties.update({key: {"description": value["description"]} for key, value in whole.items()})
+    definitions.update({f"Partial{name}": _in_part(definitions[name]) for name in PARTIAL})
+    return {
+        **schema,
+        "required": [key for key in schema["required"] if key != "model"],
+        "if": {"required": ["extends"]},
+        "then": {"properties": part},
+        "else": {"required": ["model"], "properties": whole},
+    }
+
+
+def _in_part(schema: Any) -> Any:
+    """The schema without what it requires; lists are replaced as a whole, and stay as they are."""
+    if isinstance(schema, list):
+        return [_in_part(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    partial = {key: value if key == "items" else _in_part(value) for key, value in schema.items() if key != "required"}
+    reference = str(schema.get("$ref", "")).rpartition("/")[2]
+    if reference in PARTIAL:
+        partial["$ref"] = f"#/$defs/Partial{reference}"
+    return partial
 
 
 def _open_fields(schema: Schema) -> Schema:
@@ -60,7 +95,7 @@ def _open_fields(schema: Schema) -> Schema:
         if isinstance(opened.get(key), dict):
             opened[key] = _or_variable(opened[key])
     options = opened.pop("oneOf", opened.get("anyOf"))  # a variable may fit several members of a union
-    if options is not None:
+    if options is not None and "properties" not in opened:
         opened["anyOf"] = [_open_fields(option) for option in options]
     return opened
 

@@ -8,7 +8,7 @@ all variables in one flat ``ParameterDict``, moving means among them, and its mo
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 import torch
@@ -147,6 +147,16 @@ class KerasNetwork(nn.Module):
         arguments = _arguments(self.wrapped, args, kwargs)
         with keras_session(), sys.modules["keras"].device(device):
             return self.wrapped(*arguments, **kwargs, training=self.training)
+
+    def hand_over(self, model: Any) -> None:
+        """Give the numbers of this network to the model that it was copied from."""
+        with torch.no_grad():
+            for copied, own in self.pairs(model):
+                own.value.copy_(copied.value)
+
+    def pairs(self, model: Any) -> Iterator[tuple[Any, Any]]:
+        """The variables of this network, each with that of the model that it was copied from."""
+        return zip(self.wrapped.variables, model.variables, strict=True)
 
     def check_dtype(self, dtype: torch.dtype) -> None:
         """Make sure that the model computes in a dtype.

@@ -14,11 +14,17 @@ MAX_EVENTS = 50_000
 MAX_DEPTH = 32
 """Nesting of lists and mappings, also after variables are filled in; and the length of a chain of variables."""
 
+MAX_BASES = 8
+"""Specs that extend each other, one after the other, behind the one that was asked for."""
+
 MAX_DIGITS = 18
 """Digits of a whole number: what fits an int64 with room to spare."""
 
 MAX_MODULES = 100_000
 """Modules of a network, repetitions and containers counted."""
+
+MAX_POINTS = 1000
+"""Networks that a sweep probes."""
 
 MAX_PROBLEMS = 50
 """Problems that are told of one document; more would hide the first."""

@@ -5,7 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
+
+from initprobe.errors import UsageError
+
+MODELINE = "# yaml-language-server: $schema={schema}"
+"""What tells an editor which schema a file keeps to."""
+
+SCHEMA_FILE = "schema/spec.v1.json"
+"""Where that schema lies beside the specs of a project."""
 
 _PLACES = (Path(__file__).parents[1] / "configs", Path(__file__).parents[2] / "configs")
 
@@ -34,6 +43,22 @@ def preset_files() -> Mapping[str, Path]:
     """The name of every preset, in order, and its file."""
     folder = next((place for place in _PLACES if place.is_dir()), None)
     return {} if folder is None else {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def preset_file(name: str) -> Path:
+    """The file of a preset.
+
+    Raises:
+        UsageError: there is none; the message has close matches and the list.
+    """
+    files, name = preset_files(), name.strip()
+    if name not in files:
+        near = get_close_matches(name.partition("(")[0], files, n=1)
+        if near and "(" in name:
+            raise UsageError(f"the preset {near[0]!r} takes no arguments", hint="--set vars.depth=20 changes a spec")
+        meant = f"did you mean preset:{near[0]}? " if near else ""
+        raise UsageError(f"there is no preset {name!r}", hint=f"{meant}there are: {', '.join(files) or 'none'}")
+    return files[name]
 
 
 def read_presets() -> Mapping[str, Preset]:

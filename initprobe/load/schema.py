@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -11,24 +11,27 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from initprobe.errors import Problem, SpecError, UsageError
-from initprobe.load.document import FORBIDDEN, decode
+from initprobe.errors import Problem, SpecError
+from initprobe.load.document import decode
+from initprobe.load.extends import extend, find_files
 from initprobe.load.grammar import (
     CheckSection,
-    InitSection,
-    MatchMapping,
     ProbeSection,
-    SchemeMapping,
     SpecSchema,
+    SweepSection,
     spec_schema,
 )
-from initprobe.load.limits import MAX_BYTES, MAX_PROBLEMS
+from initprobe.load.init_grammar import InitSection, MatchMapping, SchemeMapping
+from initprobe.load.limits import MAX_POINTS, MAX_PROBLEMS
+from initprobe.load.loss_section import loss_text
 from initprobe.load.parse import parse
+from initprobe.load.reading import STDIN, read_bytes, shown_path
 from initprobe.load.variables import assign, substitute
 from initprobe.load.wording import problems_of
 from initprobe.records import InitRequest, Override, SchemeChoice, Spec
 
-STDIN = "-"
+AXES = tuple(str(field.alias) for field in SweepSection.model_fields.values())
+"""What a sweep may go over besides variables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class Sections:
         probe: the given ones among the fields of ``ProbeRequest``, in its types.
         check: the given ones among the fields of ``CheckRequest``, in its types.
         compare: schemes to compare.
+        sweep: dotted keys, and the values that a sweep gives them.
     """
 
     spec: Spec
@@ -50,10 +54,11 @@ class Sections:
     probe: Mapping[str, Any] = field(default_factory=dict)
     check: Mapping[str, Any] = field(default_factory=dict)
     compare: tuple[SchemeChoice, ...] = ()
+    sweep: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
 
 def read_spec(source: str | Path, *, text: str | None = None, sets: Iterable[tuple[str, str]] = ()) -> Spec:
-    """Read a document, with ``--set`` applied and variables filled in.
+    """Read a document, with what it extends, ``--set`` applied and variables filled in.
 
     Args:
         source: a path, or ``-`` for standard input.
@@ -65,9 +70,10 @@ def read_spec(source: str | Path, *, text: str | None = None, sets: Iterable[tup
         SpecError: the document is wrong; when its values cannot be read, what the grammar says is told with them.
     """
     file = shown_path(source)
-    raw = text.encode("utf-8", "surrogatepass") if text is not None else _read(source)
-    document = parse(decode(raw, file), file)
+    raw = text.encode("utf-8", "surrogatepass") if text is not None else read_bytes(source)
+    document, folders = extend(parse(decode(raw, file), file), source, len(raw))
     assign(document, sets)
+    find_files(document, folders)
     substitute(document)
     spec = document.spec()
     if document.problems:
@@ -101,34 +107,8 @@ def sections(spec: Spec) -> Sections:
         probe=_probe(schema.probe),
         check=_check(schema.check),
         compare=tuple(map(_scheme, schema.compare or ())),
+        sweep=_sweep(spec),
     )
-
-
-def shown_path(source: str | Path) -> str:
-    """A path as people see it: relative where it lies below the working directory, nothing invisible in it."""
-    path = Path(source)
-    if path.is_absolute() and path.is_relative_to(Path.cwd()):
-        path = path.relative_to(Path.cwd())
-    return FORBIDDEN.sub("?", path.as_posix()).translate({10: "?", 13: "?", 9: "?"})
-
-
-def _read(source: str | Path) -> bytes:
-    """The bytes of a file, one more than the limit at most."""
-    if str(source) == STDIN:
-        return sys.stdin.buffer.read(MAX_BYTES + 1)
-    path = Path(source)
-    try:
-        with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        folder = path.parent
-        names = [found.name for found in folder.iterdir()] if folder.is_dir() else []
-        near = get_close_matches(path.name, names, n=1)
-        hint = f"did you mean {shown_path(folder / near[0])!r}?" if near else None
-        raise UsageError(f"there is no file {shown_path(path)!r}", hint=hint) from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise UsageError(f"cannot read {shown_path(path)!r}: {reason}") from None
 
 
 def _problems(spec: Spec) -> list[Problem]:
@@ -141,11 +121,11 @@ def _problems(spec: Spec) -> list[Problem]:
 
 
 def _error(problems: list[Problem], spec: Spec) -> SpecError:
-    """The problems in the order of the file; what comes after the first fifty is counted."""
+    """The problems in the order of the file, then those of what it extends; beyond the first fifty they are counted."""
 
-    def position(problem: Problem) -> tuple[int, int]:
+    def position(problem: Problem) -> tuple[bool, str, int, int]:
         place = spec.locate(problem.path, on=problem.on)
-        return place.line, place.column
+        return place.file != spec.file, place.file, place.line, place.column
 
     told = sorted(problems, key=position)
     if len(told) > MAX_PROBLEMS:
@@ -169,10 +149,38 @@ def _init(section: InitSection) -> InitRequest:
     return InitRequest(default, tuple(overrides), tuple(section.only))
 
 
+def _sweep(spec: Spec) -> dict[str, tuple[Any, ...]]:
+    """The axes of the sweep.
+
+    Raises:
+        SpecError: an axis leads nowhere, or the grid is too large.
+    """
+    axes = spec.values.get("sweep") or {}
+    known = [*(f"vars.{name}" for name in spec.values.get("vars", {})), *AXES]
+    problems = [
+        Problem(f"a sweep cannot go over {key!r}", ("sweep", key), _nearest_axis(key, known), "key")
+        for key in axes
+        if key not in known
+    ]
+    points = math.prod(map(len, axes.values()))
+    if points > MAX_POINTS:
+        problems.append(Problem(f"the grid has {points:,} points, at most {MAX_POINTS:,} are probed", ("sweep",)))
+    if problems:
+        raise _error(problems, spec)
+    return {key: tuple(values) for key, values in axes.items()}
+
+
+def _nearest_axis(key: str, known: list[str]) -> str:
+    near = get_close_matches(key, known, n=1) or [one for one in known if one.endswith(f".{key}")]
+    return f"did you mean {near[0]!r}?" if near else f"a sweep goes over {', '.join(known[:10])}"
+
+
 def _probe(section: ProbeSection) -> dict[str, Any]:
     given = {key: getattr(section, key) for key in section.model_fields_set}
     if "seeds" in given:
         given["seeds"] = tuple(range(section.seeds) if isinstance(section.seeds, int) else section.seeds)
+    if "loss" in given:
+        given["loss"] = loss_text(section.loss)
     if "statistics" in given:
         given["statistics"] = tuple(section.statistics)
     return given

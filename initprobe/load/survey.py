@@ -25,6 +25,10 @@ class Cost:
     def __add__(self, other: Cost) -> Cost:
         return Cost(self.parameters + other.parameters, self.weights + other.weights, self.outputs + other.outputs)
 
+    def beyond(self, inside: Cost) -> Cost:
+        """What remains of it for parameters that no layer inside has."""
+        return Cost(max(0, self.parameters - inside.parameters), max(0, self.weights - inside.weights))
+
     @property
     def memory(self) -> int:
         """Bytes in the smallest batch."""
@@ -47,7 +51,6 @@ class Survey:
     def __init__(self) -> None:
         self.seen: dict[tuple[int, Signal], tuple[Branch, Cost]] = {}
         self.costs: dict[str, Cost] = {}
-        self.counted: set[nn.Module] = set()
 
     def make(self, layer: Layer, incoming: Incoming, path: str) -> Branch:
         """The layer and what leaves it; its cost is noted under the path."""
@@ -56,11 +59,9 @@ class Survey:
             before = len(self.costs)
             built = layer.build(incoming)
             branch = built if isinstance(built, Branch) else run_on_meta(built, incoming.signal)
-            # Of a layer with layers inside, what it has besides them: the gate of a residual branch.
-            own = [module for module in branch.module.modules() if module not in self.counted]
-            self.counted.update(own)
             if len(self.costs) > before:
-                self.costs[path] = sum((cost_of(module, recurse=False) for module in own), start=Cost())
+                inside = sum(list(self.costs.values())[before:], start=Cost())
+                self.costs[path] = cost_of(branch.module, once=False).beyond(inside)
                 return branch
             self.seen[key] = branch, cost_of(branch.module) + Cost(outputs=math.prod(branch.signal.shape))
         branch, self.costs[path] = self.seen[key]
@@ -76,8 +77,14 @@ def run_on_meta(module: nn.Module, signal: Signal) -> Branch:
     return Branch(module, Signal(tuple(output.shape[1:]), None if output.is_floating_point() else signal.vocab))
 
 
-def cost_of(module: nn.Module, *, recurse: bool = True) -> Cost:
-    """What the parameters and buffers of a module take; its children's, too, unless they were counted themselves."""
-    parameters = list(module.parameters(recurse))
-    weights = sum(tensor.nbytes for tensor in (*parameters, *module.buffers(recurse)))
+def cost_of(module: nn.Module, *, once: bool = True) -> Cost:
+    """What the parameters and buffers of a module take.
+
+    Args:
+        module: it and everything in it counts.
+        once: whether what stands in several places counts once; on the meta device, one module stands for its copies.
+    """
+    parameters = [tensor for _, tensor in module.named_parameters(remove_duplicate=once)]
+    buffers = [tensor for _, tensor in module.named_buffers(remove_duplicate=once)]
+    weights = sum(tensor.nbytes for tensor in (*parameters, *buffers))
     return Cost(sum(tensor.numel() for tensor in parameters), weights)

@@ -33,6 +33,11 @@ def open_target(request: TargetRequest) -> Target:
     return weighted(target, request.weights)
 
 
+def looks_like_target(text: str) -> bool:
+    """Whether a word on the command line is a target: a dot, a slash or a colon stands in it before any call."""
+    return any(mark in text.partition("(")[0] for mark in ".:/\\") or text == "-"
+
+
 def expand_targets(texts: Iterable[str]) -> tuple[str, ...]:
     """The targets with every directory replaced by the ``*.yaml`` and ``*.yml`` files in it, sorted by name.
 

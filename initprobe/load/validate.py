@@ -1,54 +1,66 @@
-"""Checks a spec without building it: the grammar, every shape, every limit; no code is run, nothing is allocated."""
+"""Checks a spec and every shape in it; no code is run, nothing is allocated."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
-
-import yaml
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
 
 from initprobe.errors import UsageError
 from initprobe.load.grammar import NamedModel
-from initprobe.load.schema import checked, read_spec
-from initprobe.load.sources.yaml import LayeredTarget, is_spec, open_yaml
+from initprobe.load.presets import preset_file
+from initprobe.load.reading import STDIN
+from initprobe.load.schema import Sections, checked, read_spec, sections
+from initprobe.load.sources.base import Target
+from initprobe.load.sources.yaml import LayeredTarget, is_spec, open_spec
 from initprobe.records import TargetRequest
 
+PRESET = "preset:"
 
-def validate_spec(path: str, sets: Iterable[tuple[str, str]] = ()) -> str:
-    """One line about a spec that is right: its size, and what goes in and out.
+
+@dataclass(frozen=True, slots=True)
+class Valid:
+    """A spec that is right.
+
+    Attributes:
+        sections: what it says.
+        summary: one line about it: its size, and what goes in and out.
+    """
+
+    sections: Sections
+    summary: str
+
+
+def validate_spec(path: str, sets: Iterable[tuple[str, str]] = ()) -> Valid:
+    """Read a spec, check it against the grammar, and put its layers together on the meta device.
+
+    Args:
+        path: a file, ``-`` for standard input, or ``preset:NAME``.
+        sets: ``--set`` assignments: dotted key and text of a YAML value.
 
     Raises:
         UsageError: there is no such file, or it is no spec.
         SpecError: it is wrong; every problem is told.
     """
-    if not is_spec(path):
+    file = str(preset_file(path.removeprefix(PRESET))) if path.startswith(PRESET) else path
+    if not is_spec(file):
         raise UsageError(f"{path!r} is no spec", hint="a spec is a file that ends in .yaml, or - for standard input")
     sets = tuple(sets)
-    model = checked(read_spec(path, sets=sets)).model if path != "-" else None
+    spec = read_spec(file, sets=sets)
+    model = checked(spec).model
     if isinstance(model, NamedModel):
-        return f"{path}: valid; its model is {model.target}, which only a probe with --allow-code builds"
-    target = open_yaml(path, TargetRequest(path, sets), _no_other)
-    if not isinstance(target, LayeredTarget):
-        return f"{path}: valid"
+        told = f"{path}: valid; its model is {model.target}, which only a probe with --allow-code builds"
+        return Valid(sections(spec), told)
+    folder = Path() if file == STDIN else Path(file).parent
+    target = open_spec(spec, folder, TargetRequest(file, sets), _no_other)
+    assert isinstance(target, LayeredTarget)
     plan = target.plan
-    return (
+    told = (
         f"{path}: valid; {plan.parameters:,} parameters in {plan.modules:,} modules, "
         f"{plan.input.shape} -> {plan.output.shape}"
     )
+    return Valid(target.sections, told)
 
 
-def resolved_text(path: str, sets: Iterable[tuple[str, str]] = ()) -> str:
-    """The spec with its variables filled in and ``--set`` applied, as YAML.
-
-    Raises:
-        UsageError: there is no such file.
-        SpecError: it is wrong.
-    """
-    spec = read_spec(path, sets=tuple(sets))
-    checked(spec)
-    values: Mapping[str, Any] = {key: value for key, value in spec.values.items() if key != "vars"}
-    return str(yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=120)).rstrip("\n")
-
-
-def _no_other(request: TargetRequest) -> LayeredTarget:
+def _no_other(request: TargetRequest) -> Target:
     raise UsageError(f"validating builds nothing that a spec names: {request.text}")

@@ -44,8 +44,12 @@ def substitute(document: Document) -> None:
 
 def _assign(document: Document, dotted: str, text: str) -> None:
     parts = dotted.strip().split(".")
-    if not all(parts):
+    if parts[0] == "sweep" and len(parts) > 1:  # the keys of that section have dots in them
+        parts = ["sweep", ".".join(parts[1:])]
+    if not all(part.strip(".") for part in parts):
         raise UsageError(f"{COMMAND_LINE} {dotted}={text}: no key", hint="write for example --set vars.width=512")
+    if parts[0] == "extends":
+        raise UsageError(f"{COMMAND_LINE} {dotted}={text}: only a file says what it extends")
     value = parse(decode(text.encode("utf-8", "replace"), COMMAND_LINE), COMMAND_LINE) if text.strip() else None
     if value is not None and value.problems:
         raise UsageError(f"{COMMAND_LINE} {dotted}={text}: {value.problems[0].message}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
@@ -13,10 +14,15 @@ from pydantic_core import ErrorDetails
 from initprobe.errors import KeyPath, Problem
 from initprobe.load.blocks.base import BLOCKS
 from initprobe.load.document import BROKEN
-from initprobe.load.grammar import TAG, SpecSchema, section_of
+from initprobe.load.grammar import SpecSchema, section_of
+from initprobe.load.init_grammar import OverrideSection
+from initprobe.load.tags import TAG
 
 SHOWN = 60
 """Characters of a wrong value that are repeated in a message."""
+
+_CALL = re.compile(r"\s*(\w+)\(\s*(\w+\s*=[^(){},]+(?:,\s*\w+\s*=[^(){},]+)*)\)\s*")
+"""A scheme with named options, as the command line takes it."""
 
 KINDS = {
     "list_type": "a list",
@@ -78,7 +84,7 @@ def _problem(detail: ErrorDetails, path: KeyPath, value: Any) -> Problem:
     if kind in ("wanted", "literal_error") or kind in KINDS:
         return _unwanted(path, value, kind, context)
     if kind == "needs":
-        return Problem(detail["msg"], path)
+        return Problem(detail["msg"], path, context.get("hint"))
     said = {
         "too_short": "must not be empty",
         "too_long": f"must not have more than {context.get('max_length')} items",
@@ -90,6 +96,8 @@ def _unknown_key(loc: Sequence[str | int], path: KeyPath) -> Problem:
     section = _section(loc[:-1])
     known = [field.alias or name for name, field in section.model_fields.items()] if section else []
     hint = _did_you_mean(path[-1], known) or (f"known here: {', '.join(known)}" if known else None)
+    if section is OverrideSection:
+        hint = f"{hint}; options of a scheme stand beside its name: scheme: {{scheme: normal, std: 0.02}}"
     return Problem(f"unknown key {_shown(path[-1])}", path, hint, "key")
 
 
@@ -118,8 +126,17 @@ def _unwanted(path: KeyPath, value: Any, kind: str, context: Mapping[str, Any]) 
         hint = _did_you_mean(value, wanted.split("'")[1::2])
     else:
         wanted = str(context.get("wanted", KINDS.get(kind)))
-        hint = str(context.get("hint", "")) or None
+        hint = _as_mapping(value) or str(context.get("hint", "")) or None
     return Problem(f"{_label(path)} must be {wanted}, not {_shown(value)}", path, hint)
+
+
+def _as_mapping(value: Any) -> str | None:
+    """A scheme written as on the command line, as a file writes it; None where it is none."""
+    call = _CALL.fullmatch(value) if isinstance(value, str) else None
+    if call is None:
+        return None
+    options = re.sub(r"\s*=\s*", ": ", call[2])
+    return f"options stand beside it: {{scheme: {call[1]}, {options}}}"
 
 
 def _label(path: KeyPath) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from torch import nn
 
 SPREADING = (nn.DataParallel, nn.parallel.DistributedDataParallel)
@@ -12,11 +15,31 @@ def unwrapped(model: nn.Module) -> nn.Module:
 
     Compiled parts of a model are taken out as well, in place: their names would say ``_orig_mod``.
     """
+    return _unwrapped(model, [])
+
+
+@contextmanager
+def laid_bare(model: nn.Module) -> Iterator[nn.Module]:
+    """The same for as long as it lasts: compiled parts are put back at the end."""
+    taken: list[Taken] = []
+    try:
+        yield _unwrapped(model, taken)
+    finally:
+        for module, name, child in taken:
+            setattr(module, name, child)
+
+
+Taken = tuple[nn.Module, str, nn.Module]
+"""A compiled part: where it was, under which name, and itself."""
+
+
+def _unwrapped(model: nn.Module, taken: list[Taken]) -> nn.Module:
     bare = _inside(model)
     for module in list(bare.modules()):
         for name, child in module.named_children():
             if _is_compiled(child):
-                setattr(module, name, unwrapped(child))
+                taken.append((module, name, child))
+                setattr(module, name, _unwrapped(child, taken))
     return bare
 
 

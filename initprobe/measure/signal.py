@@ -263,7 +263,7 @@ def _objective(
     subject: Subject, output: Any, probe: ProbeRequest, seed: int
 ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
     """What is differentiated, and the cotangent that comes with it."""
-    if probe.loss == "own" or (probe.loss == "auto" and subject.loss is not None):
+    if probe.loss not in ("auto", "gaussian") or (probe.loss == "auto" and subject.loss is not None):
         loss = _own_loss(subject, output)
         return [loss], [torch.ones_like(loss)]
     outputs = [tensor for _, tensor in tensors_in(output) if tensor.requires_grad and tensor.numel()]

@@ -164,10 +164,11 @@ def settle(module: nn.Module, tensor: str) -> None:
     """Let a parametrization that comes closer with every pass (spectral norm's power iteration) come to rest.
 
     What was estimated of other numbers is wrong for those that have just been written. A parametrization without
-    buffers keeps nothing from pass to pass, and is left alone.
+    buffers keeps nothing from pass to pass, and is left alone; so is what has no numbers yet, on the meta device.
     """
     found = computing(module, tensor)
-    if next(found.buffers(), None) is None:
+    buffer = next(found.buffers(), None)
+    if buffer is None or buffer.is_meta:
         return
     with torch.no_grad(), _training(found), random_state_kept(getattr(found, "original", None)):
         seen = found()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -83,8 +83,10 @@ def reparametrize(model: nn.Module, name: str, *, only: str | Sequence[str] = ()
         UsageError: the name, an option or its value is unknown, a glob matches nothing, or a weight that is meant has
             no shape yet or is parametrized otherwise. Nothing has been changed then.
     """
+    if not isinstance(model, nn.Module):
+        raise UsageError(f"{type(model).__name__} is no nn.Module", hint="build the model first, and give that")
     chosen = _build(name, options)
-    places = _narrowed(model, list(_places(model)), (only,) if isinstance(only, str) else tuple(only))
+    places = _narrowed(model, list(_places(model)), _globs(only))
     waiting = [place for place in places if not _carries(place, chosen)]
     for place in waiting:
         _check_free(place)
@@ -93,7 +95,22 @@ def reparametrize(model: nn.Module, name: str, *, only: str | Sequence[str] = ()
     return tuple(place.name for place in places)
 
 
+def _globs(only: object) -> tuple[str, ...]:
+    globs = (only,) if isinstance(only, str) else tuple(only) if isinstance(only, Iterable) else (only,)
+    for glob in globs:
+        if not isinstance(glob, str):
+            raise UsageError(f"only takes shell patterns, not {type(glob).__name__}", hint='only="head.*", or a list')
+    return globs
+
+
 def _build(name: str, options: Mapping[str, Any]) -> Parametrization:
+    if not isinstance(name, str):
+        raise UsageError(f"a parametrization is named by text such as 'weight_norm', not {type(name).__name__}")
+    called, bracket, _ = name.partition("(")
+    if bracket and called in PARAMETRIZATIONS:
+        raise UsageError(
+            f"{name!r} has its options in its name", hint=f'reparametrize(model, "{called}", option=value)'
+        )
     leaf = PARAMETRIZATIONS.find(name)
     try:
         return leaf.model_validate(dict(options))

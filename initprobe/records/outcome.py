@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+
+from initprobe.errors import visible_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +56,22 @@ class Outcome:
     def learning_rates(self) -> Mapping[str, float]:
         """Multipliers of the learning rate by the name of the parameter, where they are not 1."""
         return {one.weight: one.learning_rate for one in self.drawn if one.learning_rate != 1.0}
+
+    def __str__(self) -> str:
+        """What was drawn, what was kept and why, and what could not be done, a line for all that share it."""
+        lines = [f"{self.scheme}: {len(self.drawn)} of {len(self.drawn) + len(self.skipped)} parameters drawn"]
+        lines += _grouped("kept", ((one.weight, one.reason) for one in self.skipped))
+        lines += _grouped("note", ((one.weight, one.note) for one in self.drawn))
+        lines += _grouped(
+            "learning rate", ((name, f"times {times:.3g}") for name, times in self.learning_rates.items())
+        )
+        return visible_lines("\n".join([*lines, *(f"note: {note}" for note in self.notes)]))
+
+
+def _grouped(what: str, told: Iterable[tuple[str, str | None]]) -> Iterator[str]:
+    names: dict[str, list[str]] = {}
+    for name, text in told:
+        if text:
+            names.setdefault(text, []).append(name)
+    for text, found in names.items():
+        yield f"{what}: {found[0]}{f' and {len(found) - 1} more' if len(found) > 1 else ''}: {text}"

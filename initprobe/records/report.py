@@ -137,10 +137,15 @@ class Report:
     """One command's result: an entry per target and scheme.
 
     Attributes:
-        command: ``run``, ``check`` or ``compare``.
+        command: ``run``, ``check``, ``compare`` or ``sweep``.
         environment: None when no target could be loaded.
     """
 
     command: str
     entries: tuple[Entry, ...]
     environment: Environment | None = None
+
+    @property
+    def side_by_side(self) -> bool:
+        """Whether its entries are to be read in one table."""
+        return self.command in ("compare", "sweep")

@@ -108,8 +108,8 @@ class ProbeRequest:
         dtype: ``float32``, ``float64``, ``float16`` or ``bfloat16``; None keeps the target's own.
         device: a torch device, as text.
         mode: ``train``, ``eval`` or ``as-is``.
-        loss: ``gaussian`` (a random cotangent on every output), ``own`` (the target's loss function) or ``auto``: own
-            where the target has one, else gaussian.
+        loss: ``gaussian`` (a random cotangent on every output), ``own`` (the target's loss function), ``auto``: own
+            where the target has one, else gaussian; an objective (``elbo(kl_weight=0.5)``) or a function (``pkg:fn``).
         backward: whether gradients are measured.
         statistics: names to measure beyond the core ones; empty for the default set.
     """
@@ -120,7 +120,7 @@ class ProbeRequest:
     dtype: str | None = None
     device: str = "cpu"
     mode: Literal["train", "eval", "as-is"] = "train"
-    loss: Literal["auto", "gaussian", "own"] = "auto"
+    loss: str = "auto"
     backward: bool = True
     statistics: tuple[str, ...] = ()
 

@@ -11,8 +11,11 @@ from itertools import groupby
 from initprobe.records import Entry, Estimate, SiteSummary
 from initprobe.report.layers import site_label
 from initprobe.report.numbers import ranges
-from initprobe.report.streams import Side
+from initprobe.report.streams import Side, repeated_calls
 from initprobe.report.visible import plot_text, visible
+
+_CALLED = re.compile(r"(?P<path>[^#/]+?)(?:#(?P<call>[0-9]{1,9}))?(?P<output>(?:\[[0-9]+\])?)", re.DOTALL)
+"""A call of a module, with its number from the second one on, and one of its outputs."""
 
 _REPEATED = re.compile(r"(?P<prefix>.*?)(?:^|\.)(?P<index>[0-9]{1,9})(?:[.#/]|$)", re.DOTALL)
 
@@ -43,9 +46,14 @@ class Group:
 
 
 def drawn_sites(entry: Entry) -> list[SiteSummary]:
-    """Where weights and residual joins made a value, in execution order; every site where there is neither."""
+    """Where weights and residual joins made a value, in execution order; every site where there is neither.
+
+    The steps of a recurrent cell, where it runs more often than that.
+    """
     distinct = [summary for summary in entry.sites if summary.site.alias_of is None]
-    return [summary for summary in distinct if summary.site.kind in {"weighted", "embedding", "join"}] or distinct
+    drawn = [summary for summary in distinct if summary.site.kind in {"weighted", "embedding", "join"}] or distinct
+    steps = repeated_calls(distinct)
+    return steps if len(steps) > len(drawn) else drawn
 
 
 def rms_at(summary: SiteSummary, side: Side) -> Point | None:
@@ -71,17 +79,25 @@ def axis_label(key: str) -> str:
 
 
 def _prefix(place: int, key: str) -> tuple[str, int]:
-    """What makes neighbours one group: the path before the first index; a site without one is alone."""
+    """What makes neighbours one group: the path before the first index; without one, the module that is called."""
     found = _REPEATED.match(key)
-    return (found["prefix"], -1) if found else ("", place)
+    called = _CALLED.fullmatch(key)
+    if found is not None:
+        return found["prefix"], -1
+    return (called["path"] + called["output"], -2) if called else ("", place)
 
 
 def _group(places: Sequence[int], keys: Sequence[str]) -> Group:
+    if len(places) == 1:
+        return Group(axis_label(keys[places[0]]), places[0], places[-1])
     found = [_REPEATED.match(keys[place]) for place in places]
     indices = [int(match["index"]) for match in found if match]
-    if len(places) == 1 or found[0] is None:
-        return Group(axis_label(keys[places[0]]), places[0], places[-1])
+    first = found[0]
+    if first is None:
+        called = [one for one in (_CALLED.fullmatch(keys[place]) for place in places) if one]
+        indices = [int(one["call"] or 1) for one in called]
+        label = f"{axis_label(called[0]['path'])}#"
+    else:
+        label = f"{axis_label(first['prefix'])}." if first["prefix"] else ""
     starts = dict(zip(reversed(indices), reversed(places), strict=True))  # the first site of each index stays
-    prefix = found[0]["prefix"]
-    label = f"{axis_label(prefix)}." if prefix else ""
     return Group(label + ranges(indices), places[0], places[-1], tuple(sorted(starts.items())))

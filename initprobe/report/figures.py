@@ -61,7 +61,7 @@ def picture(figure: Figure, extension: str) -> bytes:
 
 def _sheets(report: Report) -> list[tuple[str, Sequence[Entry]]]:
     """What is drawn together, with what tells its files from the others'."""
-    if report.command == "compare" or len(report.entries) == 1:
+    if report.side_by_side or len(report.entries) == 1:
         return [("", report.entries)]
     names = [f"-{_slug(f'{entry.name} {entry.scheme}')}" for entry in report.entries]
     numbered = [

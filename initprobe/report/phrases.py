@@ -20,7 +20,7 @@ _SHOWN = 20
 
 
 def header(entry: Entry) -> str:
-    """``deep_mlp · xavier_normal · 3.5 M parameters · 5 seeds × batch 256 · float32 · cpu``."""
+    """``deep_mlp · xavier_normal · 3.5 M parameters · 5 seeds × batch 256 · float32 · cpu``, and its loss."""
     parts = [visible(entry.name), visible(entry.scheme)]
     if entry.failure is None:
         parts += [
@@ -28,6 +28,7 @@ def header(entry: Entry) -> str:
             _sampling([entry]),
             visible(entry.dtype),
             visible(entry.device),
+            *_losses(entry),
         ]
     return " · ".join(parts)
 
@@ -44,6 +45,7 @@ def shared_header(entries: Sequence[Entry]) -> str:
         _sampling(ran),
         _common(visible(entry.dtype) for entry in ran),
         _common(visible(entry.device) for entry in ran),
+        _common(" · ".join(_losses(entry)) for entry in ran),
     ]
     return " · ".join(part for part in parts if part)
 
@@ -61,9 +63,10 @@ def row_names(entries: Sequence[Entry]) -> tuple[str, list[str]]:
         ]
     if len(set(names)) <= 1:
         return "scheme", schemes
+    head = "point" if len({entry.request.target.sets for entry in entries}) > 1 else "target"
     if len(set(schemes)) <= 1:
-        return "target", names
-    return "target · scheme", [f"{name} · {scheme}" for name, scheme in zip(names, schemes, strict=True)]
+        return head, names
+    return f"{head} · scheme", [f"{name} · {scheme}" for name, scheme in zip(names, schemes, strict=True)]
 
 
 def active(entries: Iterable[Entry]) -> list[Finding]:
@@ -165,6 +168,13 @@ def _sampling(entries: Sequence[Entry]) -> str:
         seeds += " or one draw" * any(entry.one_draw for entry in entries)
     batch = _common(f"batch {entry.batch}" for entry in entries)
     return f"{seeds} × {batch}" if batch else seeds
+
+
+def _losses(entry: Entry) -> list[str]:
+    """What the gradient is of; nothing where it is that of a random cotangent, as usual."""
+    if entry.loss in ("gaussian", "none"):
+        return []
+    return ["own loss" if entry.loss == "own" else f"loss {visible(entry.loss)}"]
 
 
 def _seeds(entries: Sequence[Entry]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from initprobe.records import Entry, Estimate, Gain, Segment, SiteSummary
@@ -40,12 +41,17 @@ def stream_sites(entry: Entry) -> list[SiteSummary]:
     if len(joins) > 2:
         return joins
     weighted = [summary for summary in distinct if summary.site.kind == "weighted"] or distinct
+    longest = repeated_calls(distinct)
+    return longest if len(longest) > len(weighted) else weighted
+
+
+def repeated_calls(summaries: Sequence[SiteSummary]) -> list[SiteSummary]:
+    """The calls of the module that runs most often, one of its outputs: the steps of a recurrent cell."""
     calls: dict[tuple[str, str], list[SiteSummary]] = {}
-    for summary in distinct:
+    for summary in summaries:
         key = summary.site.key
         calls.setdefault((summary.site.path, key[key.rindex("[") :] if key.endswith("]") else ""), []).append(summary)
-    longest = max(calls.values(), key=len, default=[])
-    return longest if len(longest) > len(weighted) else weighted
+    return max(calls.values(), key=len, default=[])
 
 
 def mean_rms(summary: SiteSummary, side: Side) -> float | None:

@@ -67,7 +67,7 @@ def layer_table(entry: Entry, options: RenderOptions, sides: tuple[Side, ...] = 
     )
 
 
-def compare_table(entries: Sequence[Entry], sides: tuple[Side, ...] = BOTH) -> Grid:
+def compare_table(entries: Sequence[Entry], sides: tuple[Side, ...] = BOTH, *, ranked: bool = True) -> Grid:
     """One row per entry: how the signal and the gradient end, the gain of its longest stream, its rank, the verdict."""
     head, names = row_names(entries)
     columns = [Column(head)]
@@ -76,7 +76,7 @@ def compare_table(entries: Sequence[Entry], sides: tuple[Side, ...] = BOTH) -> G
         columns += [Column("cos", right=True)] if side == "forward" else [Column("verdict")]
     ranks = ranking(entries)
     rows = [_compared(entry, name, sides) for entry, name in zip(entries, names, strict=True)]
-    if "backward" not in sides or len(entries) < 3:
+    if not ranked or "backward" not in sides or len(entries) < 3:
         return Grid(tuple(columns), tuple(rows))
     columns.insert(1, Column("rank", right=True))
     places: list[Cell] = [(NOTHING if rank is None else str(rank), "plain") for rank in ranks]

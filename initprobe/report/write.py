@@ -36,6 +36,18 @@ def check_writable(path: Path | str) -> None:
         raise UsageError(f"cannot write {str(place)!r}: {str(folder)!r} takes no files", hint="choose another place")
 
 
+def make_folder(folder: Path) -> None:
+    """Make a directory where there is none yet.
+
+    Raises:
+        UsageError: it cannot be made.
+    """
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot make the directory {str(folder)!r}: {_reason(error)}") from error
+
+
 def write_bytes(path: Path | str, data: bytes) -> None:
     """Write a file so that readers see the old one or the new one and never a part.
 

@@ -63,3 +63,20 @@ def test_schemes_are_listed_by_family(initprobe):
     assert sorted(row["name"] for row in listed) == list(SCHEMES)
     order = [list(FAMILIES).index(row["family"]) for row in listed]
     assert order == sorted(order)
+
+
+def test_a_layer_is_explained_with_its_options_and_an_example(initprobe):
+    out = initprobe("explain", "conv2d").out
+    assert out.startswith("conv2d: A convolution over two axes")
+    assert "    - {type: conv2d, out: 64, kernel: 3}\n" in out
+    assert initprobe("explain", "block:relu").out.endswith("In a spec:\n    - relu\n")
+    assert initprobe("explain", "relu").out.startswith("relu: max(0, z)\n")
+    assert "did you mean 'conv2d'?" in initprobe("explain", "conv2dd").err
+    assert "did you mean 'block:softmax'?" in initprobe("explain", "block:softmx").err
+
+
+def test_layers_are_listed_with_what_they_need(initprobe):
+    listed = {row["name"]: row for row in json.loads(initprobe("ls", "blocks", "--json").out)}
+    assert listed["linear"]["options"] == "out*, bias"
+    assert listed["log_sigmoid"]["aliases"] == "logsigmoid"
+    assert all(row["summary"] for row in listed.values())

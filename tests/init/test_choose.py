@@ -37,7 +37,9 @@ def test_parsing(text, choice):
     ("text", "message", "hint"),
     [
         ("hee", "unknown scheme 'hee'", "did you mean 'he'?"),
-        ("kaiming-normal", "'kaiming-normal' is no scheme", "write a name"),
+        ("LSUV", "unknown scheme 'LSUV'", "did you mean 'lsuv'?"),
+        ("t-fixup", "'t-fixup' is no scheme", "did you mean 't_fixup'?"),
+        ("kaiming-normal", "'kaiming-normal' is no scheme", "did you mean 'kaiming_normal'?"),
         ("he(mod=fan_in)", "scheme 'kaiming_normal' has no option 'mod'", "did you mean 'mode'?"),
         ("normal(q=1)", "scheme 'normal' has no option 'q'", "its options are std"),
         ("zeros(q=1)", "scheme 'zeros' has no option 'q'", "zeros takes no options"),

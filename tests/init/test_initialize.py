@@ -8,11 +8,12 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrizations, parametrize
 
-from initprobe.errors import SpecError, UsageError
+import initprobe as ip
+from initprobe.errors import SpecError, TargetError, UsageError
 from initprobe.init.choose import parse_scheme
 from initprobe.init.initialize import initialize_model
-from initprobe.init.schemes.base import SCHEMES, register
-from initprobe.records import Anatomy, InitRequest, Override, SchemeChoice
+from initprobe.init.schemes.base import SCHEMES, Filled, joined, register
+from initprobe.records import Anatomy, InitRequest, Override, Part, SchemeChoice, Weight
 
 BY_WEIGHT = [
     "constant", "kaiming_normal", "lecun_uniform", "normal", "orthogonal", "torch_default", "truncated_normal", "uniform",
@@ -406,6 +407,16 @@ def test_a_scheme_that_draws_nothing_is_told(anatomy_of):
     assert outcome.notes == ("kaiming_normal draws none of the parameters that it was asked for",)
 
 
+def test_a_scheme_whose_parameters_others_take_is_told(anatomy_of):
+    model = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 4))
+    outcome = initialize_model(model, anatomy_of(model), request("xavier", **{"0": "normal", "*": "he"}), 0)
+    assert outcome.notes == (
+        "xavier_normal draws nothing: overrides further down take all its parameters",
+        "normal draws nothing: overrides further down take all its parameters",
+    )
+    assert not initialize_model(model, anatomy_of(model), request("xavier", **{"0": "he"}), 0).notes
+
+
 def test_a_scheme_may_tell_of_the_network_as_a_whole(anatomy_of):
     class Telling(SCHEMES["zeros"]):
         """Zeros, with a remark."""
@@ -422,3 +433,70 @@ def test_a_scheme_may_tell_of_the_network_as_a_whole(anatomy_of):
         assert outcome.notes == ("telling_of_a_test: 2 parameters",)
     finally:
         SCHEMES._leaves.pop("telling_of_a_test")
+
+
+def test_what_holds_for_all_parts_of_a_parameter_is_told_once():
+    def notes(model: nn.Module, inputs: tuple[int, ...], scheme: str) -> dict[str, str | None]:
+        outcome = ip.initialize(model, scheme, inputs=inputs)
+        return {one.weight: one.note for one in outcome.drawn}
+
+    wide = notes(nn.LSTM(4, 12, batch_first=True), (5, 4), "identity")
+    assert wide["weight_ih_l0"] == "8 outputs are zero: there are too few inputs"
+    assert wide["weight_hh_l0"] is None
+    layer = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True)
+    attention = notes(layer, (5, 8), "scaled_ws")["self_attn.in_proj_weight"]
+    assert attention == notes(layer, (5, 8), "scaled_ws")["linear1.weight"]
+
+
+def test_what_holds_for_some_parts_names_them():
+    weight = Weight(
+        "w", "", "M", "linear", (3, 2), parts=tuple(Part(name, 0, ((at, at + 1),)) for at, name in enumerate("abc"))
+    )
+    filled = [Filled(torch.zeros(1, 2), 0.0, note=note) for note in ("too few", None, "too few")]
+    assert joined(weight, list(zip(weight.parts, filled, strict=True))).note == "a, c: too few"
+
+
+class Strange(nn.Module):
+    """A layer beside a parameter that nobody can write."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 4)
+        self.expanded = nn.Parameter(torch.zeros(1).expand(4))
+
+    def forward(self, x):
+        return self.layer(x) + self.expanded.sum()
+
+
+@pytest.mark.parametrize("scheme", ["kaiming_normal", "gradinit(steps=2)", "metainit(steps=2)", "lsuv", "mup"])
+def test_what_nobody_can_write_stays_as_it_is(scheme):
+    model = Strange()
+    outcome = ip.initialize(model, scheme, inputs=(4,))
+    reasons = {one.weight: one.reason for one in outcome.skipped}
+    assert reasons["expanded"] == "its elements share memory"
+    assert "layer.weight" in {one.weight for one in outcome.drawn}
+
+
+def test_a_failure_is_not_hidden_by_what_nobody_can_write():
+    model = Strange()
+    before = model.layer.weight.detach().clone()
+    with pytest.raises(TargetError, match="the loss function failed"):
+        ip.initialize(model, "gradinit(steps=2)", inputs=(4,), loss=lambda _output: 1 / 0)
+    assert torch.equal(model.layer.weight, before)
+    assert ip.probe(model, inputs=(4,), scheme="kaiming_normal", seeds=1).entry.outcome is not None
+
+
+def test_a_model_without_parameters_is_told():
+    outcome = ip.initialize(nn.Sequential(nn.ReLU(), nn.Flatten()), "fixup", inputs=(4,))
+    assert outcome.notes == ("the model has no parameters: there is nothing to draw",)
+
+
+@pytest.mark.parametrize("scheme", ["kaiming_normal", "shrink_perturb"])
+def test_a_source_that_nobody_looks_at_is_told(scheme):
+    model, source = nn.Linear(4, 4), nn.Linear(4, 4)
+    assert ip.initialize(model, scheme, inputs=(4,), source=source).notes == (
+        f"source was given, and {scheme} does not look at it",
+    )
+    for other in ("mup", "net2net"):
+        notes = ip.initialize(model, other, inputs=(4,), source=source).notes
+        assert not any("source" in note for note in notes)

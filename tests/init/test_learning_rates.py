@@ -6,7 +6,6 @@ from torch import nn
 
 import initprobe as ip
 from initprobe.errors import UsageError
-from initprobe.init.learning_rates import parameter_groups
 from initprobe.records import Outcome
 from tests.init.stacks import plain
 
@@ -14,7 +13,7 @@ from tests.init.stacks import plain
 def test_groups_by_multiplier():
     model = plain(256)
     outcome = ip.initialize(model, "mup", inputs=(16,))
-    groups = parameter_groups(model, outcome, lr=0.1, weight_decay=0.5)
+    groups = ip.parameter_groups(model, outcome, lr=0.1, weight_decay=0.5)
     assert [group["lr"] for group in groups] == [0.1, 0.025]
     assert [group["weight_decay"] for group in groups] == [0.5, 0.5]
     names = {id(parameter): name for name, parameter in model.named_parameters()}
@@ -45,24 +44,24 @@ class Tied(nn.Module):
 def test_every_parameter_is_in_one_group(optimizer):
     model = Tied()
     outcome = ip.initialize(model, f"mup(optimizer={optimizer})", inputs="int64[5]<20")
-    members = [one for group in parameter_groups(model, outcome, lr=1.0) for one in group["params"]]
+    members = [one for group in ip.parameter_groups(model, outcome, lr=1.0) for one in group["params"]]
     assert len(members) == len({id(one) for one in members}) == len(list(model.parameters()))
-    torch.optim.SGD(parameter_groups(model, outcome, lr=1.0), momentum=0.9)
+    torch.optim.SGD(ip.parameter_groups(model, outcome, lr=1.0), momentum=0.9)
     names = {one.weight for one in outcome.drawn}
     assert ("norm.weight" in names) == (optimizer == "sgd")
 
 
 def test_without_multipliers_there_is_one_group():
     model = plain(8)
-    (group,) = parameter_groups(model, ip.initialize(model, "he", inputs=(16,)), lr=0.1)
+    (group,) = ip.parameter_groups(model, ip.initialize(model, "he", inputs=(16,)), lr=0.1)
     assert len(group["params"]) == 8
     assert set(group) == {"params", "lr"}
-    (same,) = parameter_groups(model, Outcome("own init"), lr=0.1)
+    (same,) = ip.parameter_groups(model, Outcome("own init"), lr=0.1)
     assert same["lr"] == 0.1
 
 
 def test_the_outcome_of_another_model():
     outcome = ip.initialize(plain(256), "mup", inputs=(16,))
     with pytest.raises(UsageError, match=r"3 parameters that this model does not have, '2\.weight' first") as raised:
-        parameter_groups(nn.Linear(3, 3), outcome, lr=0.1)
+        ip.parameter_groups(nn.Linear(3, 3), outcome, lr=0.1)
     assert raised.value.hint

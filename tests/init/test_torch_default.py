@@ -100,3 +100,17 @@ def test_a_module_that_is_none_of_torchs_is_skipped(anatomy_of):
         ("0.weight", "Own is no layer of torch: it has no default to follow")
     ]
     assert model[0].weight.eq(1).all()
+
+
+def test_a_transformer_of_torch_draws_all_of_its_matrices_anew(anatomy_of):
+    built, model = (nn.Transformer(32, 4, 2, 2, 48, batch_first=True) for _ in range(2))
+    outcome = initialize_model(model, anatomy_of(model), REQUEST, 0)
+    declared = {one.weight: one.std for one in outcome.drawn}
+    assert declared.keys() == dict(built.named_parameters()).keys()
+    for name, theirs in built.named_parameters():
+        if theirs.dim() < 2:
+            continue
+        std = math.sqrt(2 / sum(theirs.shape))
+        assert declared[name] == pytest.approx(std), name
+        for drawn in (theirs, model.get_parameter(name)):  # the error of n uniform numbers' is √(1/5n) of it
+            assert float(drawn.detach().std()) == pytest.approx(std, rel=4 / math.sqrt(5 * drawn.numel())), name

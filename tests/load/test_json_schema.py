@@ -6,12 +6,14 @@ from jsonschema import Draft202012Validator
 
 from initprobe.errors import SpecError
 from initprobe.load.blocks.base import BLOCKS
+from initprobe.load.document import decode
 from initprobe.load.json_schema import spec_json_schema
 from initprobe.load.parse import parse
 from initprobe.load.schema import checked, read_spec
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
+MALFORMED = sorted((Path(__file__).parent / "malformed").glob("*.yaml"))
 MODEL = "version: 1\nmodel:\n  input: {shape: [8]}\n  layers:\n    - "
 
 
@@ -37,6 +39,35 @@ def test_it_knows_every_block():
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_it_accepts_what_ships(path, validator):
     validator.validate(parse(path.read_text(), path.name).values)
+
+
+BEYOND = {
+    "what fits together depends on shapes": "conv_on_vector embedding_on_numbers glu_of_odd_width groups_do_not_divide "
+    "kernel_too_large kernel_with_three_axes linear_on_tokens pooling_too_often residual_changes_shape softmax_over_batch",
+    "sizes are products of numbers all over the file": "a_billion_layers a_trillion_parameters "
+    "more_than_can_be_counted nested_repeats sample_too_large sweep_too_large",
+    "other files are not looked at": "data_file_missing extends_itself extends_what_is_not_there",
+    "a variable stands for its value": "no_variables sweep_over_unknown_variable unknown_variable variable_bomb "
+    "variable_circle variable_of_wrong_type",
+    "names are compared with each other, and with those of torch": "name_that_modules_use two_layers_of_one_name",
+}
+"""Mistakes that JSON Schema cannot know, and why."""
+
+
+def readable(path):
+    """The values of a malformed spec; None where the text itself is wrong, which every YAML editor tells."""
+    try:
+        document = parse(decode(path.read_bytes(), path.name), path.name)
+    except SpecError:
+        return None
+    return None if document.problems else document.values
+
+
+@pytest.mark.parametrize("path", MALFORMED, ids=lambda path: path.stem)
+def test_it_refuses_what_is_malformed(path, validator):
+    values = readable(path)
+    beyond = path.stem in " ".join(BEYOND.values()).split()
+    assert values is None or validator.is_valid(values) is beyond
 
 
 @pytest.mark.parametrize(

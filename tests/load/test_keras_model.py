@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import initprobe as ip
 from initprobe.dissect.anatomy import trace_anatomy
 from initprobe.errors import TargetError, UsageError
 from initprobe.init.calibration import Data
@@ -164,6 +165,26 @@ def test_every_scheme_draws_into_the_layer_that_keras_runs(name, scheme):
         numbers = tensor_of(subject.model, one.weight)
         if one.std and numbers.numel() > 100:
             assert numbers.std().item() == pytest.approx(one.std, rel=0.5), one.weight
+
+
+@pytest.mark.parametrize("scheme", ["kaiming_normal", "autoinit", "mup(base_width=8)"])
+@pytest.mark.filterwarnings("ignore:__array__ implementation")
+def test_a_keras_model_is_drawn_in_place(scheme):
+    import keras
+
+    layers = [keras.layers.Dense(32, activation="relu"), keras.layers.BatchNormalization(), keras.layers.Dense(4)]
+    model = keras.Sequential([keras.Input((16,)), *layers])
+    before = [variable.value.detach().clone() for variable in model.variables]
+    outcome = ip.initialize(model, scheme, inputs=(16,))
+    assert sum(one.weight.endswith(".kernel") for one in outcome.drawn) == 2
+    for variable, old in zip(model.variables, before, strict=True):
+        drawn = variable.name == "kernel"
+        assert torch.equal(variable.value, old) != drawn, variable.path
+    groups = ip.parameter_groups(model, outcome, lr=1.0)
+    members = {id(one) for group in groups for one in group["params"]}
+    assert members == {id(variable.value) for variable in model.trainable_variables}
+    assert len(groups) == (2 if scheme.startswith("mup") else 1)
+    model(torch.zeros(2, 16))
 
 
 def test_gradients_tune_the_weights_that_keras_runs():

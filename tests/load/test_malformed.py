@@ -43,3 +43,21 @@ def test_the_text_shows_file_line_and_caret_and_nothing_of_ours(path):
     assert all(re.search(r"\| *\^+", part) for part in text.split("error[spec]: ")[1:])
     assert "Traceback" not in text
     assert "pydantic" not in text
+
+
+def test_options_at_the_wrong_place_are_shown_at_the_right_one(tmp_path):
+    spec = tmp_path / "net.yaml"
+    spec.write_text(
+        "version: 1\n"
+        "model:\n"
+        "  input: {shape: [8]}\n"
+        "  layers: [{type: linear, out: 8, name: head}]\n"
+        "init:\n"
+        "  default: lsuv(tolerance=0.01, max_passes = 3)\n"
+        "  overrides: [{match: head, scheme: normal, std: 0.1}]\n"
+    )
+    default, override = refused(spec).problems
+    assert default.hint == "options stand beside it: {scheme: lsuv, tolerance: 0.01, max_passes: 3}"
+    assert override.hint == (
+        "known here: match, scheme; options of a scheme stand beside its name: scheme: {scheme: normal, std: 0.02}"
+    )

@@ -69,3 +69,38 @@ def test_a_part_that_stands_in_two_places_is_taken_out_of_both():
     model = unwrapped(nn.Sequential(part, nn.Sequential(part)))
     assert type(model[0]) is nn.Linear
     assert model[0] is model[1][0]
+
+
+def doubly(model):
+    return nn.DataParallel(compiled(model))
+
+
+def partly(model):
+    model[0] = compiled(model[0])
+    return model
+
+
+@pytest.mark.parametrize("wrap", [compiled, nn.DataParallel, doubly, partly])
+@pytest.mark.parametrize("scheme", ["kaiming_normal", "lsuv", "mup(base_width=2)"])
+def test_wrapped_models_are_drawn_like_bare_ones(wrap, scheme):
+    bare, wrapped = mlp(), wrap(mlp())
+    expected = ip.initialize(bare, scheme, inputs="6")
+    parts = list(wrapped.modules())
+    outcome = ip.initialize(wrapped, scheme, inputs="6")
+    assert outcome == expected
+    assert {one.weight for one in outcome.drawn} == dict(bare.named_parameters()).keys()
+    assert all(a is b for a, b in zip(wrapped.modules(), parts, strict=True))
+    for drawn, like in zip(wrapped.parameters(), bare.parameters(), strict=True):
+        torch.testing.assert_close(drawn, like)
+    groups = ip.parameter_groups(wrapped, outcome, lr=1.0)
+    assert [len(group["params"]) for group in groups] == [
+        len(group["params"]) for group in ip.parameter_groups(bare, expected, lr=1.0)
+    ]
+    assert {id(one) for group in groups for one in group["params"]} == {id(one) for one in wrapped.parameters()}
+
+
+def test_a_wrapped_source_has_the_names_that_it_was_written_with():
+    narrow, wide = mlp(), mlp()
+    ip.initialize(wide, "net2net", inputs="6", source=nn.DataParallel(compiled(narrow)))
+    for drawn, given in zip(wide.parameters(), narrow.parameters(), strict=True):
+        torch.testing.assert_close(drawn, given)

@@ -74,6 +74,9 @@ def test_globs_mean_weights_or_modules(only, expected):
     ("arguments", "options", "message", "hint"),
     [
         (["equalised"], {}, "unknown parametrization 'equalised'", "'equalized'"),
+        (["equalized(lr_mul=2)"], {}, "has its options in its name", '"equalized", option=value'),
+        ([3], {}, "is named by text such as 'weight_norm', not int", ""),
+        (["equalized"], {"only": 3}, "only takes shell patterns, not int", "head"),
         (["equalized"], {"gian": 1.0}, "has no option 'gian'", "'gain'"),
         (["equalized"], {"gain": -1.0}, "option 'gain' of parametrization 'equalized' is -1.0", None),
         (["binary"], {"gain": 1.0}, "parametrization 'binary' has no option 'gain'", "takes no options"),
@@ -207,3 +210,8 @@ def test_torchs_fast_path_of_encoders_sees_the_weight():
     trained = layer(x)
     with torch.no_grad():
         torch.testing.assert_close(layer.eval()(x), trained.detach())
+
+
+def test_what_is_no_model_is_refused():
+    with pytest.raises(UsageError, match=r"^type is no nn\.Module"):
+        reparametrize(Everything, "weight_norm")

@@ -56,6 +56,37 @@ def test_notes_rates_and_what_was_left_are_told_once_for_all_that_share_them():
     assert "block.0–1.w: kept: no fan here" in lines(both)
 
 
+def test_what_differs_in_its_numbers_alone_is_folded_where_there_is_much_of_it():
+    def told(widths: range) -> list[str]:
+        drawn = tuple(
+            Drawn(f"block.{place}.w2", "x", 0.1, 0.5**place, f"w2: {width} inputs do not fit into 8 outputs")
+            for place, width in enumerate(widths)
+        )
+        return lines(Outcome("x", drawn))
+
+    assert told(range(16, 64, 16)) == [
+        "block.0.w2: w2: 16 inputs do not fit into 8 outputs",
+        "block.1.w2: w2: 32 inputs do not fit into 8 outputs",
+        "block.2.w2: w2: 48 inputs do not fit into 8 outputs",
+        "block.1.w2: learning rate ×0.5",
+        "block.2.w2: learning rate ×0.25",
+    ]
+    assert told(range(96, 16, -16)) == [
+        "block.0–4.w2: w2: 32 … 96 inputs do not fit into 8 outputs",
+        "block.1–4.w2: learning rate ×0.0625 … 0.5",
+    ]
+
+
+def test_learning_rates_are_as_short_as_they_are():
+    rates = {"a": 1e3, "b": 2048.0, "c": 1 / 3}
+    drawn = tuple(Drawn(name, "x", 0.1, rate) for name, rate in rates.items())
+    assert lines(Outcome("x", drawn)) == [
+        "a: learning rate ×1000",
+        "b: learning rate ×2048",
+        "c: learning rate ×0.333",
+    ]
+
+
 def test_what_lies_outside_of_what_was_asked_for_is_not_told():
     outcome = Outcome("kaiming_normal", (), (Skipped("block.0.w", "outside of what is drawn: head.*"),))
     assert lines(outcome, replace(HE, only=("head.*",))) == []

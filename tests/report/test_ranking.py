@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from initprobe.records import Entry, Estimate, Gain, Request, Segment, Site, SiteSummary, TargetRequest
+from initprobe.report.depth import drawn_sites, site_groups
 from initprobe.report.ranking import distance, ranking
 from initprobe.report.streams import stream_sites
 
@@ -79,3 +80,14 @@ def test_joins_stand_for_a_network_whose_normalizations_end_every_stream():
 def test_one_site_says_nothing():
     assert distance(entry(site("a", 1.0, 1.0))) is None
     assert ranking([replace(entry(), name="x")]) == [None]
+
+
+def test_the_steps_of_a_cell_share_one_axis_and_one_label():
+    calls = ["rnn.cell[0]", *(f"rnn.cell#{step}[0]" for step in range(2, 9))]
+    (group,) = site_groups(calls)
+    assert (group.label, group.first, group.last) == ("rnn.cell#1–8", 0, 7)
+    assert group.starts[0] == (1, 0)
+    assert group.starts[-1] == (8, 7)
+    found = entry(*(site(key, 1.0, 1.0) for key in calls), site("head", 1.0, 1.0, "weighted"))
+    assert [one.site.key for one in drawn_sites(found)] == calls
+    assert [one.label for one in site_groups(["stem", "head"])] == ["stem", "head"]

@@ -13,7 +13,7 @@ from initprobe.init.distributions import Distribution, constant, draw
 from initprobe.init.fans import UndrawableError, scaled_std
 from initprobe.init.schemes.base import Filled, Scheme, SchemeCard, register
 from initprobe.init.towers import Tower, find_towers, is_pre_norm
-from initprobe.records import Anatomy, Branch, Weight
+from initprobe.records import Branch, Weight
 
 if TYPE_CHECKING:
     from initprobe.hooks import Visit
@@ -64,7 +64,7 @@ class Admin(Scheme):
 
     def fill(self, weight: Weight, network: Network, variates: Variates) -> Filled:
         """As every scheme does; the scale of a skip path is one until the variances are known."""
-        if weight.role == "gate" and weight.name in _skip_scales(network.anatomy).values():
+        if weight.role == "gate" and weight.name in network.once(_skip_scales).values():
             return Filled(constant(weight.shape, 1.0), 0.0)
         return super().fill(weight, network, variates)
 
@@ -78,7 +78,7 @@ class Admin(Scheme):
         anatomy = calibration.network.anatomy
         towers = find_towers(calibration.network).towers
         variances = _measure(calibration, [branch for tower in towers for branch in tower.branches])
-        scales = _skip_scales(anatomy)
+        scales = calibration.network.once(_skip_scales)
         slots = {slot.weight.name: slot for slot in calibration.slots}
         told = []
         for tower in towers:
@@ -133,11 +133,12 @@ def _weigh(
         calibration.notes.update(dict.fromkeys(slot.parameters, note))
 
 
-def _skip_scales(anatomy: Anatomy) -> Mapping[int, str]:
+def _skip_scales(network: Network) -> Mapping[int, str]:
     """Name of the parameter that scales the skip path around a branch, by the index of the branch.
 
     Scales of one block belong to its branches in the order of their depth.
     """
+    anatomy = network.anatomy
     scaled: dict[str, list[Branch]] = {}
     for branch in anatomy.outer_branches:
         if branch.skip == "scaled":

@@ -127,6 +127,7 @@ class Scheme(BaseModel, ABC):
         card: what ``explain`` and ``ls`` show.
         treatments: where this scheme departs from ``TREATMENTS``.
         calibrates: whether ``calibrate`` has to be called when every weight is drawn.
+        reads: what it looks at besides network and batch, where that is given: ``loss``, ``source``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -134,6 +135,7 @@ class Scheme(BaseModel, ABC):
     card: ClassVar[SchemeCard]
     treatments: ClassVar[Mapping[Role, Treatment]] = {}
     calibrates: ClassVar[bool] = False
+    reads: ClassVar[frozenset[str]] = frozenset()
 
     def check_network(self, network: Network) -> None:
         """Make sure that the network has what the scheme is about.
@@ -244,8 +246,20 @@ def joined(weight: Weight, filled: Sequence[tuple[Part, Filled]]) -> Filled:
     for part, one in filled:
         values.index_copy_(part.axis, rows(part), one.values.to(values.dtype))
     stds = {one.std for _, one in filled}
-    notes = dict.fromkeys(f"{part.name}: {one.note}" for part, one in filled if one.note)
-    return replace(first, values=values, std=first.std if len(stds) == 1 else None, note="; ".join(notes) or None)
+    return replace(first, values=values, std=first.std if len(stds) == 1 else None, note=_joined_notes(filled))
+
+
+def _joined_notes(filled: Sequence[tuple[Part, Filled]]) -> str | None:
+    """What is told of the parts: once, with the names of those that it is about unless these are all."""
+    names: dict[str, dict[str, None]] = {}
+    for part, one in filled:
+        if one.note:
+            names.setdefault(one.note, {})[part.name] = None
+    told = [
+        note if len(parts) == len({part.name for part, _ in filled}) else f"{', '.join(parts)}: {note}"
+        for note, parts in names.items()
+    ]
+    return "; ".join(told) or None
 
 
 SCHEMES: Registry[type[Scheme]] = Registry("scheme", "initprobe.init.schemes", "initprobe.schemes")

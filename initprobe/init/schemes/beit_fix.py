@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from initprobe.errors import UsageError
 from initprobe.init.distributions import normal, truncated_normal, truncated_std
 from initprobe.init.fans import Factor
 from initprobe.init.positions import is_position, is_relative
 from initprobe.init.schemes.base import EMBEDDINGS_TOO, Filled, Scheme, SchemeCard, Treatment, register
-from initprobe.init.stacks import ends_branch, layers_of
+from initprobe.init.stacks import check_stack, ends_branch, layers_of
 from initprobe.records import Weight
 
 if TYPE_CHECKING:
@@ -50,11 +49,7 @@ class BeitFix(Scheme):
         Raises:
             UsageError: there are none.
         """
-        if not network.anatomy.outer_branches:
-            raise UsageError(
-                "beit_fix scales the last weights of residual branches, and this network has no residual branch",
-                hint="trunc_normal or bert draw all weights alike",
-            )
+        check_stack(network, self.card.name, "trunc_normal or bert draw all weights alike")
 
     def treatment(self, weight: Weight) -> Treatment:
         """Tables of positions are drawn, those of relative positions are zero."""

@@ -5,20 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from initprobe.init.distributions import Distribution, draw
-from initprobe.init.fans import scaled_std
 from initprobe.init.schemes.base import Filled, Scheme, SchemeCard, register
-from initprobe.init.towers import (
-    Layers,
-    Tower,
-    Towers,
-    check_towers,
-    find_towers,
-    is_pre_norm,
-    is_score_projection,
-)
+from initprobe.init.towers import Tower, TowerOptions, Towers, is_pre_norm
 from initprobe.records import Weight
 
 if TYPE_CHECKING:
@@ -27,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @register
-class DeepNorm(Scheme):
+class DeepNorm(TowerOptions, Scheme):
     """Xavier, with the gain β for feed-forward, value and output projections."""
 
     card = SchemeCard(
@@ -44,18 +32,9 @@ class DeepNorm(Scheme):
         aliases=("deepnet",),
     )
 
-    layers: Layers = Field("auto", description="N of an encoder or a decoder by itself; auto: its attentions")
-    encoder_layers: Layers = Field("auto", description="N where there is a decoder too")
-    decoder_layers: Layers = Field("auto", description="M where there is an encoder too")
-    distribution: Distribution = Field("normal", description="shape of the distribution; the paper's is normal")
-
-    def check_network(self, network: Network) -> None:
-        """There has to be a transformer."""
-        check_towers(self.card.name, self._towers(network))
-
     def remarks(self, network: Network) -> Sequence[str]:
         """The α of the skip paths, which is the model's own."""
-        towers = self._towers(network)
+        towers = self.towers(network)
         told = []
         for tower in towers.towers:
             alpha, scaled = _alpha(tower, towers), sum(branch.skip == "scaled" for branch in tower.branches)
@@ -72,23 +51,14 @@ class DeepNorm(Scheme):
 
     def fill_weight(self, weight: Weight, network: Network, variates: Variates) -> Filled:
         """Xavier's numbers, times β inside of branches."""
-        towers = self._towers(network)
-        tower = towers.holding(weight, network)
-        gain = 1.0 if tower is None or is_score_projection(weight) else _beta(tower, towers)
-        std = scaled_std(weight, "fan_avg", gain)
-        return Filled(draw(variates, weight.shape, self.distribution, std), std)
+        return Filled(*self.xavier(weight, network, variates))
 
-    def _towers(self, network: Network) -> Towers:
-        return find_towers(
-            network, layers=self.layers, encoder_layers=self.encoder_layers, decoder_layers=self.decoder_layers
-        )
-
-
-def _beta(tower: Tower, towers: Towers) -> float:
-    layers = max(tower.layers, 1)
-    if tower.kind == "encoder":
-        return float(0.87 * (layers**4 * towers.decoder_layers) ** -0.0625)
-    return float(((12 if tower.kind == "decoder" else 8) * layers) ** -0.25)
+    def factor(self, tower: Tower, towers: Towers) -> float:
+        """Beta of the paper."""
+        layers = max(tower.layers, 1)
+        if tower.kind == "encoder":
+            return float(0.87 * (layers**4 * towers.decoder_layers) ** -0.0625)
+        return float(((12 if tower.kind == "decoder" else 8) * layers) ** -0.25)
 
 
 def _alpha(tower: Tower, towers: Towers) -> float:

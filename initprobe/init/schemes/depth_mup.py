@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from initprobe.errors import UsageError
-from initprobe.init.distributions import Distribution, constant, draw
-from initprobe.init.fans import Gain, UndrawableError, scaled_std
+from initprobe.init.distributions import constant, draw
+from initprobe.init.fans import UndrawableError, scaled_std
 from initprobe.init.schemes.base import Filled, Scheme, SchemeCard, register
-from initprobe.init.widths import TIED, Extent, Optimizer, growth, learning_rate, readout_shrinkage, width_of
+from initprobe.init.widths import TIED, Extent, WidthOptions, check_width, learning_rate, readout_shrinkage, width_of
 from initprobe.records import Weight
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @register
-class DepthMuP(Scheme):
+class DepthMuP(WidthOptions, Scheme):
     """muP, with branches and their updates divided by the root of the number of branches."""
 
     card = SchemeCard(
@@ -38,16 +38,7 @@ class DepthMuP(Scheme):
         reference="Yang et al. 2023, Tensor Programs VI (arXiv 2310.02244), Table 1; with the multiplier moved into "
         "the weight, learning rates by the symmetry of Yang & Hu 2021 (arXiv 2011.14522)",
     )
-
     base_depth: Extent = Field(1.0, description="number of branches of the network that the learning rate was tuned on")
-    base_width: Extent = Field(64.0, description="width of that network")
-    width: Extent | Literal["auto"] = Field(
-        "auto", description="of this network; auto: what its head takes, else its residual stream"
-    )
-    optimizer: Optimizer = Field("adam", description="adam (and its kin) | sgd: which learning rates")
-    gain: Gain = Field("auto", description="auto: 1 / √(E f²) of the activation before the weight")
-    zero_readout: bool = Field(False, description="whether the last layer starts at zero")  # noqa: FBT003
-    distribution: Distribution = Field("normal", description="shape of the distribution")
 
     def check_network(self, network: Network) -> None:
         """It has to have residual branches, and a width."""
@@ -56,8 +47,7 @@ class DepthMuP(Scheme):
                 "depth_mup divides residual branches by the root of their number, and this network has none",
                 hint="mup for a network without residual branches",
             )
-        if not network.source:
-            width_of(network, self.width)
+        check_width(network, self.width)
 
     def remarks(self, network: Network) -> Sequence[str]:
         """What counts as depth and width."""
@@ -69,7 +59,7 @@ class DepthMuP(Scheme):
     def fill(self, weight: Weight, network: Network, variates: Variates) -> Filled:
         """As every scheme does, with the learning rates of what is not drawn by its fans."""
         rate = self._rate(weight, network)
-        if weight.role == "norm" and any(weight.name == branch.norm for branch in network.anatomy.outer_branches):
+        if weight.role == "norm" and weight.name in network.once(_last_norms):
             return self._shrunk(weight, network, rate)
         try:
             filled = super().fill(weight, network, variates)
@@ -87,7 +77,7 @@ class DepthMuP(Scheme):
         if self.zero_readout and weight.head:
             return Filled(constant(weight.shape, 0.0), 0.0, rate)
         std = scaled_std(weight, "fan_in", self.gain)
-        std *= readout_shrinkage(growth(weight, network, self.base_width, self.width))
+        std *= readout_shrinkage(self.growth(weight, network))
         if self._carries(weight, network):
             std /= self._times(network) ** 0.5
         return Filled(draw(variates, weight.shape, self.distribution, std), std, rate)
@@ -102,10 +92,10 @@ class DepthMuP(Scheme):
         return Filled(constant(weight.shape, scale), None, rate)
 
     def _times(self, network: Network) -> float:
-        return max(len(network.anatomy.outer_branches), 1) / self.base_depth
+        return max(network.once(_depth), 1) / self.base_depth
 
     def _rate(self, weight: Weight, network: Network) -> float:
-        rate = learning_rate(growth(weight, network, self.base_width, self.width), self.optimizer)
+        rate = learning_rate(self.growth(weight, network), self.optimizer)
         if network.outer_branch(weight) is None:
             return rate
         if self._carries(weight, network):
@@ -122,3 +112,12 @@ class DepthMuP(Scheme):
         if weight.role == "bias":
             return weight.module in {name.rpartition(".")[0] for name in branch.tails}
         return weight.name in branch.tails
+
+
+def _depth(network: Network) -> int:
+    return len(network.anatomy.outer_branches)
+
+
+def _last_norms(network: Network) -> frozenset[str]:
+    """Names of the scales of the normalizations that end branches."""
+    return frozenset(branch.norm for branch in network.anatomy.outer_branches if branch.norm is not None)

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from initprobe.errors import UsageError
 from initprobe.init.distributions import normal
 from initprobe.init.fans import Factor, UndrawableError
-from initprobe.init.gates import gate_of, has_hidden, known
+from initprobe.init.gates import check_hidden, gate_of, known
 from initprobe.init.kernels import from_matrix, matrix_of
 from initprobe.init.schemes.base import Filled, Scheme, SchemeCard, register
 from initprobe.records import Weight
@@ -51,11 +50,7 @@ class EchoState(Scheme):
         Raises:
             UsageError: there is none.
         """
-        if not has_hidden(network):
-            raise UsageError(
-                "scheme 'echo_state' is about the hidden matrix of a recurrent layer, and this network has none",
-                hint="take sparse for feed-forward layers",
-            )
+        check_hidden(network, self.card.name, "take sparse for feed-forward layers")
 
     def fill_chosen(self, weight: Weight, network: Network, variates: Variates) -> Filled:
         """See ``Scheme.fill_chosen``."""

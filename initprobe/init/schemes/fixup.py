@@ -111,10 +111,10 @@ class Fixup(Scheme):
     def _scale(weight: Weight, network: Network) -> float:
         """L^(-1 / (2m - 2)) inside a branch, 1 elsewhere and behind its last layer."""
         branch = network.branch(weight)
-        factors = 0 if branch is None else factor_count(network, branch)
+        factors = 0 if branch is None else network.once(factor_count, branch)
         if branch is None or factors < 2 or _behind_tail(weight, branch.tails, network):
             return 1.0
-        return float(block_count(network) ** (-1.0 / (2.0 * factors - 2.0)))
+        return float(network.once(block_count) ** (-1.0 / (2.0 * factors - 2.0)))
 
 
 def _behind_tail(weight: Weight, tails: Sequence[str], network: Network) -> bool:

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from initprobe.errors import UsageError
 from initprobe.init.distributions import normal
 from initprobe.init.fans import Factor
 from initprobe.init.positions import is_position, is_table
 from initprobe.init.schemes.base import EMBEDDINGS_TOO, Filled, Scheme, SchemeCard, Treatment, register
-from initprobe.init.stacks import ends_branch, stack_of
+from initprobe.init.stacks import check_stack, ends_branch, stack_of
 from initprobe.records import Weight
 
 if TYPE_CHECKING:
@@ -55,11 +54,8 @@ class Gpt2(Scheme):
         Raises:
             UsageError: there are none.
         """
-        if self.scale_residual and not network.anatomy.outer_branches:
-            raise UsageError(
-                "gpt2 scales the last weights of residual branches, and this network has no residual branch",
-                hint=f"normal(std={self.std:g}) draws the same numbers without that",
-            )
+        if self.scale_residual:
+            check_stack(network, self.card.name, f"normal(std={self.std:g}) draws the same numbers without that")
 
     def treatment(self, weight: Weight) -> Treatment:
         """Tables of positions are drawn too."""

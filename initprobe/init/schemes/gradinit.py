@@ -52,6 +52,7 @@ class GradInit(Scheme):
         reference="Zhu et al. 2021, GradInit (arXiv 2102.08098), eq. 1 and algorithm 1; learning rates, clipping and "
         "least scales as in the authors' code",
     )
+    reads: ClassVar = frozenset({"loss"})
     treatments: ClassVar = {"norm": "draw"}
     calibrates: ClassVar[bool] = True
 
@@ -87,10 +88,11 @@ class GradInit(Scheme):
             closing = sum(takewhile(bool, (self._step(look, scales, 0, closing=True) for _ in range(self.steps))))
             after = look.measure()
         calibration.changed.update(name for name, _ in tuned)
+        steps = f"{self.steps} steps" + f", {bounded} of them for the bound" * bool(bounded)
+        steps += f", and {closing} more to end within it" * bool(closing)
         told = (
             f"loss behind the first {self.optimizer} step from {before[0]:.4g} to {after[0]:.4g}, gradient norm from "
-            f"{before[1]:.4g} to {after[1]:.4g}; {self.steps} steps, {bounded} of them for the bound, and {closing} "
-            f"more to end within it; {calibration.passes} passes"
+            f"{before[1]:.4g} to {after[1]:.4g}; {steps}; {calibration.passes} passes"
         )
         return (told, *self._caveats(calibration, after[1]))
 

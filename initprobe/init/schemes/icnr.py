@@ -51,7 +51,7 @@ class Icnr(Scheme):
         Raises:
             UsageError: there is none.
         """
-        if self.upscale is None and not any(sub_pixel(network).values()):
+        if self.upscale is None and not any(network.once(sub_pixel).values()):
             raise UsageError(
                 "scheme 'icnr' is about the layer before a PixelShuffle, and no such module was seen to follow a layer",
                 hint="give upscale=2 for torch.pixel_shuffle, and match the layer by its name if it is not found",
@@ -61,21 +61,21 @@ class Icnr(Scheme):
         """See ``Scheme.fill``; sub-pixel layers are those that were found."""
         if self.treatment(weight) != "draw" or weight.role not in CONVOLUTIONS:
             return super().fill(weight, network, variates)
-        factor = sub_pixel(network).get(weight.name)
+        factor = network.once(sub_pixel).get(weight.name)
         return self._drawn(weight, network, variates, self.upscale if factor == 0 else factor)
 
     def fill_chosen(self, weight: Weight, network: Network, variates: Variates) -> Filled:
         """See ``Scheme.fill_chosen``; a layer that was matched by name is a sub-pixel layer."""
         if weight.role not in CONVOLUTIONS:
             return super().fill_chosen(weight, network, variates)
-        return self._drawn(weight, network, variates, sub_pixel(network).get(weight.name) or self.upscale)
+        return self._drawn(weight, network, variates, network.once(sub_pixel).get(weight.name) or self.upscale)
 
     def fill_weight(self, weight: Weight, network: Network, variates: Variates) -> Filled:
         """He's numbers; a bias that was matched by name is zero, for cells of one colour need equal ones."""
         if weight.role == "bias":
             return Filled(constant(weight.shape, 0.0), 0.0)
         std = scaled_std(weight, "fan_in", math.sqrt(2.0))
-        untold = weight.role in CONVOLUTIONS and sub_pixel(network).get(weight.name) == 0
+        untold = weight.role in CONVOLUTIONS and network.once(sub_pixel).get(weight.name) == 0
         note = "a pixel shuffle follows whose factor is not seen: drawn as any other; give upscale" if untold else None
         return Filled(normal(variates, weight.shape, std), std, note=note)
 

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from initprobe.errors import UsageError
 from initprobe.init.distributions import normal
-from initprobe.init.gates import gate_of, has_hidden, known
+from initprobe.init.gates import check_hidden, gate_of, known
 from initprobe.init.schemes.base import Filled, Scheme, SchemeCard, register
 from initprobe.records import Weight
 
@@ -43,11 +42,7 @@ class Irnn(Scheme):
         Raises:
             UsageError: there is none.
         """
-        if not has_hidden(network):
-            raise UsageError(
-                "scheme 'irnn' is about the hidden matrix of a recurrent layer, and this network has none",
-                hint="take identity for feed-forward layers",
-            )
+        check_hidden(network, self.card.name, "take identity for feed-forward layers")
 
     def fill_chosen(self, weight: Weight, network: Network, variates: Variates) -> Filled:
         """See ``Scheme.fill_chosen``."""

@@ -11,6 +11,7 @@ from pydantic import Field
 from initprobe.init.distributions import normal
 from initprobe.init.fans import fan
 from initprobe.init.schemes.base import Filled, Scheme, SchemeCard, register
+from initprobe.init.wording import counted
 from initprobe.records import Weight
 
 if TYPE_CHECKING:
@@ -79,7 +80,10 @@ class Krahenbuhl(Scheme):
         channels = Channels(self.beta, calibration)
         layers = calibration.walk(channels.adjust)
         check_adjusted(layers, self.card.name)
-        notes = [f"{len(layers)} layers, every channel to mean {self.beta:g} and variance 1", *channels.still]
+        notes = [
+            f"{counted(len(layers), 'layer')}, every channel to mean {self.beta:g} and variance 1",
+            *channels.still,
+        ]
         if self.equalize:
             notes.append(self._equalize(calibration, layers, channels.entered))
         return notes
@@ -96,7 +100,7 @@ class Krahenbuhl(Scheme):
             target = centre * output_std ** (1.0 / len(found))
             factors = {name: math.sqrt(ratio / target) for name, ratio in found.items()}
             calibration.walk(Layers(factors, entered, calibration).adjust)
-        told = f"relative gradients within {spread:.2g} of their geometric mean after {iteration} iterations"
+        told = f"relative gradients within {spread:.2g} of their geometric mean after {counted(iteration, 'iteration')}"
         return told if spread < self.tolerance else f"{told}: more than the {self.tolerance:g} that was asked for"
 
 

@@ -63,7 +63,7 @@ class LayerScale(Scheme):
         """
         if weight.role == "gate":
             gated_branch(weight, network)
-            value = scale_at(layer_count(network)) if self.value == "auto" else self.value
+            value = scale_at(network.once(layer_count)) if self.value == "auto" else self.value
             return Filled(constant(weight.shape, value), 0.0)
         fan(weight, "fan_in")
         return Filled(normal(variates, weight.shape, self.std), self.std)
@@ -72,7 +72,7 @@ class LayerScale(Scheme):
         """The depth that was counted, and branches without a scale."""
         told = list(missing_gates(network, "scale"))
         if self.value == "auto":
-            layers = layer_count(network)
+            layers = network.once(layer_count)
             told.append(f"{layers} layers were counted, so the scales are {scale_at(layers):g}")
         return told
 

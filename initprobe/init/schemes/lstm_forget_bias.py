@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from initprobe.errors import UsageError
-from initprobe.init.distributions import constant
-from initprobe.init.gates import gate_of, gates_with_bias, glorot, is_gate_bias, known, scaled
+from initprobe.init.gates import forget_bias, gates_with_bias, glorot, is_gate_bias, known, scaled
 from initprobe.init.schemes.base import Filled, Scheme, SchemeCard, Treatment, register
 from initprobe.records import Weight
 
@@ -60,6 +59,5 @@ class LstmForgetBias(Scheme):
     def fill_weight(self, weight: Weight, network: Network, variates: Variates) -> Filled:  # noqa: ARG002 - unused
         """One gate's matrix or bias, or the weight of another layer."""
         if weight.role == "bias":
-            forget = gate_of(weight) == "forget_gate" and weight.recurrent == "input"
-            return Filled(constant(weight.shape, self.bias), None) if forget else Filled(constant(weight.shape, 0), 0.0)
+            return Filled(*forget_bias(weight, self.bias))
         return Filled(*(glorot if weight.recurrent is not None else scaled)(weight, variates))

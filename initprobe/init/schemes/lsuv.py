@@ -11,6 +11,7 @@ from pydantic import Field
 from initprobe.init.distributions import haar
 from initprobe.init.fans import UndrawableError
 from initprobe.init.schemes.base import Filled, Scheme, SchemeCard, register
+from initprobe.init.wording import counted
 from initprobe.records import Weight
 
 if TYPE_CHECKING:
@@ -82,7 +83,10 @@ class Lsuv(Scheme):
             if not sweep.rescaled:
                 break
         met = [abs(variance - 1.0) for variance in sweep.variances]
-        told = f"{len(layers)} layers, output variance within {max(met):.2g} of 1; {calibration.passes} forward passes"
+        told = (
+            f"{counted(len(layers), 'layer')}, output variance within {max(met):.2g} of 1; "
+            f"{counted(calibration.passes, 'forward pass', 'forward passes')}"
+        )
         if not sweep.rescaled:
             return (told,)
         for slot, variance in zip(layers, sweep.variances, strict=True):

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import Field
-
-from initprobe.init.distributions import Distribution, draw
-from initprobe.init.fans import scaled_std
 from initprobe.init.schemes.base import Filled, Scheme, SchemeCard, register
-from initprobe.init.towers import Layers, Towers, check_towers, find_towers, is_score_projection
+from initprobe.init.towers import Tower, TowerOptions, Towers
 from initprobe.records import Weight
 
 if TYPE_CHECKING:
@@ -21,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @register
-class Magneto(Scheme):
+class Magneto(TowerOptions, Scheme):
     """Xavier, with the gain γ for feed-forward, value and output projections."""
 
     card = SchemeCard(
@@ -38,18 +34,11 @@ class Magneto(Scheme):
         aliases=("subln",),
     )
 
-    layers: Layers = Field("auto", description="N of an encoder or a decoder by itself; auto: its attentions")
-    encoder_layers: Layers = Field("auto", description="N where there is a decoder too")
-    decoder_layers: Layers = Field("auto", description="M where there is an encoder too")
-    distribution: Distribution = Field("normal", description="shape of the distribution; the paper's is normal")
-
-    def check_network(self, network: Network) -> None:
-        """There has to be a transformer."""
-        check_towers(self.card.name, self._towers(network))
+    scales_cross: ClassVar[bool] = False
 
     def remarks(self, network: Network) -> Sequence[str]:
         """The branches without the second normalization."""
-        branches = [branch for tower in self._towers(network).towers for branch in tower.branches]
+        branches = [branch for tower in self.towers(network).towers for branch in tower.branches]
         tails = _behind_norms(network.anatomy)
         bare = [branch for branch in branches if not tails.issuperset(branch.tails)]
         if not bare:
@@ -59,25 +48,16 @@ class Magneto(Scheme):
 
     def fill_weight(self, weight: Weight, network: Network, variates: Variates) -> Filled:
         """Xavier's numbers, times γ inside of branches."""
-        std = scaled_std(weight, "fan_avg", self._gamma(weight, network))
-        return Filled(draw(variates, weight.shape, self.distribution, std), std)
+        return Filled(*self.xavier(weight, network, variates))
 
-    def _gamma(self, weight: Weight, network: Network) -> float:
-        towers = self._towers(network)
-        tower, branch = towers.holding(weight, network), network.outer_branch(weight)
-        if tower is None or branch is None or branch.index in tower.cross or is_score_projection(weight):
-            return 1.0
+    def factor(self, tower: Tower, towers: Towers) -> float:
+        """Gamma of the paper."""
         layers = max(tower.layers, 1)
         if tower.kind == "alone":
             return math.sqrt(math.log(2 * layers))
         if tower.kind == "decoder":
             return math.sqrt(math.log(3 * layers))
         return math.sqrt(math.log(2 * layers) * math.log(3 * towers.decoder_layers) / 3.0)
-
-    def _towers(self, network: Network) -> Towers:
-        return find_towers(
-            network, layers=self.layers, encoder_layers=self.encoder_layers, decoder_layers=self.decoder_layers
-        )
 
 
 def _behind_norms(anatomy: Anatomy) -> set[str]:

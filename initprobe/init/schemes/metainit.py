@@ -42,6 +42,7 @@ class MetaInit(Scheme):
         "more. A quotient near 1 may also mean that gradients vanish: look at them",
         reference="Dauphin & Schoenholz 2019, MetaInit (NeurIPS), eq. 1 and appendix (code)",
     )
+    reads: ClassVar = frozenset({"loss"})
     calibrates: ClassVar[bool] = True
 
     gain: Gain = Field("auto", description="of the start; auto: 1 / √(E f²) of the activation before the weight")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from initprobe.init.distributions import Distribution, constant, draw
-from initprobe.init.fans import Gain, UndrawableError, scaled_std
+from initprobe.init.distributions import constant, draw
+from initprobe.init.fans import UndrawableError, scaled_std
 from initprobe.init.schemes.base import Filled, Scheme, SchemeCard, register
-from initprobe.init.widths import TIED, Extent, Growth, Optimizer, growth, learning_rate, readout_shrinkage, width_of
+from initprobe.init.widths import TIED, WidthOptions, check_width, learning_rate, readout_shrinkage, width_of
 from initprobe.records import Weight
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @register
-class MuP(Scheme):
+class MuP(WidthOptions, Scheme):
     """Fan-in scaling, a smaller last layer, and learning rates that depend on the width."""
 
     card = SchemeCard(
@@ -37,21 +37,11 @@ class MuP(Scheme):
         reference="Yang et al. 2022, Tensor Programs V (arXiv 2203.03466), Table 3; zero last layer and queries: "
         "appendix D.2",
     )
-
-    base_width: Extent = Field(64.0, description="width of the network that the learning rate was tuned on")
-    width: Extent | Literal["auto"] = Field(
-        "auto", description="of this network; auto: what its head takes, else its residual stream"
-    )
-    optimizer: Optimizer = Field("adam", description="adam (and its kin) | sgd: which column of the table")
-    gain: Gain = Field("auto", description="auto: 1 / √(E f²) of the activation before the weight")
-    zero_readout: bool = Field(False, description="whether the last layer starts at zero")  # noqa: FBT003
     zero_query: bool = Field(False, description="whether query projections start at zero")  # noqa: FBT003
-    distribution: Distribution = Field("normal", description="shape of the distribution")
 
     def check_network(self, network: Network) -> None:
         """Its width has to be known."""
-        if not network.source:
-            width_of(network, self.width)
+        check_width(network, self.width)
 
     def remarks(self, network: Network) -> Sequence[str]:
         """What counts as width, and what muP changes in the forward pass."""
@@ -70,7 +60,7 @@ class MuP(Scheme):
 
     def fill(self, weight: Weight, network: Network, variates: Variates) -> Filled:
         """As every scheme does, with the learning rates of what is not drawn by its fans."""
-        grown = self._growth(weight, network)
+        grown = self.growth(weight, network)
         rate = learning_rate(grown, self.optimizer)
         try:
             filled = super().fill(weight, network, variates)
@@ -84,14 +74,11 @@ class MuP(Scheme):
 
     def fill_weight(self, weight: Weight, network: Network, variates: Variates) -> Filled:
         """Numbers by fan_in, with the learning rate of their place."""
-        grown = self._growth(weight, network)
+        grown = self.growth(weight, network)
         rate, note = learning_rate(grown, self.optimizer), None
-        if network.source and not {weight.name, *weight.aliases} & network.source.keys():
+        if network.source and network.in_source(weight) is None:
             note = "the reference network has no such parameter: it counts as one that does not grow"
         if (self.zero_readout and weight.head) or (self.zero_query and weight.attention == "query"):
             return Filled(constant(weight.shape, 0.0), 0.0, rate, note)
         std = scaled_std(weight, "fan_in", self.gain) * readout_shrinkage(grown)
         return Filled(draw(variates, weight.shape, self.distribution, std), std, rate, note)
-
-    def _growth(self, weight: Weight, network: Network) -> Growth:
-        return growth(weight, network, self.base_width, self.width)

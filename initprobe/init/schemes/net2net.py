@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
 from initprobe.activations.behaviour import is_idempotent
 from initprobe.errors import UsageError
+from initprobe.init.branches import record
 from initprobe.init.distributions import constant, normal
 from initprobe.init.fans import UndrawableError, scaled_std
 from initprobe.init.schemes.base import KEPT, Filled, Scheme, SchemeCard, register
-from initprobe.init.widening import VECTORS, Widening, source_of
-from initprobe.records import Weight
+from initprobe.init.widening import VECTORS, Widening
+from initprobe.records import Branch, Weight
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,6 +41,7 @@ class Net2Net(Scheme):
         reference="Chen et al. 2016, Net2Net: Accelerating Learning via Knowledge Transfer (arXiv 1511.05641), "
         "sections 2.2 and 2.3, algorithm 1",
     )
+    reads: ClassVar = frozenset({"source"})
 
     replicate_evenly: bool = Field(
         default=False,
@@ -59,15 +62,25 @@ class Net2Net(Scheme):
                 "net2net grows a network out of another one, and there is none",
                 hint="initprobe.initialize(wide, 'net2net', source=narrow)",
             )
-        if all(source_of(weight, network) is None for weight in network.anatomy.weights):
+        if all(network.in_source(weight) is None for weight in network.anatomy.weights):
             raise UsageError(
                 "no parameter of the source has the name of one of this network: names tell what grew out of what",
                 hint="give source as a mapping from this network's names to tensors",
             )
 
+    def remarks(self, network: Network) -> Sequence[str]:
+        """What of the source has no place here, so that the network computes something else."""
+        places = {name for weight in network.anatomy.weights for name in (weight.name, *weight.aliases)}
+        places |= {name for name, _ in network.model.named_buffers()}
+        lost = [name for name in network.source if name not in places]
+        if not lost:
+            return ()
+        told = f"{len(lost)} parameters of the source have no place in this network (first: {lost[0]})"
+        return (f"{told}: what they did is lost",)
+
     def fill(self, weight: Weight, network: Network, variates: Variates) -> Filled:
         """What the source has under that name, widened; the identity where it has nothing."""
-        old = source_of(weight, network)
+        old = network.in_source(weight)
         if old is None:
             return self._new(weight, network, variates)
         values = Widening(network, self.replicate_evenly, self.noise).taken_over(weight, old, variates)
@@ -108,13 +121,18 @@ class Net2Net(Scheme):
         if weight.role in VECTORS or weight.role == "embedding":
             raise UndrawableError(f"it is not in the source; {KEPT.get(weight.role, 'a new table stays as it is')}")
         branch = network.branch(weight)
-        names = {one.name: one for one in network.anatomy.weights}
-        if branch is not None and all(source_of(names[name], network) is None for name in branch.weights):
+        if branch is not None and network.once(_is_new, branch):
             if weight.tail:
                 return Filled(constant(weight.shape, 0.0), 0.0, note="new branch: it ends in zeros")
             std = scaled_std(weight, "fan_in", "auto")
             return Filled(normal(variates, weight.shape, std), std, note="new branch: drawn as it would be elsewhere")
         return Filled(_identity(weight, network), None, note=_kept_by(weight))
+
+
+def _is_new(network: Network, branch: Branch) -> bool:
+    """Whether the source has none of a branch's weights."""
+    found = (record(network, name) for name in branch.weights)
+    return all(one is None or network.in_source(one) is None for one in found)
 
 
 def _unit_extents(weight: Weight, old: Tensor) -> bool:

@@ -14,12 +14,10 @@ from initprobe.init.branches import check_branches, gated_branch, normalizations
 from initprobe.init.distributions import constant, normal
 from initprobe.init.fans import Factor, UndrawableError, fan
 from initprobe.init.schemes.base import Filled, Scheme, SchemeCard, Treatment, register
-from initprobe.init.standardized import standardizes
+from initprobe.init.standardized import standardized, standardizes
 from initprobe.records import ActivationUse, Role, Weight
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from initprobe.init.network import Network
     from initprobe.variates import Variates
 
@@ -64,7 +62,8 @@ class NFResNet(Scheme):
         """One matrix, or the gate of a branch.
 
         Raises:
-            UndrawableError: it has no fan-in, its activation passes no signal, or the gate multiplies no branch.
+            UndrawableError: it has no fan-in, its activation passes no signal, its filters are of one number each, or
+                the gate multiplies no branch.
         """
         if weight.role == "gate":
             gated_branch(weight, network)
@@ -79,7 +78,7 @@ class NFResNet(Scheme):
         if slot is not None and standardizes(weight, network):
             return Filled(normal(variates, weight.shape, std), std, stored=slot.parametrized)
         std *= standard_gain(weight.input_activation)
-        return Filled(standardized(variates.normal(weight.shape), weight.unit_axis or 0, std), std, note=ONCE)
+        return Filled(standardized(variates.normal(weight.shape), std, weight, network), std, note=ONCE)
 
     def remarks(self, network: Network) -> Sequence[str]:
         """What keeps the variance from being tracked."""
@@ -103,13 +102,3 @@ def standard_gain(use: ActivationUse | None) -> float:
     if variance <= 0.0:
         raise UndrawableError(f"{use} lets no signal pass, and no gain makes up for that")
     return 1.0 / math.sqrt(variance)
-
-
-def standardized(numbers: Tensor, axis: int, std: float) -> Tensor:
-    """Mean zero and that standard deviation for every unit, float64; one of a single number only takes the scale."""
-    rows = numbers.double().movedim(axis, 0)
-    flat = rows.reshape(rows.shape[0], -1)
-    if flat.shape[1] > 1:
-        flat = flat - flat.mean(1, keepdim=True)
-        flat = flat / flat.square().mean(1, keepdim=True).sqrt()
-    return flat.reshape(rows.shape).movedim(0, axis) * std

@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from initprobe.errors import UsageError
-from initprobe.init.distributions import constant
 from initprobe.init.fans import Factor
-from initprobe.init.gates import gate_of, glorot, has_hidden, is_gate_bias, known, orthogonal, scaled
+from initprobe.init.gates import check_hidden, forget_bias, glorot, is_gate_bias, known, orthogonal, scaled
 from initprobe.init.schemes.base import Filled, Scheme, SchemeCard, Treatment, register
 from initprobe.records import Weight
 
@@ -46,11 +44,7 @@ class RecurrentOrthogonal(Scheme):
         Raises:
             UsageError: there is none.
         """
-        if not has_hidden(network):
-            raise UsageError(
-                "scheme 'recurrent_orthogonal' is about hidden matrices of recurrent layers, and this network has none",
-                hint="take orthogonal for feed-forward layers",
-            )
+        check_hidden(network, self.card.name, "take orthogonal for feed-forward layers")
 
     def treatment(self, weight: Weight) -> Treatment:
         """Biases of gates are drawn; see ``Scheme.treatment``."""
@@ -63,12 +57,7 @@ class RecurrentOrthogonal(Scheme):
     def fill_weight(self, weight: Weight, network: Network, variates: Variates) -> Filled:  # noqa: ARG002 - unused
         """One gate's matrix or bias, or the weight of another layer."""
         if weight.role == "bias":
-            forget = gate_of(weight) == "forget_gate" and weight.recurrent == "input"
-            return Filled(constant(weight.shape, self.forget_bias), None) if forget else _zero(weight)
+            return Filled(*forget_bias(weight, self.forget_bias))
         if weight.recurrent == "hidden":
             return Filled(*orthogonal(weight, variates, self.gain))
         return Filled(*(glorot if weight.recurrent == "input" else scaled)(weight, variates))
-
-
-def _zero(weight: Weight) -> Filled:
-    return Filled(constant(weight.shape, 0.0), 0.0)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from initprobe.init.branches import ended_branch, is_scale, silent_scale
+from initprobe.init.branches import silent
 from initprobe.init.distributions import constant, normal, uniform
 from initprobe.init.fans import UndrawableError, fan
 from initprobe.init.filters import filter_fan_out
@@ -66,10 +66,9 @@ class HeFanoutResNet(Scheme):
             UndrawableError: it has no fan, or the normalization ends no branch.
         """
         if weight.role == "norm":
-            if not self.zero_init_residual or ended_branch(weight, network) is None:
+            if not self.zero_init_residual:
                 raise UndrawableError(KEPT["norm"])
-            silent = silent_scale(weight, network) if is_scale(weight, network) else 0.0
-            return Filled(constant(weight.shape, silent), 0.0)
+            return Filled(constant(weight.shape, silent(weight, network)), 0.0)
         if weight.role == "linear":
             return self._as_torch(weight, variates)
         std = math.sqrt(2.0 / filter_fan_out(weight, network, grouped=self.grouped))

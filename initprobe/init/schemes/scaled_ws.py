@@ -6,13 +6,12 @@ import math
 from typing import TYPE_CHECKING
 
 from initprobe.init.distributions import normal
-from initprobe.init.fans import UndrawableError, fan
+from initprobe.init.fans import fan
 from initprobe.init.schemes.base import Filled, Scheme, SchemeCard, register
+from initprobe.init.standardized import standardized
 from initprobe.records import Weight
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from initprobe.init.network import Network
     from initprobe.variates import Variates
 
@@ -48,25 +47,9 @@ class ScaledWs(Scheme):
         made = carried(module, tensor)
         if made is not None and made.card.name == "weight_standardization":
             return Filled(values, std, stored=True)
-        groups = getattr(module, "groups", 1) if weight.role == "transposed" else 1
         return Filled(
-            _standardized(values, std, weight.unit_axis or 0, groups),
+            standardized(values, std, weight, network),
             std,
             note="unless the layer standardizes it itself, it is so at the start only; "
             'initprobe.reparametrize(model, "weight_standardization") keeps it so',
         )
-
-
-def _standardized(values: Tensor, std: float, unit_axis: int, groups: int) -> Tensor:
-    """Filters without their means, all at one standard deviation; float64."""
-    from initprobe.parametrizations.base import Filters
-
-    if values.dim() < 2:
-        raise UndrawableError(f"a tensor of shape {tuple(values.shape)} has no filters")
-    filters = Filters(unit_axis, groups)
-    split = filters.split(values.double())
-    centred = split - filters.mean(split)
-    variance = filters.mean(centred.square())
-    if not bool((variance > 0.0).all()):
-        raise UndrawableError("a filter of one weight has no variance to standardize")
-    return filters.join(centred * variance.rsqrt() * std)

@@ -48,8 +48,7 @@ class Sparse(Scheme):
         """Biases go by the activation behind their layer; everything else as with any scheme."""
         if self.treatment(weight) != "zero" or weight.recurrent is not None:
             return super().fill(weight, network, variates)
-        beside = (one for one in network.anatomy.weights if one.module == weight.module and one.role != "bias")
-        layer = next(beside, weight)
+        layer = next((one for one in network.beside(weight) if one.role != "bias"), weight)
         return Filled(constant(weight.shape, self.bias if self.bias is not None else _habit(layer)[1]), 0.0)
 
     def fill_weight(self, weight: Weight, network: Network, variates: Variates) -> Filled:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from initprobe.init.distributions import Distribution, draw
-from initprobe.init.fans import UndrawableError, scaled_std
+from initprobe.init.distributions import draw
+from initprobe.init.fans import UndrawableError
 from initprobe.init.schemes.base import EMBEDDINGS_TOO, Filled, Scheme, SchemeCard, Treatment, register
-from initprobe.init.towers import Layers, Tower, Towers, check_towers, find_towers, is_score_projection
+from initprobe.init.towers import Tower, TowerOptions, Towers
 from initprobe.records import Role, Weight
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @register
-class TFixup(Scheme):
+class TFixup(TowerOptions, Scheme):
     """Xavier, with smaller feed-forward, value and output projections, and small embeddings."""
 
     card = SchemeCard(
@@ -40,14 +40,6 @@ class TFixup(Scheme):
     alone: Literal["encoder", "decoder"] = Field(
         "encoder", description="whose factor the layers of a network get that is not both"
     )
-    layers: Layers = Field("auto", description="N of an encoder or a decoder by itself; auto: its attentions")
-    encoder_layers: Layers = Field("auto", description="N of the encoder where there is a decoder too")
-    decoder_layers: Layers = Field("auto", description="N of the decoder where there is an encoder too")
-    distribution: Distribution = Field("normal", description="shape of the distribution; the authors' code: uniform")
-
-    def check_network(self, network: Network) -> None:
-        """There has to be a transformer."""
-        check_towers(self.card.name, self._towers(network))
 
     def remarks(self, network: Network) -> Sequence[str]:
         """The normalizations that the scheme makes superfluous, and the factor that embeddings need."""
@@ -67,26 +59,17 @@ class TFixup(Scheme):
 
     def fill_weight(self, weight: Weight, network: Network, variates: Variates) -> Filled:
         """Xavier's numbers, times the factor of its place."""
-        towers = self._towers(network)
-        if weight.role == "embedding":
-            layers = max(_reader(weight, towers).layers, 1)
-            std = (9 * layers) ** -0.25 / math.sqrt(weight.shape[-1])
-        else:
-            tower = towers.holding(weight, network)
-            std = scaled_std(weight, "fan_avg", 1.0 if is_score_projection(weight) else self._factor(tower))
+        if weight.role != "embedding":
+            return Filled(*self.xavier(weight, network, variates))
+        layers = max(_reader(weight, self.towers(network)).layers, 1)
+        std = (9 * layers) ** -0.25 / math.sqrt(weight.shape[-1])
         return Filled(draw(variates, weight.shape, self.distribution, std), std)
 
-    def _factor(self, tower: Tower | None) -> float:
-        if tower is None:
-            return 1.0
+    def factor(self, tower: Tower, towers: Towers) -> float:  # noqa: ARG002 - each tower by itself
+        """That of an encoder or of a decoder."""
         layers = max(tower.layers, 1)
         kind = self.alone if tower.kind == "alone" else tower.kind
         return float(0.67 * layers**-0.25 if kind == "encoder" else (9 * layers) ** -0.25)
-
-    def _towers(self, network: Network) -> Towers:
-        return find_towers(
-            network, layers=self.layers, encoder_layers=self.encoder_layers, decoder_layers=self.decoder_layers
-        )
 
 
 def _reader(embedding: Weight, towers: Towers) -> Tower:

@@ -64,7 +64,7 @@ class Absorbed(Scheme):
         Raises:
             UsageError: it is not, with what is in the way.
         """
-        use, layers = chain(network)
+        use, layers = network.once(chain)
         self.transformation(use, layers)
 
     def fill(self, weight: Weight, network: Network, variates: Variates) -> Filled:
@@ -87,7 +87,7 @@ class Absorbed(Scheme):
         return Filled(self._matrix(weight, variates) * factor, std, note=self._border(weight, network))
 
     def _bias(self, weight: Weight, network: Network) -> Filled:
-        owner = next((one for one in layers_of(network) if one.module == weight.module), None)
+        owner = next((one for one in network.beside(weight) if one.role in LAYERS), None)
         if owner is None:
             raise UndrawableError("it is no bias of a layer of the chain")
         factor, start, shift = self._scales(owner, network)
@@ -97,7 +97,7 @@ class Absorbed(Scheme):
 
     def _scales(self, weight: Weight, network: Network) -> tuple[float, float, float]:
         """What V is multiplied with, where the bias starts, and the shift of the layer's input."""
-        one = self.transformation(*chain(network))
+        one = self.transformation(*network.once(chain))
         behind, before = bool(_behind(weight)), weight.input_activation is not None
         factor = (one.input_scale if behind else 1.0) * (one.output_scale if before else 1.0)
         return factor, one.input_shift if behind else 0.0, one.output_shift if before else 0.0
@@ -190,7 +190,7 @@ def chain(network: Network) -> tuple[ActivationUse, int]:
             "in a plain chain of linear layers and convolutions",
             hint=hint,
         )
-    layers = layers_of(network)
+    layers = [one for one in anatomy.weights if one.role in LAYERS]
     depths = {one.depth for one in layers}
     if len(depths) < len(layers) or any(_grouped(network, one) or one.parts or one.aliases for one in layers):
         raise UsageError("the layers are no plain chain: some run side by side, are shared or grouped", hint=hint)
@@ -211,11 +211,6 @@ def chain(network: Network) -> tuple[ActivationUse, int]:
     if bare is not None:
         raise UsageError(f"{bare} has no bias beside it, which would take in the shift of the activation", hint=hint)
     return uses.pop(), sum(_behind(one) is not None for one in layers)
-
-
-def layers_of(network: Network) -> list[Weight]:
-    """The weights of the chain."""
-    return [one for one in network.anatomy.weights if one.role in LAYERS]
 
 
 def _behind(weight: Weight) -> ActivationUse | None:

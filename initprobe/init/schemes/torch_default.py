@@ -123,7 +123,7 @@ class TorchDefault(Scheme):
         family="classical",
         summary="what torch's layers draw when they are built, biases included",
         formula="linear, conv: W, b ~ U(±1 / √fan_in); recurrent: U(±1 / √hidden); embedding: N(0, 1); norms: 1, 0; "
-        "attention: Xavier on the packed in_proj",
+        "attention: Xavier on the packed in_proj; nn.Transformer: Xavier, uniform, for all its matrices",
         assumes="nothing: it is a habit of the library, kept for old results",
         when="as the baseline that an untouched model has: under relu the variance is a sixth of He's, and the forward "
         "signal of a deep network is soon made of biases alone",
@@ -145,11 +145,22 @@ class TorchDefault(Scheme):
 
     def fill_weight(self, weight: Weight, network: Network, variates: Variates) -> Filled:
         """See ``fill``."""
+        if len(weight.shape) > 1 and _in_transformer(weight, network):
+            return xavier(weight.shape, "uniform").fill(weight.shape, variates)
         module = network.module(weight)
         law = next((LAWS[name] for name in _torch_classes(module) if name in LAWS), None)
         if law is None:
             raise UndrawableError(f"{weight.module_type} is no layer of torch: it has no default to follow")
         return law(module, weight.name.rpartition(".")[2], weight.shape).fill(weight.shape, variates)
+
+
+def _in_transformer(weight: Weight, network: Network) -> bool:
+    """Whether a weight lies in an nn.Transformer, which draws all of its matrices anew."""
+    from torch import nn
+
+    parts = weight.module.split(".")
+    paths = ["", *(".".join(parts[:end]) for end in range(1, len(parts) + 1))]
+    return any(isinstance(network.model.get_submodule(path), nn.Transformer) for path in paths)
 
 
 def _torch_classes(module: nn.Module) -> list[str]:

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from initprobe.init.distributions import constant, draw, normal
 from initprobe.init.fans import scaled_std
+from initprobe.init.kernels import CONVOLUTIONS
 from initprobe.init.positions import is_class_token, is_position
 from initprobe.init.schemes.base import Filled, Scheme, SchemeCard, Treatment, register
 from initprobe.records import Weight
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 BIAS_STD = 1e-6
 POSITION_STD = 0.02
-CONVOLUTIONS = ("conv", "depthwise", "transposed")
 
 
 @register
@@ -71,9 +71,7 @@ class VitJax(Scheme):
         return Filled(draw(variates, weight.shape, "uniform", std), std)
 
     def _bias(self, weight: Weight, network: Network, variates: Variates) -> Filled:
-        layer = next(
-            (one for one in network.anatomy.weights if one.module == weight.module and one.role == "linear"), None
-        )
+        layer = next((one for one in network.beside(weight) if one.role == "linear"), None)
         if layer is not None and _classifies(layer):
             value = -math.log(math.prod(weight.shape)) if self.head_bias == "negative_log" else self.head_bias
             return Filled(constant(weight.shape, value), 0.0)

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from initprobe.init.distributions import constant, draw, normal
 from initprobe.init.fans import Factor, fan
+from initprobe.init.kernels import CONVOLUTIONS
 from initprobe.init.positions import is_class_token, is_position
 from initprobe.init.schemes.base import Filled, Scheme, SchemeCard, Treatment, register
 from initprobe.records import Weight
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from initprobe.variates import Variates
 
 TOKEN_STD = 1e-6
-CONVOLUTIONS = ("conv", "depthwise", "transposed")
 
 
 @register
@@ -59,10 +59,10 @@ class VitTimm(Scheme):
 
     @staticmethod
     def _bias(weight: Weight, network: Network, variates: Variates) -> Filled:
-        layers = [one for one in network.anatomy.weights if one.module == weight.module and one.role in CONVOLUTIONS]
-        if not layers:
+        layer = next((one for one in network.beside(weight) if one.role in CONVOLUTIONS), None)
+        if layer is None:
             return Filled(constant(weight.shape, 0.0), 0.0)
-        std = _torch_std(layers[0])
+        std = _torch_std(layer)
         return Filled(draw(variates, weight.shape, "uniform", std), std)
 
 

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from initprobe.errors import UsageError
 from initprobe.init.distributions import normal
 from initprobe.init.positions import is_table
 from initprobe.init.schemes.base import EMBEDDINGS_TOO, Filled, Scheme, SchemeCard, Treatment, register
-from initprobe.init.stacks import ends_branch, layers_of, stream_width
+from initprobe.init.stacks import check_stack, ends_branch, layers_of, stream_width
 from initprobe.records import Weight
 
 if TYPE_CHECKING:
@@ -52,11 +51,7 @@ class WangInit(Scheme):
         Raises:
             UsageError: there are none.
         """
-        if not network.anatomy.outer_branches:
-            raise UsageError(
-                "wang_init scales the last weights of residual branches, and this network has no residual branch",
-                hint="lecun_normal goes by the fan_in of each weight",
-            )
+        check_stack(network, self.card.name, "lecun_normal goes by the fan_in of each weight")
 
     def treatment(self, weight: Weight) -> Treatment:
         """Tables of positions are drawn too."""

@@ -11,6 +11,7 @@ from pydantic import Field
 from initprobe.init.distributions import normal
 from initprobe.init.fans import UndrawableError
 from initprobe.init.schemes.base import Filled, Scheme, SchemeCard, register
+from initprobe.init.wording import counted
 from initprobe.records import Weight
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from initprobe.init.calibration import Calibration
     from initprobe.init.layerwise import Layer
     from initprobe.init.network import Network
+    from initprobe.init.slots import Slot
     from initprobe.variates import Variates
 
 FLOOR = 1e-10
@@ -103,15 +105,18 @@ class WeightNormDdi(Scheme):
         layers = calibration.walk(adjust)
         check_adjusted(layers, self.card.name)
         calibration.walk(look)
-        for slot in layers:
-            _tell_of_mean(calibration, slot.weight.module, tuple(slot.parameters))
+        _tell_of_means(calibration, layers)
         reached = f"means within {max(means):.1g} of 0, standard deviations within {max(spreads):.1g} of {self.scale:g}"
-        return (f"{len(layers)} layers, {reached}; {calibration.passes} forward passes", *still)
+        passes = counted(calibration.passes, "forward pass", "forward passes")
+        return (f"{counted(len(layers), 'layer')}, {reached}; {passes}", *still)
 
 
-def _tell_of_mean(calibration: Calibration, module: str, names: tuple[str, ...]) -> None:
+def _tell_of_means(calibration: Calibration, layers: Sequence[Slot]) -> None:
     """Note where there is no bias to take the mean away with."""
     own = {slot.weight.module for slot in calibration.slots if slot.weight.role == "bias"}
-    if module not in own:
-        for name in names:
-            calibration.notes.setdefault(name, "it has no bias of this scheme's, so that the means of its units stay")
+    for slot in layers:
+        if slot.weight.module not in own:
+            for name in slot.parameters:
+                calibration.notes.setdefault(
+                    name, "it has no bias of this scheme's, so that the means of its units stay"
+                )

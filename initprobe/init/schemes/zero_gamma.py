@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from initprobe.errors import UsageError
-from initprobe.init.branches import check_branches, ended_branch, is_scale, silent_scale
+from initprobe.init.branches import check_branches, silent
 from initprobe.init.distributions import constant, normal
-from initprobe.init.fans import Gain, Mode, UndrawableError, scaled_std
-from initprobe.init.schemes.base import KEPT, Filled, Scheme, SchemeCard, Treatment, register
+from initprobe.init.fans import Gain, Mode, scaled_std
+from initprobe.init.schemes.base import Filled, Scheme, SchemeCard, Treatment, register
 from initprobe.records import Role, Weight
 
 if TYPE_CHECKING:
@@ -61,10 +61,7 @@ class ZeroGamma(Scheme):
             UndrawableError: it has no fan, or the normalization ends no branch.
         """
         if weight.role == "norm":
-            if ended_branch(weight, network) is None:
-                raise UndrawableError(KEPT["norm"])
-            silent = silent_scale(weight, network) if is_scale(weight, network) else 0.0
-            return Filled(constant(weight.shape, silent), 0.0)
+            return Filled(constant(weight.shape, silent(weight, network)), 0.0)
         std = scaled_std(weight, self.mode, self.gain)
         return Filled(normal(variates, weight.shape, std), std)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
@@ -34,7 +35,9 @@ class ActivationLayer(Layer):
 
     def build(self, incoming: Incoming) -> Branch:
         """The module of torch.nn with the options that were given."""
-        module = self.module(**{key: getattr(self, key) for key in self.defaults})
+        options = {key: getattr(self, key) for key in self.defaults}
+        check_options(self.module, options)
+        module = self.module(**options)
         dim = getattr(self, "dim", None)
         if dim is None:
             return Branch(module, incoming.signal)
@@ -48,6 +51,20 @@ class ActivationLayer(Layer):
                 raise Misfit(f"gates one half of an axis with the other, here it is {incoming.shape}", key="dim")
             shape[axis] //= 2
         return Branch(module, incoming.signal.shaped(*shape))
+
+
+def check_options(module: type[nn.Module], options: Mapping[str, Any]) -> None:
+    """What torch would refuse when the module runs is refused where it stands.
+
+    Raises:
+        Misfit: an option has a value that the module cannot run with.
+    """
+    if module is nn.RReLU and options["lower"] > options["upper"]:
+        raise Misfit("draws slopes from 'lower' to 'upper', which must not be below it", key="lower")
+    if module is nn.Softshrink and options["lambd"] < 0:
+        raise Misfit("needs a 'lambd' from 0 up", key="lambd")
+    if module is nn.CELU and options["alpha"] == 0:
+        raise Misfit("divides by 'alpha', which cannot be 0", key="alpha")
 
 
 def module_of(activation: Activation) -> type[nn.Module] | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, create_model
@@ -116,10 +116,12 @@ class Incoming:
     Attributes:
         signal: what reaches it.
         inner: builds the layers inside it.
+        earlier: the modules of the layers that were built before it, by their paths.
     """
 
     signal: Signal
     inner: BuildInner
+    earlier: Mapping[str, nn.Module] = field(default_factory=dict)
 
     @property
     def shape(self) -> Shape:
@@ -169,10 +171,12 @@ class Layer(Section):
 
     Attributes:
         tokens: whether it takes token ids, too.
+        ends: whether a network ends with it: it has several outputs, and no layer can stand behind it or around it.
         summary: what it is, for lists: the first line of its docstring.
     """
 
     tokens: ClassVar[bool] = False
+    ends: ClassVar[bool] = False
     summary: ClassVar[str] = ""
 
     type: str = Field(description="What the layer is")

@@ -130,19 +130,9 @@ def placed(model: nn.Module, probe: ProbeRequest) -> nn.Module:
         raise UsageError(f"unknown dtype {probe.dtype!r}", hint=f"one of {', '.join(FLOATS)}")
     if probe.device.partition(":")[0] == "meta":
         raise UsageError("cannot use the device 'meta': a tensor there has a shape and no numbers")
-    if isinstance(model, torch.jit.ScriptModule):
-        raise TargetError(
-            "the model is a ScriptModule, whose layers nobody can watch",
-            hint="name what builds the nn.Module that it was made from",
-        )
+    check_numbers(model)
     if probe.dtype is not None and isinstance(model, KerasNetwork):
         model.check_dtype(FLOATS[probe.dtype])
-    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
-        if tensor.is_meta:
-            raise TargetError(
-                f"{name!r} is on the meta device: it has a shape and no numbers",
-                hint="build the model without torch.device('meta')",
-            )
     try:
         device = torch.device(probe.device)
         torch.empty(0, device=device)
@@ -150,6 +140,25 @@ def placed(model: nn.Module, probe: ProbeRequest) -> nn.Module:
         reason = str(error).splitlines()[0]
         raise UsageError(f"cannot use the device {probe.device!r}: {reason}") from error
     return model.to(device, FLOATS[probe.dtype] if probe.dtype else None)
+
+
+def check_numbers(model: nn.Module) -> None:
+    """Make sure that a model's layers can be watched, and that its tensors hold numbers.
+
+    Raises:
+        TargetError: it is a ScriptModule, or a tensor of it is on the meta device.
+    """
+    if isinstance(model, torch.jit.ScriptModule):
+        raise TargetError(
+            "the model is a ScriptModule, whose layers nobody can watch",
+            hint="name what builds the nn.Module that it was made from",
+        )
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        if tensor.is_meta:
+            raise TargetError(
+                f"{name!r} is on the meta device: it has a shape and no numbers",
+                hint="build the model without torch.device('meta')",
+            )
 
 
 def requested_inputs(request: TargetRequest) -> Inputs | None:
@@ -195,18 +204,20 @@ def resolved_inputs(
         return inputs
     raise UsageError(
         f"nothing says what the input of {type(model).__name__} is",
-        hint=f"--input {_likely_input(model)}, or --batch-from pkg:fn, or let the factory return (model, inputs), "
+        hint=f"--input {likely_input(model)}, or --batch-from pkg:fn, or let the factory return (model, inputs), "
         "or give the model an example_input_array",
     )
 
 
-def _likely_input(model: nn.Module) -> str:
-    """An ``--input`` that would suit the first layer with weights."""
+def likely_input(model: nn.Module, *, python: bool = False) -> str:
+    """An ``--input`` that would suit the first layer with weights, or an ``inputs`` of the Python face."""
     for module in model.modules():
         if isinstance(module, nn.Embedding):
-            return f"'int64[128]<{module.num_embeddings}'"
-        if isinstance(module, nn.Linear):
-            return str(module.in_features)
-        if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d):
-            return ",".join(map(str, [module.in_channels, *[32] * len(module.kernel_size)]))
-    return "3,224,224"
+            quote = '"' if python else "'"
+            return f"{quote}int64[128]<{module.num_embeddings}{quote}"
+        if isinstance(module, nn.Linear) and module.in_features:  # a lazy one has none yet
+            return f"({module.in_features},)" if python else str(module.in_features)
+        if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d) and module.in_channels:
+            shape = [module.in_channels, *[32] * len(module.kernel_size)]
+            return f"({', '.join(map(str, shape))})" if python else ",".join(map(str, shape))
+    return "(3, 224, 224)" if python else "3,224,224"

@@ -12,10 +12,12 @@ import torch
 from initprobe.errors import CodeNotAllowedError, KeyPath, Problem, SpecError, TargetError, UsageError
 from initprobe.load.blocks.base import Signal
 from initprobe.load.build import Plan, construct, plan
-from initprobe.load.grammar import DrawnInput, FileInput, NamedModel
+from initprobe.load.grammar import DrawnInput, FileInput, NamedModel, ProbeSection
 from initprobe.load.inputs import DrawnInputs, FileInputs, InputSpec
 from initprobe.load.limits import SMALLEST_BATCH
-from initprobe.load.schema import STDIN, Sections, checked, read_spec, sections
+from initprobe.load.loss_section import LossFunction
+from initprobe.load.reading import STDIN
+from initprobe.load.schema import Sections, checked, read_spec, sections
 from initprobe.load.signature import SignedInputs
 from initprobe.load.sources.base import SOURCES, Opener, Source, Target, placed, requested_inputs, source
 from initprobe.records import ProbeRequest, Spec, TargetRequest
@@ -82,10 +84,30 @@ class NamedTarget:
 
 def open_yaml(reference: str, request: TargetRequest, opener: Opener) -> Target:
     """Read and check a spec; see ``sources.base.Source``."""
-    spec = read_spec(reference, sets=request.sets)
-    found = sections(spec)
-    model = checked(spec).model
-    folder = Path() if reference == STDIN else Path(reference).parent
+    return open_spec(
+        read_spec(reference, sets=request.sets),
+        Path() if reference == STDIN else Path(reference).parent,
+        request,
+        opener,
+    )
+
+
+def open_spec(spec: Spec, folder: Path, request: TargetRequest, opener: Opener) -> Target:
+    """Check a spec that has been read.
+
+    Args:
+        spec: the document.
+        folder: where the files lie that it names.
+        request: what is asked for.
+        opener: opens the target that it names.
+
+    Raises:
+        UsageError: the spec is wrong, or names code that is not allowed.
+        TargetError: the target that it names leads nowhere.
+    """
+    schema = checked(spec)
+    model = schema.model
+    found = _with_loss(sections(spec), schema.probe, request, folder)
     inputs = requested_inputs(request)
     if inputs is None and model.input is not None:
         inputs = _inputs(model.input, spec, request, folder)
@@ -136,6 +158,14 @@ def _inputs(given: DrawnInput | FileInput, spec: Spec, request: TargetRequest, f
     inputs = requested_inputs(replace(request, batch_from=_from_folder(given.source, folder)))
     assert inputs is not None
     return inputs
+
+
+def _with_loss(found: Sections, probe: ProbeSection, request: TargetRequest, folder: Path) -> Sections:
+    """The sections with a loss function that can be imported from here, where the spec names one."""
+    if not isinstance(probe.loss, LossFunction):
+        return found
+    _check_allowed(probe.loss.source, ("probe", "loss", "from"), found.spec, request)
+    return replace(found, probe={**found.probe, "loss": _from_folder(probe.loss.source, folder)})
 
 
 def _check_allowed(name: str, where: KeyPath, spec: Spec, request: TargetRequest) -> None:

@@ -7,7 +7,7 @@ from initprobe.report.diagnostic import location_text
 from initprobe.report.formats.base import RenderOptions, report_format
 from initprobe.report.layers import fold
 from initprobe.report.numbers import interval
-from initprobe.report.phrases import active, summary_line
+from initprobe.report.phrases import active, row_names, summary_line
 from initprobe.report.visible import ascii_text, visible, visible_lines
 
 
@@ -17,10 +17,12 @@ def concise(report: Report, options: RenderOptions) -> str:
     if options.quiet > 1:
         return ""
     lines = []
-    for entry in report.entries:
+    _, names = row_names(report.entries)
+    for entry, name in zip(report.entries, names, strict=True):
+        whose = f" ({name})" if report.command == "compare" else ""
         if entry.failure is not None:
-            lines.append(f"{_target(entry)}: {visible_lines(entry.failure.message)[0]}")
-        lines += [_line(entry, finding) for finding in active([entry])]
+            lines.append(f"{_target(entry)}: {visible_lines(entry.failure.message)[0]}{whose}")
+        lines += [f"{_line(entry, finding)}{whose}" for finding in active([entry])]
     if not options.quiet:
         lines.append(summary_line(report.entries))
     text = "".join(f"{line}\n" for line in lines)

@@ -38,7 +38,7 @@ def full(report: Report, options: RenderOptions) -> str:
     if options.quiet < 2:
         if options.quiet == 1 or report.command == "check" or not report.entries:
             _check(page, report)
-        elif report.command == "compare":
+        elif report.side_by_side:
             _compare(page, report, options)
         else:
             _run(page, report, options)
@@ -68,6 +68,9 @@ def _run(page: Page, report: Report, options: RenderOptions) -> None:
         _next(page, [*check_command(entry), *explain_command([entry])])
     if len(report.entries) > 1:
         page.line()
+        page.line((f"all {plural(len(report.entries), 'target')}", "title"))
+        page.line()
+        _halves(page, lambda sides: compare_table(report.entries, sides, ranked=False))
         page.line((summary_line(report.entries), "plain"))
 
 

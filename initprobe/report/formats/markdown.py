@@ -25,7 +25,7 @@ def markdown(report: Report, options: RenderOptions) -> str:
     """Tables and findings for a GitHub job summary or a comment."""
     options = replace(options, unicode=True)
     blocks = [f"## initprobe {markdown_cell(visible(report.command))}: {markdown_cell(summary_line(report.entries))}"]
-    if report.command == "compare":
+    if report.side_by_side:
         blocks += _table(compare_table(report.entries))
     for entry in report.entries:
         blocks += _entry(report.command, entry, options)

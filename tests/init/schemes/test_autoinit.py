@@ -1,6 +1,7 @@
 """What is derived for a signal is what is measured, and every weight keeps it at mean 0 and variance 1."""
 
 import math
+import warnings
 
 import pytest
 import torch
@@ -191,3 +192,12 @@ def test_a_silent_input_is_told():
     outcome = initprobe.initialize(model, "autoinit", inputs=torch.zeros(4, 8))
     notes = {one.weight: one.note for one in outcome.drawn if one.note}
     assert notes["0.weight"] == "not scaled: its input has second moment 0"
+
+
+def test_layers_without_units_are_derived_too():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch says that there is nothing to draw
+        model = nn.Sequential(nn.Linear(8, 0), nn.Linear(0, 64), nn.Tanh(), nn.Linear(64, 64))
+    outcome = initprobe.initialize(model, "autoinit", inputs=(8,))
+    assert {one.weight for one in outcome.drawn} >= {"0.weight", "3.weight"}
+    assert all(parameter.isfinite().all() for parameter in model.parameters())

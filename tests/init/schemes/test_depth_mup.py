@@ -8,7 +8,6 @@ from torch import nn
 
 import initprobe as ip
 from initprobe.errors import UsageError
-from initprobe.init.learning_rates import parameter_groups
 from tests.init.stacks import Residual, plain, slope
 
 DEPTHS = [4, 8, 16, 32, 64]
@@ -45,7 +44,7 @@ def test_the_factor_may_be_in_the_weight(norm, optimizer, power):
     inside = [parameter for name, parameter in explicit.named_parameters() if name[0] not in "07"]
     outside = [parameter for name, parameter in explicit.named_parameters() if name[0] in "07"]
     groups = [{"params": inside, "lr": base * count ** (-power / 2)}, {"params": outside, "lr": base}]
-    for model, given in ((folded, parameter_groups(folded, outcome, lr=base)), (explicit, groups)):
+    for model, given in ((folded, ip.parameter_groups(folded, outcome, lr=base)), (explicit, groups)):
         stepper = torch.optim.Adam(given, eps=1e-30) if optimizer == "adam" else torch.optim.SGD(given)
         for _ in range(2):
             stepper.zero_grad()
@@ -96,7 +95,9 @@ def changes(blocks: int, optimizer: str, lr: float, multiplied: bool = True) -> 
         model = Residual(blocks, 64)
         outcome = ip.initialize(model, f"depth_mup(optimizer={optimizer})", inputs=(16,), seed=seed)
         groups = (
-            parameter_groups(model, outcome, lr=lr) if multiplied else [{"params": list(model.parameters()), "lr": lr}]
+            ip.parameter_groups(model, outcome, lr=lr)
+            if multiplied
+            else [{"params": list(model.parameters()), "lr": lr}]
         )
         stepper = torch.optim.Adam(groups) if optimizer == "adam" else torch.optim.SGD(groups)
         before = model(x).detach()

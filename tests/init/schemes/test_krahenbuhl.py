@@ -62,7 +62,7 @@ def test_every_layer_has_the_same_relative_gradient(build, shape):
     assert max(uneven) / min(uneven) > 1.5
     output = float(model(batch).detach().std())
     outcome = ip.initialize(model, "magic_init", inputs=batch)
-    assert "after 1 iterations" in outcome.notes[1]  # exact for a network that is homogeneous in every layer
+    assert "after 1 iteration" in outcome.notes[1]  # exact for a network that is homogeneous in every layer
     even = relative_gradients(model, batch)
     # Another random gradient than the one that was used: with few outputs the ratios depend on it.
     assert max(even) / min(even) < 1.4

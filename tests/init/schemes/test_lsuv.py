@@ -139,7 +139,7 @@ def test_a_layer_within_the_tolerance_is_left_alone():
     model, batch = chain(1), torch.randn(4096, 64)  # an orthonormal matrix keeps variance 1
     outcome = ip.initialize(model, "lsuv", inputs=batch)
     assert outcome.drawn[0].std == 0.125
-    assert outcome.notes[0].endswith("1 forward passes")
+    assert outcome.notes[0].endswith("; 1 forward pass")
 
 
 def test_a_foreign_bias_takes_more_passes():

@@ -8,7 +8,6 @@ from torch import nn
 
 import initprobe as ip
 from initprobe.errors import UsageError
-from initprobe.init.learning_rates import parameter_groups
 from initprobe.records import Drawn
 from tests.init.stacks import Encoder, plain, slope, tokens
 
@@ -109,6 +108,18 @@ def test_references_that_do_not_fit():
         ip.initialize(plain(256), "mup", inputs=(16,), source={"2.weight": torch.zeros(64)})
 
 
+@pytest.mark.parametrize("scheme", ["mup", "depth_mup"])
+def test_a_reference_of_another_kind_is_refused_before_anything_is_written(scheme):
+    model = Encoder(2, norm="pre")
+    before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    last = {**before, "head.weight": torch.zeros(2)}
+    with pytest.raises(UsageError, match=r"head\.weight has 2 axes, and 1 in the reference"):
+        ip.initialize(model, scheme, inputs=tokens(), source=last)
+    with pytest.raises(UsageError, match="no parameter of the reference network has the name"):
+        ip.initialize(model, scheme, inputs=tokens(), source={"another": torch.zeros(2)})
+    assert all(torch.equal(parameter, before[name]) for name, parameter in model.named_parameters())
+
+
 class Headless(nn.Module):
     """Its output is made by no weight alone."""
 
@@ -134,7 +145,7 @@ def changes(width: int, scheme: str, adam: bool, lr: float) -> tuple[float, floa
         x, y = torch.randn(32, 16, generator=generator), torch.randint(10, (32,), generator=generator)
         model = plain(width)
         outcome = ip.initialize(model, scheme, inputs=(16,), seed=seed)
-        groups = parameter_groups(model, outcome, lr=lr)
+        groups = ip.parameter_groups(model, outcome, lr=lr)
         optimizer = torch.optim.Adam(groups) if adam else torch.optim.SGD(groups)
         before = model(x).detach()
         for _ in range(3):

@@ -328,6 +328,16 @@ def test_names_of_a_mapping_say_what_grew_out_of_what():
     assert same(deep, narrow, batch(5, 4))
 
 
+def test_what_of_the_source_has_no_place_is_told():
+    deep = nn.Sequential(nn.Linear(6, 6), nn.ReLU(), nn.Linear(6, 6), nn.ReLU(), nn.Linear(6, 6))
+    outcome = initprobe.initialize(nn.Sequential(*deep[:3]), "net2net", inputs=(6,), source=deep)
+    assert outcome.notes == (
+        "net2net: 2 parameters of the source have no place in this network (first: 4.weight): what they did is lost",
+    )
+    norm = nn.Sequential(nn.Linear(6, 6), nn.BatchNorm1d(6))
+    assert not initprobe.initialize(norm, "net2net", inputs=(6,), source=norm.state_dict()).notes
+
+
 def test_without_a_source_there_is_nothing_to_grow():
     with pytest.raises(UsageError, match="grows a network out of another one"):
         initprobe.initialize(mlp(4, 4), "net2net", inputs=(6,))

@@ -1,6 +1,7 @@
 """Normalizer-free networks: the variance of the stream is the one that the blocks reckon with."""
 
 import math
+import warnings
 
 import pytest
 import torch
@@ -117,3 +118,30 @@ def test_normalizations_are_told_and_plain_networks_refused():
     assert "this network has 1" in ip.initialize(model, "nf_resnet", inputs=(8,)).notes[0]
     with pytest.raises(UsageError, match="this network has none"):
         ip.initialize(nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 2)), "nf_resnet", inputs=(4,))
+
+
+class Odd(nn.Module):
+    """A branch of a grouped transposed convolution, and layers of no channels and of filters of one number."""
+
+    def __init__(self):
+        super().__init__()
+        self.up = nn.ConvTranspose2d(8, 8, 3, padding=1, groups=4)
+        self.single = nn.Conv2d(8, 8, 1, groups=8)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch says that there is nothing to draw
+            self.none, self.of_none = nn.Linear(8, 0), nn.Linear(0, 8)
+
+    def forward(self, x):
+        return x + self.up(self.single(x)) + self.of_none(self.none(x.mT)).mT.mean()
+
+
+def test_filters_of_grouped_transposed_convolutions_are_standardized_one_by_one():
+    model = Odd()
+    outcome = ip.initialize(model, "nf_resnet", inputs=(8, 8, 8))
+    filters = model.up.weight.detach().unflatten(0, (4, 2)).transpose(1, 2).flatten(2)  # a group, an output, the rest
+    torch.testing.assert_close(filters.mean(-1), torch.zeros(4, 2), rtol=0.0, atol=1e-6)
+    torch.testing.assert_close(filters.square().sum(-1), torch.ones(4, 2))
+    told = {one.weight: one.reason for one in outcome.skipped}
+    assert told["single.weight"] == "a filter of one weight has no variance to standardize"
+    assert told["of_none.weight"] == "its fan_in is 0"
+    assert "none.weight" in {one.weight for one in outcome.drawn}

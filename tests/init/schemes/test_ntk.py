@@ -7,7 +7,6 @@ import torch
 from torch import nn
 
 import initprobe as ip
-from initprobe.init.learning_rates import parameter_groups
 from tests.init.stacks import plain
 
 SIGMA_B = 0.1
@@ -47,7 +46,7 @@ def test_it_is_the_same_training_as_with_multipliers(optimizer):
     )
     x = torch.randn(8, 16, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     lr = 0.5 if optimizer == "sgd" else 0.01
-    for network, given in ((model, parameter_groups(model, outcome, lr=lr)), (multiplied, multiplied.parameters())):
+    for network, given in ((model, ip.parameter_groups(model, outcome, lr=lr)), (multiplied, multiplied.parameters())):
         stepper = torch.optim.SGD(given, lr) if optimizer == "sgd" else torch.optim.Adam(given, lr, eps=1e-30)
         for _ in range(3):
             stepper.zero_grad()

@@ -7,7 +7,6 @@ import torch
 from torch import nn
 
 import initprobe as ip
-from initprobe.init.learning_rates import parameter_groups
 from tests.init.stacks import plain, slope
 
 WIDTHS = [64, 128, 256, 512, 1024]
@@ -95,7 +94,7 @@ def test_three_steps_change_the_logits_alike_at_every_width(scheme, lr):
             generator = torch.Generator().manual_seed(seed)
             x, y = torch.randn(32, 16, generator=generator), torch.randint(10, (32,), generator=generator)
             model = plain(width)
-            groups = parameter_groups(model, ip.initialize(model, scheme, inputs=(16,), seed=seed), lr=lr)
+            groups = ip.parameter_groups(model, ip.initialize(model, scheme, inputs=(16,), seed=seed), lr=lr)
             stepper = torch.optim.Adam(groups) if "adam" in scheme else torch.optim.SGD(groups)
             before = model(x).detach()
             for _ in range(3):

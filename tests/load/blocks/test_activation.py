@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from initprobe.activations.base import ACTIVATIONS
+from initprobe.errors import SpecError
 from initprobe.load.blocks.base import BLOCKS, Signal
 from initprobe.load.build import construct, plan
 from initprobe.load.schema import checked, read_spec
@@ -52,3 +53,18 @@ def test_aliases_are_layers_as_well():
 def test_inplace_is_there_where_torch_has_it():
     assert built("{type: relu, inplace: true}").inplace
     assert "inplace" not in BLOCKS["tanh"].model_fields
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("{type: rrelu, lower: 0.5}", "lower"),
+        ("{type: softshrink, lambd: -0.5}", "lambd"),
+        ("{type: celu, alpha: 0.0}", "alpha"),
+    ],
+)
+def test_options_that_torch_refuses_only_when_it_runs_are_refused_at_their_line(text, key):
+    with pytest.raises(SpecError) as caught:
+        built(text)
+    (problem,) = caught.value.problems
+    assert problem.path[-1] == key

@@ -23,15 +23,32 @@ SIGNALS = [
     Signal((6,), 11),
     Signal((2, 3), 11),
 ]
-NEEDED = {"out": 6, "kernel": 2, "groups": 2, "times": 2, "layers": ["relu"]}
+NEEDED = {
+    "out": 6,
+    "width": 6,
+    "kernel": 2,
+    "groups": 2,
+    "times": 2,
+    "layers": ["relu"],
+    "heads": 2,
+    "patch": 2,
+}
 NEEDED |= {key: ["relu"] for key in ("down", "bottom", "up")}
+NEEDED |= {key: ["relu"] for key in ("encoder", "decoder", "generator", "discriminator")}
+NEEDED |= {"latent": 8, "shape": [8], "with": "equalized"}
 """Values for options that have no default."""
+BEFORE = {"tied_head": [{"type": "embedding", "out": 4}]}
+"""Layers that a block cannot do without."""
+
+ESPECIALLY = {"clamp": {"low": -0.5}, "parametrized": {"layers": ["flatten", {"type": "linear", "out": 6}]}}
+"""Values that a block needs beside or instead of them."""
 
 
 def needed(name):
     """The options a block cannot do without."""
     fields = BLOCKS[name].model_fields
-    return {key: NEEDED[key] for key, field in fields.items() if field.is_required() and key != "type"}
+    keys = [field.alias or key for key, field in fields.items() if field.is_required() and key != "type"]
+    return {**{key: NEEDED[key] for key in keys}, **ESPECIALLY.get(name, {})}
 
 
 def planned(layers, signal):
@@ -48,7 +65,7 @@ def fitting(name):
         if signal.vocab is not None and "layers" in layer:
             layer["layers"] = ["flatten"]
         try:
-            yield signal, *planned([layer], signal)
+            yield signal, *planned([*BEFORE.get(name, []), layer], signal)
         except SpecError:
             continue
 
@@ -68,10 +85,12 @@ def test_every_block_runs_on_what_it_takes(name):
         model = construct(spec, planned_for, 0)
         x = batch(signal).requires_grad_(signal.vocab is None)
         output = model(x)
+        outputs = output if isinstance(output, tuple) else (output,)
+        output = outputs[0]
         assert tuple(output.shape[1:]) == planned_for.output.shape
         assert output.is_floating_point() == (planned_for.output.vocab is None)
         if output.is_floating_point():
-            output.square().sum().backward()
+            sum(one.square().sum() for one in outputs).backward()
             inputs = [] if signal.vocab is not None else [x.grad]
             gradients = inputs + [parameter.grad for parameter in model.parameters()]
             assert all(gradient is not None and gradient.isfinite().all() for gradient in gradients)
@@ -127,11 +146,16 @@ OPTIONS = {
     "squeeze": st.sampled_from([0.25, 1.0]),
     "expand": st.sampled_from([0.5, 1.0, 6.0]),
     "vocab": st.integers(1, 20),
+    "shape": st.sampled_from([[8], [32], [4, 8], [8, 6, 6], [1, 8]]),
+    "low": st.just(-0.5),
 }
 
 
 def layers(names):
-    leaf = st.sampled_from([name for name in names if not {"layers", "down"} & set(BLOCKS[name].model_fields)])
+    ends = {name for name in names if BLOCKS[name].ends}
+    leaf = st.sampled_from(
+        [name for name in names if name not in ends and not {"layers", "down"} & set(BLOCKS[name].model_fields)]
+    )
     nested = sorted(set(names) & {"repeat", "residual", "sequential", "unet"})
 
     @st.composite
@@ -160,11 +184,12 @@ def test_what_was_planned_runs_and_has_the_planned_shapes(layers, signal):
         return
     model = construct(spec, found, 0)
     shapes = {}
-    for path, module in model.named_modules():
+    for path in found.signals:
+        module = model.get_submodule(path)
         module.register_forward_hook(lambda _, __, output, path=path: shapes.update({path: tuple(output.shape[1:])}))
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Using padding='same'")
+        warnings.filterwarnings("ignore", message="Using padding='same'|LSTM with projections")
         model(batch(signal, 2))
-    assert {path: signal.shape for path, signal in found.signals.items()}.items() <= shapes.items()
+    assert {path: signal.shape for path, signal in found.signals.items()} == shapes
     assert found.modules == len(list(model.modules())) <= 1 + sum(layer.modules() for layer in found.layers)
     assert found.parameters == sum(math.prod(parameter.shape) for parameter in model.parameters())

@@ -1,0 +1,73 @@
+"""What ``explain`` says of leaves that come with a card and options."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from initprobe.cards import OptionCard
+from initprobe.cli.guidance import guide_to_scheme
+
+
+def explain_scheme(name: str, known: list[str]) -> str | None:
+    """The card of a scheme as text; None for other names, and all names go into ``known``."""
+    from initprobe.init.schemes.base import FAMILIES, SCHEMES
+
+    names = [alias for scheme in SCHEMES for alias in (scheme, *SCHEMES.aliases_of(scheme))]
+    known += names
+    if name not in names:
+        return None
+    card = SCHEMES[name].card
+    lines = [f"{card.name}: {card.summary}"]
+    if card.aliases:
+        lines.append(f"also called {', '.join(card.aliases)}")
+    facts = {
+        "Family": f"{card.family}: {FAMILIES[card.family]}",
+        "Formula": card.formula,
+        "Assumes": card.assumes,
+        "When": card.when,
+        "Reference": card.reference,
+    }
+    lines += ["", *(f"{key + ':':11} {text}" for key, text in facts.items())]
+    return "\n".join([*lines, *_options(card.options), *guide_to_scheme(card.name)])
+
+
+def explain_parametrization(name: str, known: list[str]) -> str | None:
+    """The card of a reparametrization as text; None for other names, and all names go into ``known``."""
+    from initprobe.parametrizations.base import PARAMETRIZATIONS
+
+    names = [alias for one in PARAMETRIZATIONS for alias in (one, *PARAMETRIZATIONS.aliases_of(one))]
+    known += names
+    if name not in names:
+        return None
+    card = PARAMETRIZATIONS[name].card
+    lines = [f"{card.name}: {card.summary}"]
+    if card.aliases:
+        lines.append(f"also called {', '.join(card.aliases)}")
+    kept = "any weight can be drawn through it" if card.keeps else "the layer sees something else than what is drawn"
+    lines += ["", f"Formula:    {card.formula}", f"When:       {card.when}", f"Drawing:    {kept}"]
+    lines += [f"Reference:  {card.reference}", "", f'Use it:     initprobe.reparametrize(model, "{card.name}")']
+    return "\n".join([*lines, *_options(card.options)])
+
+
+def explain_objective(name: str, known: list[str]) -> str | None:
+    """The card of an objective as text; None for other names, and all names go into ``known``."""
+    from initprobe.load.objectives.base import OBJECTIVES
+
+    names = [alias for one in OBJECTIVES for alias in (one, *OBJECTIVES.aliases_of(one))]
+    known += names
+    if name not in names:
+        return None
+    card = OBJECTIVES[name].card
+    lines = [f"{card.name}: {card.summary}"]
+    if card.aliases:
+        lines.append(f"also called {', '.join(card.aliases)}")
+    lines += ["", f"Formula:    {card.formula}", f"Takes:      {card.takes}", f"When:       {card.when}"]
+    lines += [f"Reference:  {card.reference}"] * bool(card.reference)
+    return "\n".join([*lines, "", f"Use it:     --loss {card.name}", *_options(card.options)])
+
+
+def _options(options: Sequence[OptionCard]) -> list[str]:
+    if not options:
+        return []
+    lines = (f"    {one.name}: {one.accepts}, default {one.default}. {one.description}".rstrip() for one in options)
+    return ["", "Options:", *lines]

@@ -66,7 +66,7 @@ ROWS: dict[str, tuple[str, ...]] = {
     "14 exported programs": ("zoo/test_failure_modes.py:test_a_report_or_one_clear_reason",),
     "15 parametrized weights": (
         "init/test_initialize.py:test_a_weight_norm_keeps_the_drawn_weight",
-        "init/test_initialize.py:test_a_parametrization_that_does_not_keep_it_is_told_and_undone",
+        "init/test_initialize.py:test_a_parametrization_that_takes_no_values_is_told_and_undone",
         "init/test_initialize.py:test_hooks_that_recompute_the_weight_are_told",
         "dissect/test_weights.py:test_reparametrized_weights_are_the_weights_they_make",
     ),

@@ -153,6 +153,12 @@ def test_a_gate_multiplies_the_branch(gate, start, shape):
         assert model(x).shape == x.shape
 
 
+def test_a_gate_counts_among_the_parameters():
+    layer = "{type: residual, gate: layerscale, layers: [{type: linear, out: 8}]}"
+    _, planned = built(f"{{type: repeat, times: 3, layers: [{layer}]}}", shape=(8,))
+    assert planned.parameters == 3 * (8 * 8 + 8 + 8)
+
+
 def test_where_a_gate_starts():
     model = only("{type: bottleneck, out: 8, gate: layerscale, gate_value: 0.1}")
     assert torch.equal(model.gate.gamma, torch.full((8, 1, 1), 0.1))

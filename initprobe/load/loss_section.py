@@ -37,10 +37,10 @@ class LossFunction(Section):
 
 
 def loss_tag(value: Any) -> str | None:
-    """Which kind of loss a value is."""
-    if not isinstance(value, dict):
-        return TAG + "loss"
-    return TAG + ("function" if "from" in value else "objective")
+    """Which kind of loss a value is, whether it is read or written."""
+    if isinstance(value, LossFunction) or (isinstance(value, dict) and "from" in value):
+        return TAG + "function"
+    return TAG + ("objective" if isinstance(value, dict | ObjectiveMapping) else "loss")
 
 
 def loss_text(value: str | ObjectiveMapping | LossFunction) -> str:

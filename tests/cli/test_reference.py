@@ -68,7 +68,7 @@ def test_schemes_are_listed_by_family(initprobe):
 def test_a_layer_is_explained_with_its_options_and_an_example(initprobe):
     out = initprobe("explain", "conv2d").out
     assert out.startswith("conv2d: A convolution over two axes")
-    assert "    - {type: conv2d, out: 64, kernel: 3}\n" in out
+    assert "    - {type: conv2d, kernel: 3, out: 64}\n" in out
     assert initprobe("explain", "block:relu").out.endswith("In a spec:\n    - relu\n")
     assert initprobe("explain", "relu").out.startswith("relu: max(0, z)\n")
     assert "did you mean 'conv2d'?" in initprobe("explain", "conv2dd").err

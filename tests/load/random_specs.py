@@ -18,7 +18,13 @@ from initprobe.load.json_schema import spec_json_schema
 from initprobe.load.schema import checked, read_spec
 from initprobe.records import Spec
 
-LEFT_OUT: dict[str, str] = {}
+ENDS = "it ends a network, with several outputs, and stands in no other layer: tests/load/blocks/test_parts.py"
+LEFT_OUT = {
+    "gan": ENDS,
+    "siamese": ENDS,
+    "vae": ENDS,
+    "tied_head": "it needs an embedding in front of it, by name: tests/load/blocks/test_tied_head.py",
+}
 """Blocks that no random network can hold, and why."""
 
 KEPT = {"type", "name", "ignore"}

@@ -20,7 +20,7 @@ from initprobe.load.blocks.base import (
     block,
 )
 from initprobe.load.modules.dense import Concatenated, DenseLayer, UNet
-from initprobe.load.modules.normalization import ImageNorm, make_norm
+from initprobe.load.modules.normalization import ImageNorm, check_map, make_norm
 from initprobe.load.modules.pointwise import MODULES, Pointwise
 
 
@@ -38,6 +38,7 @@ class DenseBlock(Layer):
     def build(self, incoming: Incoming) -> Branch:
         """``Concatenated`` layers called layer1, layer2 and so on."""
         channels, height, width = incoming.axes("channels", "height", "width")
+        check_map(self.norm, height, width)
         layers = OrderedDict[str, nn.Module]()
         for number in range(self.times):
             layers[f"layer{number + 1}"] = DenseLayer(

@@ -9,7 +9,7 @@ from torch import nn
 
 from initprobe.load.blocks.base import Branch, Count, Incoming, Layer, Misfit, Positive, Probability, block
 from initprobe.load.modules.mobile import InvertedResidual, SqueezeExcitation
-from initprobe.load.modules.normalization import ImageNorm, make_norm
+from initprobe.load.modules.normalization import ImageNorm, check_map, make_norm
 from initprobe.load.modules.pointwise import MODULES, Pointwise
 from initprobe.load.modules.skip import DropPath
 
@@ -44,7 +44,8 @@ class InvertedResidualBlock(Layer):
         skip = self.stride == 1 and channels == self.out
         body = self.body(channels, max(1, round(channels * self.expand)))
         module = InvertedResidual(body, DropPath(self.drop_path) if skip and self.drop_path else None, skip=skip)
-        left = ((size - 1) // self.stride + 1 for size in (height, width))
+        left = tuple((size - 1) // self.stride + 1 for size in (height, width))
+        check_map(self.norm, *left)
         return Branch(module, incoming.signal.shaped(self.out, *left))
 
     def body(self, channels: int, hidden: int) -> nn.Module:

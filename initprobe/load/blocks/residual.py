@@ -20,7 +20,7 @@ from initprobe.load.blocks.base import (
     Probability,
     block,
 )
-from initprobe.load.modules.normalization import ImageNorm, make_norm
+from initprobe.load.modules.normalization import ImageNorm, check_map, make_norm
 from initprobe.load.modules.pointwise import MODULES, Pointwise
 from initprobe.load.modules.resnet import ConvolutionBlock, PaddedShortcut
 from initprobe.load.modules.skip import DropPath, Ending, GateKind, SkipConnection, make_gate
@@ -123,6 +123,7 @@ class ImageBlock(Skipping):
             for at, (out, kernel, stride, groups) in enumerate(steps)
         ]
         shape = self.out, *((size - 1) // self.stride + 1 for size in (height, width))
+        check_map(self.norm, *shape[1:])
         module = ConvolutionBlock(
             convolutions,
             [make_norm(self.norm, width) for width in (channels[:-1] if self.pre_activation else channels[1:])],

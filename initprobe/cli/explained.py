@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from initprobe.cards import OptionCard
 from initprobe.cli.guidance import guide_to_scheme
+from initprobe.registry import Registry
 
 
 def explain_scheme(name: str, known: list[str]) -> str | None:
     """The card of a scheme as text; None for other names, and all names go into ``known``."""
     from initprobe.init.schemes.base import FAMILIES, SCHEMES
 
-    names = [alias for scheme in SCHEMES for alias in (scheme, *SCHEMES.aliases_of(scheme))]
-    known += names
-    if name not in names:
+    card = _card(SCHEMES, name, known)
+    if card is None:
         return None
-    card = SCHEMES[name].card
-    lines = [f"{card.name}: {card.summary}"]
-    if card.aliases:
-        lines.append(f"also called {', '.join(card.aliases)}")
+    lines = _title(card)
     facts = {
         "Family": f"{card.family}: {FAMILIES[card.family]}",
         "Formula": card.formula,
@@ -35,14 +33,10 @@ def explain_parametrization(name: str, known: list[str]) -> str | None:
     """The card of a reparametrization as text; None for other names, and all names go into ``known``."""
     from initprobe.parametrizations.base import PARAMETRIZATIONS
 
-    names = [alias for one in PARAMETRIZATIONS for alias in (one, *PARAMETRIZATIONS.aliases_of(one))]
-    known += names
-    if name not in names:
+    card = _card(PARAMETRIZATIONS, name, known)
+    if card is None:
         return None
-    card = PARAMETRIZATIONS[name].card
-    lines = [f"{card.name}: {card.summary}"]
-    if card.aliases:
-        lines.append(f"also called {', '.join(card.aliases)}")
+    lines = _title(card)
     kept = "any weight can be drawn through it" if card.keeps else "the layer sees something else than what is drawn"
     lines += ["", f"Formula:    {card.formula}", f"When:       {card.when}", f"Drawing:    {kept}"]
     lines += [f"Reference:  {card.reference}", "", f'Use it:     initprobe.reparametrize(model, "{card.name}")']
@@ -53,17 +47,25 @@ def explain_objective(name: str, known: list[str]) -> str | None:
     """The card of an objective as text; None for other names, and all names go into ``known``."""
     from initprobe.load.objectives.base import OBJECTIVES
 
-    names = [alias for one in OBJECTIVES for alias in (one, *OBJECTIVES.aliases_of(one))]
-    known += names
-    if name not in names:
+    card = _card(OBJECTIVES, name, known)
+    if card is None:
         return None
-    card = OBJECTIVES[name].card
-    lines = [f"{card.name}: {card.summary}"]
-    if card.aliases:
-        lines.append(f"also called {', '.join(card.aliases)}")
+    lines = _title(card)
     lines += ["", f"Formula:    {card.formula}", f"Takes:      {card.takes}", f"When:       {card.when}"]
     lines += [f"Reference:  {card.reference}"] * bool(card.reference)
     return "\n".join([*lines, "", f"Use it:     --loss {card.name}", *_options(card.options)])
+
+
+def _card(registry: Registry[Any], name: str, known: list[str]) -> Any | None:
+    """The card of a leaf by its name or an alias; None for other names, and all names go into ``known``."""
+    names = [alias for one in registry for alias in (one, *registry.aliases_of(one))]
+    known += names
+    return registry[name].card if name in names else None
+
+
+def _title(card: Any) -> list[str]:
+    aliases = [f"also called {', '.join(card.aliases)}"] if card.aliases else []
+    return [f"{card.name}: {card.summary}", *aliases]
 
 
 def _options(options: Sequence[OptionCard]) -> list[str]:

@@ -67,6 +67,11 @@ def moments_around(use: ActivationUse, centre: float, variance: float) -> tuple[
     return _moment(use, variance, "mean", centre), _moment(use, variance, "square", centre)
 
 
+def derivative_moments_around(use: ActivationUse, centre: float, variance: float) -> tuple[float, float]:
+    """E f'(x) and E f'(x)² for x ~ N(centre, variance); raises like ``mean``."""
+    return _moment(use, variance, "derivative", centre), _moment(use, variance, "derivative_square", centre)
+
+
 def forward_gain(use: ActivationUse) -> float:
     """1 / √(E f(z)²): what a weight behind this activation needs to keep a signal of second moment 1.
 
@@ -131,6 +136,8 @@ def _moment(use: ActivationUse, q: float, which: str, centre: float = 0.0) -> fl
 def _integrand(activation: Activation, which: str) -> Callable[..., Array] | None:
     if which == "mean" or activation.value is None or activation.derivative is None:
         return activation.value
+    if which == "derivative":
+        return activation.derivative
     if which in ("square", "slope"):
         return activation.value_square or _squared(activation.value)
     return activation.derivative_square or _squared(activation.derivative)

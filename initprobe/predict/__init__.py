@@ -1,0 +1,1 @@
+"""What mean-field theory expects of a network before its first update. numpy only: no torch in here."""

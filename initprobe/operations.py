@@ -218,7 +218,12 @@ def shown_as(function: Callable[..., Any]) -> str | None:
     name = name_of(function)
     if name not in ATTENTIONS and effect_of(name) not in _SHOWN:
         return None
-    short = name.rpartition(".")[2].strip("_")
+    return plain_name(name)
+
+
+def plain_name(name: str) -> str:
+    """The short name of a function, the same for an operator, a method and a function that work in place or not."""
+    short = short_name(name).strip("_")
     return _PLAIN_NAMES.get(short, short)
 
 

@@ -72,6 +72,11 @@ def derivative_moments_around(use: ActivationUse, centre: float, variance: float
     return _moment(use, variance, "derivative", centre), _moment(use, variance, "derivative_square", centre)
 
 
+def fourth_moment_around(use: ActivationUse, centre: float, variance: float) -> float:
+    """E f(x)⁴ for x ~ N(centre, variance); raises like ``mean``."""
+    return _moment(use, variance, "fourth", centre)
+
+
 def forward_gain(use: ActivationUse) -> float:
     """1 / √(E f(z)²): what a weight behind this activation needs to keep a signal of second moment 1.
 
@@ -138,6 +143,8 @@ def _integrand(activation: Activation, which: str) -> Callable[..., Array] | Non
         return activation.value
     if which == "derivative":
         return activation.derivative
+    if which == "fourth":
+        return _squared(_squared(activation.value))
     if which in ("square", "slope"):
         return activation.value_square or _squared(activation.value)
     return activation.derivative_square or _squared(activation.derivative)

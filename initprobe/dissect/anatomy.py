@@ -15,6 +15,7 @@ from initprobe.dissect.handwritten import settle_handwritten
 from initprobe.dissect.hidden import Seen, chosen
 from initprobe.dissect.joins import find_joins
 from initprobe.dissect.places import find_marks, place_weights
+from initprobe.dissect.steps import Ends, find_flow
 from initprobe.dissect.streams import find_streams
 from initprobe.dissect.tape import Node, Tape, axis_order
 from initprobe.dissect.uses import Use
@@ -25,7 +26,7 @@ from initprobe.hooks import Mode, Visit, Watch, tensors_in, undisturbed, watchin
 from initprobe.operations import ATTENTIONS, CHANNELS_LAST_NORMS, NORMS
 from initprobe.records import Anatomy, Location, Site, SiteKind
 from initprobe.source_lines import in_project, line_of_code
-from initprobe.subject import Subject, run_model
+from initprobe.subject import Call, Subject, run_model
 
 SAMPLES = 2
 """Batch of the traced pass: batch normalization in train mode needs two."""
@@ -81,11 +82,24 @@ def trace_anatomy(subject: Subject, *, mode: Mode = "train", seed: int = 0) -> T
         call = subject.call(samples, seed)
         for _, tensor in [*tensors_in(call.args), *tensors_in(call.kwargs)]:
             tape.add_input(tensor)
+        places = _input_places(call, tape)
         # The tape lies under the watch, so that what an operation made is on it when the watch shows it.
         with tape, watching(model, see, operations=True) as watch:
             run_model(model, call)
     uses = settle_products(tape)
-    return Traced(_anatomy(subject, tape, seen, uses, watch), tape.bytes / samples)
+    return Traced(_anatomy(subject, tape, seen, uses, watch, places), tape.bytes / samples)
+
+
+def _input_places(call: Call, tape: Tape) -> dict[Node, str]:
+    """Where each input stands in the call, as statistics of inputs are named."""
+    places: dict[Node, str] = {}
+
+    def note(place: str, tensor: torch.Tensor) -> torch.Tensor:
+        places.setdefault(tape.node_of(tensor), place)
+        return tensor
+
+    call.changed(note)
+    return places
 
 
 def settle_norm(visit: Visit, node: Node, tape: Tape) -> bool:
@@ -100,7 +114,14 @@ def settle_norm(visit: Visit, node: Node, tape: Tape) -> bool:
     return settled
 
 
-def _anatomy(subject: Subject, tape: Tape, seen: list[Seen], uses: Mapping[Node, list[Use]], watch: Watch) -> Anatomy:
+def _anatomy(  # noqa: PLR0913 - all that the pass left behind
+    subject: Subject,
+    tape: Tape,
+    seen: list[Seen],
+    uses: Mapping[Node, list[Use]],
+    watch: Watch,
+    places: Mapping[Node, str],
+) -> Anatomy:
     shown: dict[Node, str] = {}
     axes = _unit_axes(tape, uses)
     attentions = find_attentions(tape.nodes, uses)
@@ -127,7 +148,16 @@ def _anatomy(subject: Subject, tape: Tape, seen: list[Seen], uses: Mapping[Node,
         uncalled=watch.uncalled(),
         calls={call: tuple(watch.steps[call]) for call in dict.fromkeys(one.visit.call for one in kept) if call},
         branches=branches.records,
+        flow=find_flow(tape, attentions, Ends(places, outputs, subject.inputs.fixed or SAMPLES), _keys(kept)),
     )
+
+
+def _keys(kept: list[Seen]) -> dict[Node, list[str]]:
+    """The sites that show each value."""
+    keys: dict[Node, list[str]] = {}
+    for one in kept:
+        keys.setdefault(one.node, []).append(one.visit.key)
+    return keys
 
 
 def _place(subject: Subject, seen: Seen) -> Location | None:

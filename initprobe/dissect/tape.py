@@ -128,6 +128,10 @@ class Tape(TorchFunctionMode):
             self._bind(tensor, node)
         return node
 
+    def tensor_of(self, node: Node) -> torch.Tensor:
+        """The tensor that a node stands for, as it is now."""
+        return self._held[node.order]
+
     @contextmanager
     def paused(self) -> Iterator[None]:
         """What torch does inside is not the model's."""

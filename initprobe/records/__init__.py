@@ -3,8 +3,8 @@
 One more record is one more module here; a record holds numbers, strings and other records, never a tensor.
 """
 
+from initprobe.records.activation_use import ActivationUse
 from initprobe.records.anatomy import (
-    ActivationUse,
     Anatomy,
     Attention,
     Branch,
@@ -31,8 +31,10 @@ from initprobe.records.finding import (
     Status,
     Verdict,
 )
+from initprobe.records.flow import Argument, Fixed, Flow, Held, Signal, Step
 from initprobe.records.location import Location
 from initprobe.records.outcome import Drawn, Outcome, Skipped
+from initprobe.records.prediction import Expected, Prediction, SitePrediction
 from initprobe.records.report import (
     Coverage,
     Entry,
@@ -62,6 +64,7 @@ __all__ = [
     "SEVERITIES",
     "ActivationUse",
     "Anatomy",
+    "Argument",
     "Attention",
     "Branch",
     "CheckRequest",
@@ -74,10 +77,14 @@ __all__ = [
     "Estimate",
     "Evidence",
     "Failure",
+    "Expected",
     "Finding",
+    "Fixed",
+    "Flow",
     "Gain",
     "Growth",
     "GrowthLaw",
+    "Held",
     "InitRequest",
     "Judgement",
     "Location",
@@ -90,6 +97,7 @@ __all__ = [
     "ParameterTrace",
     "Part",
     "ProbeRequest",
+    "Prediction",
     "Report",
     "Request",
     "ResidualBlock",
@@ -99,8 +107,10 @@ __all__ = [
     "SchemeChoice",
     "Segment",
     "Severity",
+    "Signal",
     "Site",
     "SiteKind",
+    "SitePrediction",
     "SiteSummary",
     "SiteTrace",
     "Skip",
@@ -109,6 +119,7 @@ __all__ = [
     "StatisticSummary",
     "Statistics",
     "Status",
+    "Step",
     "Stream",
     "TargetRequest",
     "Trace",

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from initprobe.records.activation_use import ActivationUse
+from initprobe.records.flow import Flow
 from initprobe.records.location import Location
 
 Role = Literal["linear", "conv", "depthwise", "transposed", "embedding", "recurrent", "norm", "gate", "bias", "other"]
@@ -24,20 +26,6 @@ Skip = Literal["identity", "scaled", "projection"]
 
 SiteKind = Literal["weighted", "embedding", "norm", "activation", "attention", "join", "other"]
 """What made a site's value: a weight operation (a pre-activation), a residual add, a normalization ..."""
-
-
-@dataclass(frozen=True, slots=True)
-class ActivationUse:
-    """An activation as it is used at one place, with the options that change its function."""
-
-    name: str
-    options: tuple[tuple[str, float | str], ...] = ()
-
-    def __str__(self) -> str:
-        inner = ", ".join(
-            f"{key}={value:g}" if isinstance(value, float) else f"{key}={value}" for key, value in self.options
-        )
-        return f"{self.name}({inner})" if inner else self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +208,7 @@ class Anatomy:
         branches: every residual branch, in the order of the joins.
         calls: for each call whose operations are sites, what it did in order: names of operations and paths of the
             modules it called. A pass in which it does something else has other values under the same names.
+        flow: every operation of the pass on a signal, for a theory to follow.
     """
 
     weights: tuple[Weight, ...]
@@ -229,6 +218,7 @@ class Anatomy:
     uncalled: tuple[str, ...] = ()
     branches: tuple[Branch, ...] = ()
     calls: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    flow: Flow = field(default_factory=Flow)
 
     @property
     def outer_branches(self) -> tuple[Branch, ...]:

@@ -1,0 +1,163 @@
+"""What a law is: how the moments of a value follow from those of its sources, and gradients the other way."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from initprobe.predict.moments import Gradient, Moments, NoPredictionError
+from initprobe.records import Argument, Fixed, Held, Signal, Step
+from initprobe.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterMoments:
+    """A parameter as it was drawn.
+
+    Attributes:
+        second: mean of its squares.
+        mean: its mean, 0 where it is not told from 0 at five standard errors.
+    """
+
+    second: float
+    mean: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a law may know besides the operation.
+
+    Attributes:
+        parameters: by name.
+        units: the number of units of each step's value, by index, where it is known.
+        samples: batch of the measured passes.
+        traced: batch of the traced pass, which shapes have.
+    """
+
+    parameters: Mapping[str, ParameterMoments]
+    units: Mapping[int, int]
+    samples: int = 2
+    traced: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One operation with everything that is known of what it was given.
+
+    Attributes:
+        step: the operation.
+        states: moments of earlier steps, by index; those without a prediction are missing.
+        shapes: shape of every step.
+        facts: of the network.
+    """
+
+    step: Step
+    states: Mapping[int, Moments]
+    shapes: Sequence[tuple[int, ...]]
+    facts: Facts
+
+    def given(self, *names: str) -> dict[str, Argument]:
+        """Arguments by name, in the order in which the function takes them."""
+        return {**dict(zip(names, self.step.args, strict=False)), **self.step.kwargs}
+
+    def moments(self, argument: Argument) -> Moments:
+        """What is known of an argument.
+
+        Raises:
+            NoPredictionError: nothing is.
+        """
+        if isinstance(argument, Signal):
+            found = self.states.get(argument.step)
+            if found is None:
+                raise NoPredictionError("it is made from a value without a prediction")
+            return found
+        if isinstance(argument, Held):
+            known = self.parameter(argument)
+            return _alike(known.second, known.mean, self.everywhere(argument.shape))
+        if isinstance(argument, Fixed):
+            return _alike(argument.second, argument.mean, self.everywhere(argument.shape))
+        if isinstance(argument, (int, float)):
+            return _alike(float(argument) ** 2, float(argument), everywhere=True)
+        raise NoPredictionError("an argument is no tensor")
+
+    def parameter(self, held: Held) -> ParameterMoments:
+        """The parameter's own moments.
+
+        Raises:
+            NoPredictionError: the operation uses a weight that is made from others.
+        """
+        if not held.plain:
+            raise NoPredictionError(f"its weight is computed from parameters ({held.parameter})")
+        known = self.facts.parameters.get(held.parameter)
+        if known is None:
+            raise NoPredictionError(f"{held.parameter} was not measured")
+        return known
+
+    def everywhere(self, shape: tuple[int, ...]) -> bool:
+        """Whether a tensor of that shape, in this operation, is the same at all positions."""
+        size = 1
+        for extent in shape:
+            size *= extent
+        return size <= max(self.units, shape[-1] if shape else 1)
+
+    @property
+    def units(self) -> int:
+        """Units (features or channels) of the value; its last extent where nothing tells."""
+        shape = self.step.shape
+        return self.facts.units.get(self.step.index, shape[-1] if shape else 1)
+
+    @property
+    def positions(self) -> float:
+        """Places in one sample at which each unit has a value, at least 1."""
+        return max(1.0, self.step.size / (self.facts.traced * max(1, self.units)))
+
+    def share(self, source: int) -> float:
+        """Elements of this value for each one of a source."""
+        size = 1
+        for extent in self.shapes[source]:
+            size *= extent
+        return self.step.size / size if size else 0.0
+
+
+def _alike(second: float, mean: float, everywhere: bool) -> Moments:
+    """A tensor that all samples share; at two positions it has two draws, or one and the same."""
+    position = second if everywhere else mean * mean
+    return Moments(second, position, second, position, mean)
+
+
+class Law(ABC):
+    """What an operation does to second moments.
+
+    A law raises ``NoPredictionError`` where its assumptions fail.
+    """
+
+    names: tuple[str, ...] = ()
+    """Short names of the functions that it is the law of."""
+    effects: tuple[str, ...] = ()
+    """Effects of operations that it is the law of where no name is known."""
+
+    @abstractmethod
+    def forward(self, call: Call) -> Moments:
+        """The moments of the value."""
+
+    @abstractmethod
+    def backward(self, call: Call, gradient: Gradient) -> Mapping[int, Gradient]:
+        """What the gradient of the value adds to that of each source, by the index of its step."""
+
+
+LAWS: Registry[Law] = Registry("law", "initprobe.predict.laws", "initprobe.laws")
+
+
+def law(cls: type[Law]) -> type[Law]:
+    """Register a law; a leaf calls this once per class."""
+    LAWS.add(cls.__name__, cls())
+    return cls
+
+
+def find_law(step: Step) -> Law | None:
+    """The law of an operation, by its name first."""
+    laws = [leaf for _, leaf in LAWS.items()]
+    by_name = (leaf for leaf in laws if step.name in leaf.names)
+    by_effect = (leaf for leaf in laws if step.effect in leaf.effects)
+    return next(by_name, None) or next(by_effect, None)

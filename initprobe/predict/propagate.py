@@ -1,0 +1,285 @@
+"""Follow a signal through a real network: from the weights as they are to the second moment at every site.
+
+Forward from the model's input, backward from its output, and each of the two in two ways: accumulated all the way, and
+from what was measured just before, which tells the layer where theory and network part.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Generic, TypeVar
+
+from initprobe.predict.laws.base import Call, Facts, Law, ParameterMoments, find_law
+from initprobe.predict.moments import Gradient, Moments, NoPredictionError
+from initprobe.records import Anatomy, Expected, ParameterTrace, Prediction, SitePrediction, Statistics, Step, Trace
+
+ERRORS = 5.0
+"""Standard errors from which on the mean of a weight is told from 0."""
+
+State = TypeVar("State", Moments, Gradient)
+
+
+@dataclass(slots=True)
+class Way(Generic[State]):
+    """One way through the network.
+
+    Attributes:
+        states: what goes on from each step.
+        expected: what the law of each step said, before anything measured took its place.
+        why: reasons, by step, where a law said nothing.
+        resumed: steps that something measured had a part in, because a law before them said nothing.
+    """
+
+    states: dict[int, State] = field(default_factory=dict)
+    expected: dict[int, State] = field(default_factory=dict)
+    why: dict[int, str] = field(default_factory=dict)
+    resumed: set[int] = field(default_factory=set)
+
+    def settle(self, index: int, measured: State | None, *, reset: bool) -> None:
+        """Let what was measured stand in for what has no prediction, or, with ``reset``, for everything."""
+        state = self.expected.get(index)
+        if state is None:
+            if measured is not None:
+                self.states[index] = measured
+                self.resumed.add(index)
+            return
+        if reset and measured is not None:
+            state = state.rescaled(measured.second / state.second) if state.second > 0.0 else measured
+        self.states[index] = state
+
+
+def predict(anatomy: Anatomy, traces: Sequence[Trace], *, samples: int) -> Prediction:
+    """What theory expects at every measured site, as the mean over draws of the weights.
+
+    Args:
+        anatomy: the structure, with its flow.
+        traces: one per draw.
+        samples: batch of the measured passes.
+    """
+    network = Network(anatomy, traces, samples)
+    ways = []
+    for reset in (False, True):
+        there = network.forward(reset=reset)
+        ways.append((there, network.backward(there, reset=reset)))
+    (total, total_back), (local, local_back) = ways
+    return Prediction(
+        {
+            key: SitePrediction(
+                key,
+                expected(total, local, index),
+                expected(total_back, local_back, index) if key in network.gradients else None,
+            )
+            for key, index in network.shown.items()
+        }
+    )
+
+
+def expected(total: Way[State], local: Way[State], index: int) -> Expected:
+    """The numbers of one step, as RMS."""
+    state, near = total.expected.get(index), local.expected.get(index)
+    if state is None:
+        return Expected(why=total.why.get(index, "nothing leads there"))
+    return Expected(
+        accumulated=typical(state),
+        local=None if near is None else _root(near.second),
+        spread=0.5 * _root(state.spread),
+        resumed=index in total.resumed,
+    )
+
+
+def typical(state: State) -> float:
+    """RMS of a typical draw: the mean of the logarithm, which half the spread lies below the logarithm of the mean.
+
+    Of log E x² over draws that is Hanin 2018 (arXiv 1801.03744, Theorem 1); the root halves it once more.
+    """
+    return _root(state.second) * math.exp(-0.25 * state.spread)
+
+
+class Network:
+    """The flow of a network with everything measured that a law may need.
+
+    Args:
+        anatomy: the structure, with its flow.
+        traces: one per draw.
+        samples: batch of the measured passes.
+    """
+
+    def __init__(self, anatomy: Anatomy, traces: Sequence[Trace], samples: int) -> None:
+        self.flow = anatomy.flow
+        self.shapes = [step.shape for step in self.flow.steps]
+        self.laws: list[Law | None] = [find_law(step) for step in self.flow.steps]
+        measured = {site.key for trace in traces for site in trace.sites}
+        self.shown = {key: step.index for step in self.flow.steps for key in step.sites if key in measured}
+        self.values = {key: _moments(found) for key, found in _gathered(traces, "forward").items()}
+        self.gradients = {key: _gradient(found) for key, found in _gathered(traces, "backward").items()}
+        self.inputs = _inputs(traces)
+        units = {site.key: site.units for site in anatomy.sites}
+        self.facts = Facts(_parameters(traces, anatomy), _units(self.flow.steps, units), samples, self.flow.samples)
+
+    def forward(self, *, reset: bool) -> Way[Moments]:
+        """From the inputs to the last step."""
+        way: Way[Moments] = Way()
+        for step in self.flow.steps:
+            try:
+                way.expected[step.index] = self._value(step, way)
+            except NoPredictionError as error:
+                way.why[step.index] = str(error)
+            if any(source in way.resumed for source in step.sources):
+                way.resumed.add(step.index)
+            way.settle(step.index, self._shown(step, self.values), reset=reset)
+        return way
+
+    def backward(self, there: Way[Moments], *, reset: bool) -> Way[Gradient]:
+        """From the outputs to the inputs, along the same steps."""
+        way: Way[Gradient] = Way()
+        for index in self.flow.outputs:
+            start = self._shown(self.flow.steps[index], self.gradients)
+            if start is not None:
+                way.expected[index] = start
+        for step in reversed(self.flow.steps):
+            if step.index in way.why:
+                way.expected.pop(step.index, None)
+            way.settle(step.index, self._shown(step, self.gradients), reset=reset)
+            gradient = way.states.get(step.index)
+            if gradient is not None:
+                self._hand_back(step, there, way, gradient)
+            elif step.index in way.why:
+                for source in step.sources:
+                    way.why.setdefault(source, way.why[step.index])
+        return way
+
+    def _value(self, step: Step, way: Way[Moments]) -> Moments:
+        if step.name == "input":
+            place = str(step.args[0]) if step.args else ""
+            found = self.inputs.get(place)
+            if found is None:
+                raise NoPredictionError("it is no input of numbers that a law knows")
+            return found
+        law = self.laws[step.index]
+        if law is None:
+            raise NoPredictionError(f"no law of {step.name} is known")
+        return _within(lambda: law.forward(self._call(step, way.states)))
+
+    def _hand_back(self, step: Step, there: Way[Moments], way: Way[Gradient], gradient: Gradient) -> None:
+        law = self.laws[step.index]
+        if step.name == "input":
+            return
+        try:
+            if law is None:
+                raise NoPredictionError(f"no law of {step.name} is known")
+            given = dict(law.backward(self._call(step, there.states), gradient))
+        except (NoPredictionError, OverflowError) as error:
+            for source in step.sources:
+                way.why[source] = str(error) or "it leaves the range of numbers"
+            return
+        for source, back in given.items():
+            way.expected[source] = back.plus(way.expected.get(source))
+            if step.index in way.resumed:
+                way.resumed.add(source)
+
+    def _call(self, step: Step, states: Mapping[int, Moments]) -> Call:
+        return Call(step, states, self.shapes, self.facts)
+
+    def _shown(self, step: Step, measured: Mapping[str, State]) -> State | None:
+        return next((measured[key] for key in step.sites if key in measured), None)
+
+
+def _within(compute: Callable[[], Moments]) -> Moments:
+    """The moments, if they are numbers."""
+    try:
+        found = compute()
+    except OverflowError:
+        raise NoPredictionError("it leaves the range of numbers") from None
+    if not math.isfinite(found.second):
+        raise NoPredictionError("it leaves the range of numbers")
+    return found
+
+
+def _root(value: float) -> float:
+    return math.sqrt(max(0.0, value))
+
+
+def _units(steps: Sequence[Step], known: Mapping[str, int | None]) -> dict[int, int]:
+    """Units of every step: of the site that shows it, of the operation, or of what it was made from."""
+    units: dict[int, int] = {}
+    for step in steps:
+        shown = next((known[key] for key in step.sites if known.get(key)), None)
+        source = next((one for one in step.sources if steps[one].shape == step.shape and one in units), None)
+        if shown is not None:
+            units[step.index] = shown
+        elif step.name.startswith("conv") and len(step.shape) > 2:
+            units[step.index] = step.shape[1]
+        elif source is not None:
+            units[step.index] = units[source]
+        elif step.name.startswith("max_pool") or "avg_pool" in step.name or step.name == "pad":
+            units[step.index] = step.shape[1] if len(step.shape) > 2 else 1
+        elif step.effect == "weighted" and step.shape:
+            units[step.index] = step.shape[-1]
+    return units
+
+
+def _gathered(traces: Sequence[Trace], direction: str) -> dict[str, list[Statistics]]:
+    """Statistics of every site over the draws, where they are finite."""
+    found: dict[str, list[Statistics]] = {}
+    for trace in traces:
+        for site in trace.sites:
+            statistics: Statistics | None = getattr(site, direction)
+            if statistics is not None and math.isfinite(_number(statistics, "rms")):
+                found.setdefault(site.key, []).append(statistics)
+    return found
+
+
+def _number(statistics: Statistics, name: str) -> float:
+    value = statistics.get(name, math.nan)
+    return math.nan if isinstance(value, tuple) else value
+
+
+def _typical(found: Sequence[Statistics]) -> float:
+    """Second moment of the typical draw: the geometric mean, because the logarithm is what spreads evenly."""
+    values = [_number(one, "rms") for one in found]
+    if min(values) <= 0.0:
+        return sum(value**2 for value in values) / len(values)
+    return math.exp(2.0 * sum(math.log(value) for value in values) / len(values))
+
+
+def _moments(found: Sequence[Statistics]) -> Moments:
+    """What was measured at a site, with what two samples have in common where that was measured too."""
+    second = _typical(found)
+    mean = sum(_number(one, "mean") for one in found) / len(found)
+    mean = mean if math.isfinite(mean) else 0.0
+    cosines = [_number(one, "cosine") for one in found]
+    known = [cosine for cosine in cosines if math.isfinite(cosine)]
+    common = second * sum(known) / len(known) if known else mean**2
+    return Moments(second, common, common, common, mean)
+
+
+def _gradient(found: Sequence[Statistics]) -> Gradient:
+    return Gradient(_typical(found))
+
+
+def _inputs(traces: Sequence[Trace]) -> dict[str, Moments]:
+    gathered: dict[str, list[Statistics]] = {}
+    for trace in traces:
+        for place, statistics in trace.inputs.items():
+            if math.isfinite(_number(statistics, "rms")):
+                gathered.setdefault(place, []).append(statistics)
+    return {place: _moments(found) for place, found in gathered.items()}
+
+
+def _parameters(traces: Sequence[Trace], anatomy: Anatomy) -> dict[str, ParameterMoments]:
+    """Every parameter as it was drawn, averaged over the draws; it goes by all of its names."""
+    sizes = {weight.name: math.prod(weight.shape) for weight in anatomy.weights}
+    drawn: dict[str, list[ParameterTrace]] = {}
+    for trace in traces:
+        for parameter in trace.parameters:
+            if math.isfinite(_number(parameter.value, "rms")):
+                drawn.setdefault(parameter.name, []).append(parameter)
+    found = {}
+    for name, draws in drawn.items():
+        second = sum(_number(draw.value, "rms") ** 2 for draw in draws) / len(draws)
+        mean = sum(_number(draw.value, "mean") for draw in draws) / len(draws)
+        error = math.sqrt(second / max(1, sizes.get(name, 1) * len(draws)))
+        found[name] = ParameterMoments(second, mean if abs(mean) > ERRORS * error else 0.0)
+    return found

@@ -1,0 +1,46 @@
+"""What theory expects of the sites that were measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """One number that theory expects at one site, in one direction.
+
+    Attributes:
+        accumulated: RMS, followed from the model's input (the gradient from its output); None where there is no
+            prediction.
+        local: RMS, from what was measured at the nearest sites before it (behind it, for the gradient).
+        spread: standard deviation, over draws, of the logarithm of the RMS: what a finite width leaves open.
+        why: why there is no prediction, None where there is one.
+        resumed: whether something on the way had no prediction, so that ``accumulated`` starts from what was measured
+            there.
+    """
+
+    accumulated: float | None = None
+    local: float | None = None
+    spread: float = 0.0
+    why: str | None = None
+    resumed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SitePrediction:
+    """What theory expects at one site; ``backward`` is None where no gradient was measured."""
+
+    key: str
+    forward: Expected
+    backward: Expected | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What theory expects of a network, as its weights are.
+
+    Attributes:
+        sites: by key, those that were measured.
+    """
+
+    sites: dict[str, SitePrediction] = field(default_factory=dict)

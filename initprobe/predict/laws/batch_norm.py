@@ -16,6 +16,8 @@ from initprobe.records import Argument, Held, Signal
 
 ARGUMENTS = ("input", "running_mean", "running_var", "weight", "bias", "training", "momentum", "eps")
 EPSILON = 1e-5
+FEWEST = 4.0
+"""Independent values in a channel, less one, below which nothing is said."""
 
 
 @law
@@ -52,12 +54,26 @@ class BatchNorm(Law):
         places = call.positions * call.facts.samples
         common = (gradient.second + (call.positions - 1.0) * gradient.position) / places
         along = gradient.second / places  # x' has nothing to do with the gradient but by chance
+        factor *= self._inverse(call, known)
         lost = common + along
         return {
             source: Gradient(
                 max(0.0, gradient.second - lost) * factor, (gradient.position - common) * factor, gradient.spread
             )
         }
+
+    def _inverse(self, call: Call, known: Moments) -> float:
+        """E 1/v of a channel's variance v over 1/E v: few places leave it uncertain, and gradients go by its inverse.
+
+        Of n independent normal values v is distributed like χ² with n - 1 degrees of freedom, whose inverse has the
+        mean (n - 1) / (n - 3).
+        """
+        centre = known.shared(call.positions, call.facts.samples)
+        own = [value - centre for value in (known.second, known.position, known.pair, known.both)]
+        freedom = 1.0 / Moments(*own).alike(call.positions, call.facts.samples) - 1.0
+        if freedom < FEWEST:
+            raise NoPredictionError("it normalizes over so few values that their variance is left to chance")
+        return freedom / (freedom - 2.0)
 
     def _statistics(self, call: Call, known: Moments, given: Mapping[str, Argument]) -> tuple[float, float]:
         """The squared mean that is taken off, and the variance that it is divided by."""

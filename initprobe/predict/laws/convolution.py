@@ -27,6 +27,7 @@ class Geometry:
         weight, bias: its parameters.
         channels_in, channels_out: that one output sums over, and that one input feeds.
         taps: pairs of an input position and an output position that a weight joins.
+        twins: pairs of such pairs that one weight joins, at two input and two output positions.
         inputs, outputs: positions.
     """
 
@@ -36,8 +37,16 @@ class Geometry:
     channels_in: int
     channels_out: int
     taps: float
+    twins: float
     inputs: float
     outputs: float
+
+    def apart(self, positions: float) -> float:
+        """How many taps two of so many positions have in common, for each tap of one.
+
+        Near an edge, or with a stride, a weight joins some positions only.
+        """
+        return self.twins * positions / (self.taps * positions * (positions - 1.0)) if positions > 1.0 else 1.0
 
 
 @law
@@ -52,14 +61,17 @@ class Convolution(Law):
         known = call.moments(Signal(shape.source))
         out = weighted(known, call.parameter(shape.weight), shape.channels_in * shape.taps / shape.outputs)
         noise = 2.0 * known.alike(call.positions, call.facts.samples) / call.units
-        out = replace(out, spread=known.spread + noise)
+        apart = shape.apart(shape.outputs)
+        out = replace(
+            out, position=out.position * apart, both=out.both * apart, spread=known.spread + noise
+        )
         return out if shape.bias is None else shifted(out, call.moments(shape.bias))
 
     def backward(self, call: Call, gradient: Gradient) -> Mapping[int, Gradient]:
         """What comes back to its input; with a stride, to some positions of it only."""
         shape = geometry(call)
         factor = shape.channels_out * shape.taps / shape.inputs * call.parameter(shape.weight).second
-        return {shape.source: gradient.scaled(factor, min(1.0, shape.outputs / shape.inputs))}
+        return {shape.source: gradient.scaled(factor, shape.apart(shape.inputs))}
 
 
 def geometry(call: Call) -> Geometry:
@@ -80,20 +92,28 @@ def geometry(call: Call) -> Geometry:
     # A transposed convolution is the plain one read from its output to its input.
     wide, narrow = (behind, before) if transposed else (before, behind)
     padding = _padding(given.get("padding"), kernel, dilation)
-    taps = math.prod(
-        joined(wide[n], narrow[n], kernel[n], stride[n], padding[n], dilation[n]) for n in range(rank)
-    )
+    counts = [joined(wide[n], narrow[n], kernel[n], stride[n], padding[n], dilation[n]) for n in range(rank)]
+    taps = math.prod(sum(axis) for axis in counts)
+    twins = math.prod(sum(count**2 for count in axis) for axis in counts) - taps
     rows, columns = weight.shape[0], weight.shape[1]
     channels = (rows // groups, columns) if transposed else (columns, rows // groups)
     return Geometry(
-        source.step, weight, given.get("bias"), *channels, float(taps), math.prod(before), math.prod(behind)
-    )  # fmt: skip
+        source=source.step,
+        weight=weight,
+        bias=given.get("bias"),
+        channels_in=channels[0],
+        channels_out=channels[1],
+        taps=float(taps),
+        twins=float(twins),
+        inputs=math.prod(before),
+        outputs=math.prod(behind),
+    )
 
 
-def joined(wide: int, narrow: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
-    """Pairs of an output position and a tap, along one axis, that fall inside the image."""
-    starts = (position * stride - padding for position in range(narrow))
-    return sum(sum(0 <= start + tap * dilation < wide for tap in range(kernel)) for start in starts)
+def joined(wide: int, narrow: int, kernel: int, stride: int, padding: int, dilation: int) -> list[int]:
+    """For every tap of one axis, at how many output positions it falls inside the image."""
+    starts = [position * stride - padding for position in range(narrow)]
+    return [sum(0 <= start + tap * dilation < wide for start in starts) for tap in range(kernel)]
 
 
 def _padding(given: Argument, kernel: tuple[int, ...], dilation: tuple[int, ...]) -> tuple[int, ...]:

@@ -77,6 +77,11 @@ def fourth_moment_around(use: ActivationUse, centre: float, variance: float) -> 
     return _moment(use, variance, "fourth", centre)
 
 
+def derivative_fourth_moment_around(use: ActivationUse, centre: float, variance: float) -> float:
+    """E f'(x)⁴ for x ~ N(centre, variance); raises like ``mean``."""
+    return _moment(use, variance, "derivative_fourth", centre)
+
+
 def forward_gain(use: ActivationUse) -> float:
     """1 / √(E f(z)²): what a weight behind this activation needs to keep a signal of second moment 1.
 
@@ -145,6 +150,8 @@ def _integrand(activation: Activation, which: str) -> Callable[..., Array] | Non
         return activation.derivative
     if which == "fourth":
         return _squared(_squared(activation.value))
+    if which == "derivative_fourth":
+        return _squared(_squared(activation.derivative))
     if which in ("square", "slope"):
         return activation.value_square or _squared(activation.value)
     return activation.derivative_square or _squared(activation.derivative)

@@ -114,7 +114,7 @@ def settle_norm(visit: Visit, node: Node, tape: Tape) -> bool:
     return settled
 
 
-def _anatomy(  # noqa: PLR0913 - all that the pass left behind
+def _anatomy(
     subject: Subject,
     tape: Tape,
     seen: list[Seen],

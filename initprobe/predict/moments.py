@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from initprobe.records import ActivationUse
@@ -35,6 +37,8 @@ class Moments:
         mean: E x.
         spread: variance, over draws, of the logarithm of ``second``: what a finite width leaves open.
         origin: the activation that made it, where that is what one value of it is distributed like.
+        kinds: positions of different kinds (a class token among patches) with the part of all that each kind has, and
+            its own moments; empty where all positions are alike. The other numbers are averages over all.
     """
 
     second: float
@@ -44,6 +48,7 @@ class Moments:
     mean: float = 0.0
     spread: float = 0.0
     origin: Origin | None = None
+    kinds: tuple[tuple[float, Moments], ...] = ()
 
     def scaled(self, factor: float) -> Moments:
         """The moments of the value times a random factor of that second moment and mean zero, or times its root."""
@@ -54,6 +59,7 @@ class Moments:
             pair=self.pair * factor,
             both=self.both * factor,
             origin=None,
+            kinds=(),
         )
 
     def rescaled(self, factor: float) -> Moments:
@@ -63,6 +69,7 @@ class Moments:
             self.scaled(factor),
             mean=self.mean * root,
             origin=None if origin is None else Origin(origin.use, origin.centre * root, origin.variance * factor),
+            kinds=tuple((part, kind.rescaled(factor)) for part, kind in self.kinds),
         )
 
     def shared(self, positions: float, samples: float) -> float:
@@ -89,11 +96,15 @@ class Gradient:
         second: E g², one sample and one position.
         position: E g g' of one sample at two positions.
         spread: as that of ``Moments``.
+        largest: of how many values each window's largest took all of the gradient; 1 where every value has its own.
+        kinds: as those of ``Moments``.
     """
 
     second: float
     position: float = 0.0
     spread: float = 0.0
+    largest: int = 1
+    kinds: tuple[tuple[float, Gradient], ...] = ()
 
     def scaled(self, factor: float, reach: float = 1.0) -> Gradient:
         """Its second moment times ``factor``, and that over two positions ``reach`` times as much of it."""
@@ -101,14 +112,56 @@ class Gradient:
 
     def rescaled(self, factor: float) -> Gradient:
         """The same gradient in other units."""
-        return self.scaled(factor)
+        kinds = tuple((part, kind.rescaled(factor)) for part, kind in self.kinds)
+        return replace(self.scaled(factor), largest=self.largest, kinds=kinds)
 
     def plus(self, other: Gradient | None) -> Gradient:
         """The sum of two independent gradients."""
         if other is None:
             return self
+        kinds = ()
+        if self.kinds or other.kinds:
+            kinds = tuple(
+                (part, own.plus(its))
+                for (part, own), (_, its) in zip(self.kinds_like(other), other.kinds_like(self), strict=True)
+            )
         second = self.second + other.second
         spread = 0.0
         if second > 0.0:
             spread = (self.second**2 * self.spread + other.second**2 * other.spread) / second**2
-        return Gradient(second, self.position + other.position, spread)
+        return Gradient(second, self.position + other.position, spread, kinds=kinds)
+
+    def kinds_like(self, other: Gradient) -> tuple[tuple[float, Gradient], ...]:
+        """Its kinds, those of ``other`` where all of its own positions are alike."""
+        return self.kinds or tuple((part, replace(self, kinds=())) for part, _ in other.kinds)
+
+
+def pooled(kinds: Sequence[tuple[float, Moments]]) -> Moments:
+    """The average over kinds of positions."""
+
+    def mean(name: str) -> float:
+        return math.fsum(part * float(getattr(kind, name)) for part, kind in kinds)
+
+    # Two positions are of one kind as often as the square of its part; of two kinds, they share what means share.
+    crossing = 1.0 - math.fsum(part**2 for part, _ in kinds)
+    within = [math.fsum(part**2 * float(getattr(kind, name)) for part, kind in kinds) for name in ("position", "both")]
+    common = mean("mean") ** 2 * crossing
+    return Moments(
+        second=mean("second"),
+        position=within[0] + common,
+        pair=mean("pair"),
+        both=within[1] + common,
+        mean=mean("mean"),
+        spread=mean("spread"),
+        kinds=tuple(kinds),
+    )
+
+
+def pooled_gradient(kinds: Sequence[tuple[float, Gradient]]) -> Gradient:
+    """The average over kinds of positions; gradients of two kinds share nothing."""
+    return Gradient(
+        second=math.fsum(part * kind.second for part, kind in kinds),
+        position=math.fsum(part**2 * kind.position for part, kind in kinds),
+        spread=math.fsum(part * kind.spread for part, kind in kinds),
+        kinds=tuple(kinds),
+    )

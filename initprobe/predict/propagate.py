@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from initprobe.predict import kinds
 from initprobe.predict.laws.base import Call, Facts, Law, ParameterMoments, find_law
 from initprobe.predict.moments import Gradient, Moments, NoPredictionError
 from initprobe.records import Anatomy, Expected, ParameterTrace, Prediction, SitePrediction, Statistics, Step, Trace
@@ -160,7 +161,7 @@ class Network:
         law = self.laws[step.index]
         if law is None:
             raise NoPredictionError(f"no law of {step.name} is known")
-        return _within(lambda: law.forward(self._call(step, way.states)))
+        return _within(lambda: kinds.forward(law, self._call(step, way.states)))
 
     def _hand_back(self, step: Step, there: Way[Moments], way: Way[Gradient], gradient: Gradient) -> None:
         law = self.laws[step.index]
@@ -169,7 +170,7 @@ class Network:
         try:
             if law is None:
                 raise NoPredictionError(f"no law of {step.name} is known")
-            given = dict(law.backward(self._call(step, there.states), gradient))
+            given = kinds.backward(law, self._call(step, there.states), gradient)
         except (NoPredictionError, OverflowError) as error:
             for source in step.sources:
                 way.why[source] = str(error) or "it leaves the range of numbers"

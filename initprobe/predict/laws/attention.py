@@ -22,6 +22,7 @@ LARGE = 1.0
 class Attention(Law):
     """Scores, softmax and the mixing of values, in one call or written out."""
 
+    crosses = True
     effects = ("attention",)
 
     def forward(self, call: Call) -> Moments:
@@ -32,24 +33,46 @@ class Attention(Law):
         return mixed(call, value, concentration(call, query, key))
 
     def backward(self, call: Call, gradient: Gradient) -> Mapping[int, Gradient]:
-        """To each value what its queries got; what comes back through the scores is smaller and left out."""
+        """To each value what its queries got, and to queries and keys what comes back through the scores.
+
+        A score moves the output by its weight a times how far its value lies from the others: E (∂L/∂s)² is
+        a² · d · E g² · (E v² - E v v'), for d units of a head.
+        """
         query, key, value = call.step.args[:3]
-        if not isinstance(value, Signal):
-            return {}
         factor = concentration(call, call.moments(query), call.moments(key))
-        return {value.step: unmixed(call, gradient, factor)}
+        pattern, known = call.step.pattern, call.moments(value)
+        apart = max(0.0, known.second - known.position)
+        moved = pattern["scale"] ** 2 * pattern["width"] * gradient.second * apart * factor
+        given: dict[int, Gradient] = {}
+        for own, other, rows in ((query, key, pattern["row"]), (key, query, pattern["column"])):
+            if isinstance(own, Signal):
+                known = call.moments(other)
+                spread = known.second - (known.position if own is query else 0.0)
+                given[own.step] = Gradient(moved * rows * max(0.0, spread)).plus(given.get(own.step))
+        if isinstance(value, Signal):
+            given[value.step] = unmixed(call, gradient, factor).plus(given.get(value.step))
+        return given
 
 
 def concentration(call: Call, query: Moments, key: Moments) -> float:
     """e^s: how much more than evenly the scores mix.
 
     Raises:
-        NoPredictionError: the scores vary too much.
+        NoPredictionError: the scores vary too much, or nothing tells how they are made.
     """
     pattern = call.step.pattern
     if "row" not in pattern:
         raise NoPredictionError("nothing tells how it mixes")
-    variance = pattern["width"] * pattern["scale"] ** 2 * query.second * key.second
+    return scores(query, key, pattern["width"], pattern["scale"])
+
+
+def scores(query: Moments, key: Moments, width: float, scale: float) -> float:
+    """e^s for products over ``width`` units; a score that all keys of a query share moves nothing.
+
+    Raises:
+        NoPredictionError: the scores vary too much.
+    """
+    variance = width * scale**2 * query.second * max(0.0, key.second - key.position)
     if variance > LARGE:
         raise NoPredictionError(f"its scores vary by ±{math.sqrt(variance):.2g}: a few keys take all the weight")
     return math.exp(variance)

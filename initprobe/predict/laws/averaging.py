@@ -12,6 +12,7 @@ from initprobe.predict.moments import Gradient, Moments, NoPredictionError
 class Averaging(Law):
     """Average pooling, adaptive or not, and means over axes."""
 
+    crosses = True
     names = (
         *(f"avg_pool{n}d" for n in (1, 2, 3)),
         *(f"adaptive_avg_pool{n}d" for n in (1, 2, 3)),

@@ -136,6 +136,8 @@ class Law(ABC):
     """Short names of the functions that it is the law of."""
     effects: tuple[str, ...] = ()
     """Effects of operations that it is the law of where no name is known."""
+    crosses: bool = False
+    """Whether it mixes or chooses positions, so that it has to see all kinds of them at once."""
 
     @abstractmethod
     def forward(self, call: Call) -> Moments:

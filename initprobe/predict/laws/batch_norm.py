@@ -24,6 +24,7 @@ FEWEST = 4.0
 class BatchNorm(Law):
     """Batch normalization with the statistics of the batch, or with those that it keeps."""
 
+    crosses = True
     names = ("batch_norm",)
 
     def forward(self, call: Call) -> Moments:

@@ -62,9 +62,7 @@ class Convolution(Law):
         out = weighted(known, call.parameter(shape.weight), shape.channels_in * shape.taps / shape.outputs)
         noise = 2.0 * known.alike(call.positions, call.facts.samples) / call.units
         apart = shape.apart(shape.outputs)
-        out = replace(
-            out, position=out.position * apart, both=out.both * apart, spread=known.spread + noise
-        )
+        out = replace(out, position=out.position * apart, both=out.both * apart, spread=known.spread + noise)
         return out if shape.bias is None else shifted(out, call.moments(shape.bias))
 
     def backward(self, call: Call, gradient: Gradient) -> Mapping[int, Gradient]:

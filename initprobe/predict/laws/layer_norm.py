@@ -83,5 +83,3 @@ class LayerNorm(Law):
     def _common(self, call: Call, known: Moments, scale: Scale) -> float:
         """What of the two centres of two samples their product loses."""
         return known.both if call.step.name == "instance_norm" else scale.centre
-
-

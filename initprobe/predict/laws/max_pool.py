@@ -35,6 +35,7 @@ class MaxPool(Law):
         if spare > 0.0:
             cosine = min(1.0, max(0.0, (known.position - known.mean**2) / spare))
         mean, second = largest(origin, known, number, cosine)
+
         # Two maxima have at least their means in common; what else, in proportion to what the values had.
         def common(value: float) -> float:
             part = (value - known.mean**2) / spare if spare > 0.0 else 1.0

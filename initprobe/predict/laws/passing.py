@@ -1,4 +1,4 @@
-"""Operations that move values and change none: views, slices, padding, concatenation and stacks of signals."""
+"""Operations that move values and change none: views, other orders, copies and padding."""
 
 from __future__ import annotations
 
@@ -7,17 +7,14 @@ from dataclasses import replace
 
 from initprobe.predict.laws.base import Call, Law, law
 from initprobe.predict.moments import Gradient, Moments, NoPredictionError
-from initprobe.records import Argument, Signal
+from initprobe.records import Argument
 
 
 @law
 class Passing(Law):
-    """Views, and choices of some of the values."""
+    """Views, and other orders of the same values."""
 
-    names = (
-        "__getitem__", "getitem", "narrow", "select", "index_select", "chunk", "split", "unbind", "tensor_split",
-        "roll", "flip", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "slice",
-    )  # fmt: skip
+    names = ("roll", "flip", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "interpolate", "upsample")
     effects = ("view",)
 
     def forward(self, call: Call) -> Moments:
@@ -25,7 +22,7 @@ class Passing(Law):
         return call.moments(_first(call))
 
     def backward(self, call: Call, gradient: Gradient) -> Mapping[int, Gradient]:
-        """Back to where each value came from; those left out get nothing, those spread gather what they gave."""
+        """Back to where each value came from; one that was spread over others gathers what they got."""
         source = call.step.sources[0] if call.step.sources else None
         if source is None:
             return {}
@@ -57,45 +54,6 @@ class Padding(Law):
         if given.get("value"):
             raise NoPredictionError("it pads with a number other than zero")
         return min(1.0, 1.0 / call.share(call.step.sources[0]))
-
-
-@law
-class Concatenation(Law):
-    """Signals side by side: the moments are averaged by size."""
-
-    names = ("cat", "concat", "concatenate", "stack", "hstack", "vstack", "dstack")
-
-    def forward(self, call: Call) -> Moments:
-        """The mean of all, each as often as it has values."""
-        parts = [(call.moments(part), self._share(call, part)) for part in self._parts(call)]
-        whole = sum(share for _, share in parts)
-
-        def mean(name: str) -> float:
-            return sum(getattr(known, name) * share for known, share in parts) / whole
-
-        return Moments(*(mean(name) for name in ("second", "position", "pair", "both", "mean", "spread")))
-
-    def backward(self, call: Call, gradient: Gradient) -> Mapping[int, Gradient]:
-        """To each signal its part of the gradient."""
-        given: dict[int, Gradient] = {}
-        for part in self._parts(call):
-            if isinstance(part, Signal):
-                given[part.step] = gradient.plus(given.get(part.step))
-        return given
-
-    def _parts(self, call: Call) -> tuple[Argument, ...]:
-        parts = call.given("tensors").get("tensors")
-        if not isinstance(parts, tuple):
-            raise NoPredictionError("nothing tells what it puts side by side")
-        return parts
-
-    def _share(self, call: Call, part: Argument) -> float:
-        if isinstance(part, Signal):
-            return 1.0 / call.share(part.step)
-        size = 1
-        for extent in getattr(part, "shape", ()):
-            size *= extent
-        return size / call.step.size
 
 
 def _first(call: Call) -> Argument:

@@ -1,0 +1,56 @@
+"""Choosing some of the values: slices, one position of many, parts of a packed projection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from initprobe.predict.laws.base import Call, Law, law
+from initprobe.predict.moments import Gradient, Moments, pooled_gradient
+
+
+@law
+class Choosing(Law):
+    """Indexing, slicing and splitting."""
+
+    crosses = True
+    names = (
+        "__getitem__", "getitem", "narrow", "select", "index_select", "chunk", "split", "unbind", "tensor_split", "slice"
+    )  # fmt: skip
+
+    def forward(self, call: Call) -> Moments:
+        """Those of what was given; of one kind of positions where one is chosen."""
+        known = call.moments(call.step.args[0])
+        if not known.kinds or self._keeps(call):
+            return known
+        return self._kind(call, known)
+
+    def backward(self, call: Call, gradient: Gradient) -> Mapping[int, Gradient]:
+        """Back to where each value came from; those left out get nothing."""
+        source = call.step.sources[0]
+        share = call.share(source)
+        known = call.states.get(source)
+        if known is None or not known.kinds or self._keeps(call):
+            return {source: replace(gradient.scaled(share, min(1.0, share)), kinds=gradient.kinds)}
+        chosen = self._kind(call, known)
+        parts = [(part, kind) for part, kind in known.kinds]
+        backs = [
+            (part, gradient.scaled(share / part, min(1.0, share / part)) if kind is chosen else Gradient(0.0))
+            for part, kind in parts
+        ]
+        return {source: pooled_gradient(backs)}
+
+    def _keeps(self, call: Call) -> bool:
+        """Whether all positions are still there: they are the second axis of (samples, positions, units)."""
+        before, behind = call.shapes[call.step.sources[0]], call.step.shape
+        return len(before) != 3 or (len(behind) == 3 and before[1] == behind[1])
+
+    def _kind(self, call: Call, known: Moments) -> Moments:
+        """The kind that is chosen: that of the first position where one position is left, else the largest."""
+        before, behind = call.shapes[call.step.sources[0]], call.step.shape
+        size = 1.0 / max(1, before[1])
+        left = call.share(call.step.sources[0])
+        rare = [kind for part, kind in known.kinds if abs(part - size) < 1e-9]
+        if rare and abs(left - size) < 1e-9 and len(behind) <= len(before):
+            return rare[0]
+        return max(known.kinds, key=lambda kind: kind[0])[1]

@@ -69,12 +69,14 @@ def trace_anatomy(subject: Subject, *, mode: Mode = "train", seed: int = 0) -> T
     samples = subject.inputs.fixed or SAMPLES
     tape = Tape(model)
     seen: list[Seen] = []
+    norms: dict[Node, Node] = {}
 
     def see(visit: Visit) -> None:
         node = tape.node_of(visit.tensor)
         if visit.operation is None:
-            handmade = settle_norm(visit, node, tape) or settle_handwritten(visit, node, tape)
-            seen.append(Seen(visit, node, handmade=handmade))
+            norm = settle_norm(visit, node, tape)
+            norms.update(norm)
+            seen.append(Seen(visit, node, handmade=bool(norm) or settle_handwritten(visit, node, tape)))
         else:
             seen.append(Seen(visit, node, line=calling_line()))
 
@@ -87,7 +89,8 @@ def trace_anatomy(subject: Subject, *, mode: Mode = "train", seed: int = 0) -> T
         with tape, watching(model, see, operations=True) as watch:
             run_model(model, call)
     uses = settle_products(tape)
-    return Traced(_anatomy(subject, tape, seen, uses, watch, places), tape.bytes / samples)
+    ends = Ends(places, norms, samples)
+    return Traced(_anatomy(subject, tape, seen, uses, watch, ends), tape.bytes / samples)
 
 
 def _input_places(call: Call, tape: Tape) -> dict[Node, str]:
@@ -102,16 +105,16 @@ def _input_places(call: Call, tape: Tape) -> dict[Node, str]:
     return places
 
 
-def settle_norm(visit: Visit, node: Node, tape: Tape) -> bool:
-    """A module that calls itself a norm is one, however it computes it."""
-    given = next((tape.node_of(value).order for value in visit.args if isinstance(value, torch.Tensor)), -1)
+def settle_norm(visit: Visit, node: Node, tape: Tape) -> dict[Node, Node]:
+    """A module that calls itself a norm is one, however it computes it: its value, and what it was given."""
+    given = next((tape.node_of(value) for value in visit.args if isinstance(value, torch.Tensor)), None)
     maker = node.back("view")
     named = "Norm" in type(visit.module).__name__ and next(visit.module.children(), None) is None
     plain = maker.effect in {"other", "scale"} or is_shift(maker)
-    settled = named and maker.order > given and not maker.operand and plain
-    if settled:
-        maker.effect = "norm"
-    return settled
+    if not named or maker.operand or not plain or (given is not None and maker.order <= given.order):
+        return {}
+    maker.effect = "norm"
+    return {maker: maker if given is None else given}
 
 
 def _anatomy(
@@ -120,7 +123,7 @@ def _anatomy(
     seen: list[Seen],
     uses: Mapping[Node, list[Use]],
     watch: Watch,
-    places: Mapping[Node, str],
+    ends: Ends,
 ) -> Anatomy:
     shown: dict[Node, str] = {}
     axes = _unit_axes(tape, uses)
@@ -148,7 +151,7 @@ def _anatomy(
         uncalled=watch.uncalled(),
         calls={call: tuple(watch.steps[call]) for call in dict.fromkeys(one.visit.call for one in kept) if call},
         branches=branches.records,
-        flow=find_flow(tape, attentions, Ends(places, outputs, subject.inputs.fixed or SAMPLES), _keys(kept)),
+        flow=find_flow(tape, attentions, replace(ends, outputs=tuple(outputs)), _keys(kept)),
     )
 
 

@@ -9,8 +9,17 @@ from typing import Any
 import torch
 
 from initprobe.dissect.attention import Mixing
+from initprobe.dissect.flow import between
 from initprobe.dissect.tape import Node, Tape
-from initprobe.operations import ATTENTION, ATTENTION_PARAMETERS, DOT_PRODUCT_ATTENTION, bind, plain_name, short_name
+from initprobe.operations import (
+    ATTENTION,
+    ATTENTION_PARAMETERS,
+    DOT_PRODUCT_ATTENTION,
+    MULTIPLYING,
+    bind,
+    plain_name,
+    short_name,
+)
 from initprobe.records.flow import Argument, Fixed, Flow, Held, Signal, Step
 
 CHOOSING = {"__getitem__", "narrow", "select", "chunk", "split", "unbind"}
@@ -23,13 +32,15 @@ class Ends:
 
     Attributes:
         inputs: where each input stands in the call.
-        outputs: values that the model puts out.
+        norms: values of normalizations that a module computes by hand, with what each was given.
         samples: batch of the traced pass.
+        outputs: values that the model puts out.
     """
 
     inputs: Mapping[Node, str]
-    outputs: Sequence[Node]
+    norms: Mapping[Node, Node]
     samples: int
+    outputs: tuple[Node, ...] = ()
 
 
 def find_flow(tape: Tape, attentions: Sequence[Mixing], ends: Ends, keys: Mapping[Node, Sequence[str]]) -> Flow:
@@ -47,28 +58,55 @@ def find_flow(tape: Tape, attentions: Sequence[Mixing], ends: Ends, keys: Mappin
     for node in tape.nodes:
         if node.fixed or node.operand is not None:
             continue
-        mixing = mixed.get(node)
-        signals = [node] if mixing is None else [mixing.query, mixing.key, mixing.value]
-        if mixing is not None and any(signal not in numbers for signal in signals):
-            mixing = None
         step = Step(
             index=len(steps),
             name="multi_head_attention" if node.name == ATTENTION else plain_name(node.name),
             effect=node.effect,
             shape=node.shape,
-            args=(ends.inputs[node],) if node in ends.inputs else _arguments(tape, node.args, numbers),
-            kwargs={key: _argument(tape, value, numbers) for key, value in node.kwargs.items()},
             activation=node.activation,
             place=node.place,
             sites=tuple(keys.get(node, ())),
-            pattern=_pattern(tape, node, mixing),
         )
-        if mixing is not None:
-            taken = tuple(Signal(numbers[signal]) for signal in signals)
-            step = replace(step, name="attention", effect="attention", args=taken, kwargs={}, activation=None)
+        mixing, given = mixed.get(node), ends.norms.get(node)
+        if node in ends.inputs:
+            step = replace(step, args=(ends.inputs[node],))
+        elif mixing is not None and all(one in numbers for one in (mixing.query, mixing.key, mixing.value)):
+            step = _attention(step, tape, node, mixing, numbers)
+        elif given in numbers:
+            step = _norm_by_hand(step, node, given, numbers)
+        elif node.activation is not None:
+            step = replace(step, name=node.activation.name, args=_arguments(tape, node.inputs[:1], numbers))
+        else:
+            kwargs = {key: _argument(tape, value, numbers) for key, value in node.kwargs.items()}
+            step = replace(step, args=_arguments(tape, node.args, numbers), kwargs=kwargs)
+        if node.name == ATTENTION:
+            step = replace(step, pattern=_fused_pattern(tape, node))
         numbers[node] = len(steps)
         steps.append(step)
     return Flow(tuple(steps), tuple(numbers[node] for node in ends.outputs if node in numbers), ends.samples)
+
+
+def _attention(step: Step, tape: Tape, node: Node, mixing: Mixing, numbers: Mapping[Node, int]) -> Step:
+    taken = tuple(Signal(numbers[one]) for one in (mixing.query, mixing.key, mixing.value))
+    return replace(
+        step, name="attention", effect="attention", args=taken, activation=None, pattern=_pattern(tape, node, mixing)
+    )
+
+
+def _norm_by_hand(step: Step, node: Node, given: Node, numbers: Mapping[Node, int]) -> Step:
+    """The normalization as torch's own would be called."""
+    inner = [one for one in between(given, node) if one is not given]
+    centred = any(short_name(one.name) in {"sub", "__sub__", "sub_", "var_mean"} for one in inner)
+    kwargs: dict[str, Argument] = {"input": Signal(numbers[given])}
+    for one in inner:
+        constants = [value for value in one.args if isinstance(value, float)]
+        if one.effect in {"sum", "pass"} and constants:
+            kwargs["eps"] = constants[0]
+        for source in one.inputs:
+            if source.operand is not None:
+                held = Held(source.operand.parameter, source.shape, plain=_is_plain(source))
+                kwargs["weight" if short_name(one.name) in MULTIPLYING else "bias"] = held
+    return replace(step, name="layer_norm" if centred else "rms_norm", kwargs=kwargs)
 
 
 def _arguments(tape: Tape, values: Iterable[Any], numbers: Mapping[Node, int]) -> tuple[Argument, ...]:
@@ -96,47 +134,71 @@ def _is_plain(node: Node) -> bool:
 
 def _fixed(tensor: torch.Tensor) -> Fixed:
     shape = () if tensor.is_nested else tuple(tensor.shape)
-    if not tensor.is_floating_point() or tensor.is_meta or tensor.layout is not torch.strided or not tensor.numel():
+    if tensor.is_complex() or tensor.is_meta or tensor.layout is not torch.strided or not tensor.numel():
         return Fixed(shape)
     values = tensor.detach().double()
     mean, second = values.mean().item(), values.square().mean().item()
     return Fixed(shape, mean, second) if second < float("inf") else Fixed(shape)
 
 
-def _pattern(tape: Tape, node: Node, mixing: Mixing | None) -> dict[str, float]:
+def _fused_pattern(tape: Tape, node: Node) -> dict[str, float]:
+    given = bind(ATTENTION_PARAMETERS, node.args, node.kwargs)
+    query, key = given["query"], given["key"]
+    dropped = given.get("dropout_p", 0.0) if given.get("training", True) else 0.0
+    pattern = mixing_pattern(_visible(tape, given.get("attn_mask"), query.shape[0], key.shape[0]))
+    return {**pattern, "dropout": float(dropped)}
+
+
+def _pattern(tape: Tape, node: Node, mixing: Mixing) -> dict[str, float]:
     """How an attention mixes positions, and how large its scores are, in numbers."""
-    if node.name == ATTENTION:
-        given = bind(ATTENTION_PARAMETERS, node.args, node.kwargs)
-        query, key = given["query"], given["key"]
-        return mixing_pattern(_visible(tape, given.get("attn_mask"), query.shape[0], key.shape[0]))
-    if mixing is None or len(mixing.query.shape) < 2 or len(mixing.key.shape) < 2:
+    if len(mixing.query.shape) < 2 or len(mixing.value.shape) < 2:
         return {}
     queries, keys, width = mixing.query.shape[-2], mixing.value.shape[-2], mixing.query.shape[-1]
-    scale, mask, causal = _scaling(node, mixing, width)
-    visible = _visible(tape, mask, queries, keys)
-    if causal:
+    scores = _scores(node, mixing, width)
+    visible = _visible(tape, scores.mask, queries, keys)
+    if scores.causal:
         visible &= torch.ones(queries, keys, dtype=torch.bool).tril()
-    return {**mixing_pattern(visible), "scale": scale, "width": float(width)}
+    return {**mixing_pattern(visible), "scale": scores.scale, "width": float(width), "dropout": scores.dropout}
 
 
-def _scaling(node: Node, mixing: Mixing, width: int) -> tuple[float, object, bool]:
-    """What scores are multiplied with, the mask (a node, or None) and whether the attention is causal."""
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What happens to the scores of an attention.
+
+    Attributes:
+        scale: what they are multiplied with.
+        mask: the node of the mask, None where there is none.
+        causal: whether a query sees earlier keys only, whatever the mask says.
+        dropout: the part of the weights that is dropped.
+    """
+
+    scale: float
+    mask: object = None
+    causal: bool = False
+    dropout: float = 0.0
+
+
+def _scores(node: Node, mixing: Mixing, width: int) -> Scores:
     if node.name == DOT_PRODUCT_ATTENTION:
         names = ("query", "key", "value", "attn_mask", "dropout_p", "is_causal", "scale")
         given = bind(names, node.args, node.kwargs)
-        scale = given.get("scale")
-        return (
+        scale, dropped = given.get("scale"), given.get("dropout_p", 0.0)
+        return Scores(
             float(scale) if isinstance(scale, (int, float)) else width**-0.5,
             given.get("attn_mask"),
             bool(given.get("is_causal")),
+            float(dropped),
         )
-    scale, mask = 1.0, None
+    scale, mask, dropped = 1.0, None, 0.0
     for inner in (*mixing.scores, mixing.query, mixing.key):
-        numbers = [value for value in inner.args[1:] if isinstance(value, (int, float))]
+        numbers = [float(value) for value in inner.args[1:] if isinstance(value, (int, float))]
         if inner.effect == "scale" and numbers:
             scale = scale / numbers[0] if "div" in inner.name else scale * numbers[0]
+        if short_name(inner.name) == "dropout":
+            given = bind(("input", "p", "training"), inner.args, inner.kwargs)
+            dropped = float(given.get("p", 0.5)) if given.get("training", True) else 0.0
         mask = next((source for source in inner.inputs if source.fixed and len(source.shape) >= 2), mask)
-    return scale, mask, False
+    return Scores(scale, mask, dropout=dropped)
 
 
 def _visible(tape: Tape, mask: object, queries: int, keys: int) -> torch.Tensor:

@@ -6,20 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from initprobe.records import ActivationUse
+from initprobe.predict.marginal import Marginal
 
 
 class NoPredictionError(Exception):
     """The assumptions of the theory do not hold for an operation; the message says which."""
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """The activation that made a value, and the normal distribution of what it was made from."""
-
-    use: ActivationUse
-    centre: float
-    variance: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +27,7 @@ class Moments:
         both: E x x' of two samples at two positions.
         mean: E x.
         spread: variance, over draws, of the logarithm of ``second``: what a finite width leaves open.
-        origin: the activation that made it, where that is what one value of it is distributed like.
+        marginal: how one value is distributed, None where it is normal.
         kinds: positions of different kinds (a class token among patches) with the part of all that each kind has, and
             its own moments; empty where all positions are alike. The other numbers are averages over all.
     """
@@ -47,7 +38,7 @@ class Moments:
     both: float = 0.0
     mean: float = 0.0
     spread: float = 0.0
-    origin: Origin | None = None
+    marginal: Marginal | None = None
     kinds: tuple[tuple[float, Moments], ...] = ()
 
     def scaled(self, factor: float) -> Moments:
@@ -58,17 +49,16 @@ class Moments:
             position=self.position * factor,
             pair=self.pair * factor,
             both=self.both * factor,
-            origin=None,
+            marginal=None,
             kinds=(),
         )
 
     def rescaled(self, factor: float) -> Moments:
         """The same value in other units: all second moments times ``factor``, the mean times its root."""
-        origin, root = self.origin, factor**0.5
         return replace(
             self.scaled(factor),
-            mean=self.mean * root,
-            origin=None if origin is None else Origin(origin.use, origin.centre * root, origin.variance * factor),
+            mean=self.mean * factor**0.5,
+            marginal=None if self.marginal is None else self.marginal.rescaled(factor),
             kinds=tuple((part, kind.rescaled(factor)) for part, kind in self.kinds),
         )
 
@@ -119,12 +109,10 @@ class Gradient:
         """The sum of two independent gradients."""
         if other is None:
             return self
-        kinds = ()
+        kinds: tuple[tuple[float, Gradient], ...] = ()
         if self.kinds or other.kinds:
-            kinds = tuple(
-                (part, own.plus(its))
-                for (part, own), (_, its) in zip(self.kinds_like(other), other.kinds_like(self), strict=True)
-            )
+            both = zip(self.kinds_like(other), other.kinds_like(self), strict=True)
+            kinds = tuple((part, own.plus(its)) for (part, own), (_, its) in both)
         second = self.second + other.second
         spread = 0.0
         if second > 0.0:

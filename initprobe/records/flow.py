@@ -36,7 +36,7 @@ class Fixed:
 
     Attributes:
         shape: its shape.
-        mean: mean of its values; 0 where they are no finite floats.
+        mean: mean of its values; 0 where they are not finite.
         second: mean of their squares, likewise.
     """
 

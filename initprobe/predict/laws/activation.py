@@ -6,12 +6,15 @@ from a residual stream has a mean, which the normal distribution is centred on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
 
 from initprobe.activations import moments as gaussian
 from initprobe.predict import pairs
 from initprobe.predict.laws.base import Call, Law, law
-from initprobe.predict.moments import Gradient, Moments, NoPredictionError, Origin
+from initprobe.predict.marginal import Marginal, applied, largest_of, normal_values, thinned
+from initprobe.predict.moments import Gradient, Moments, NoPredictionError
 from initprobe.records import ActivationUse, Signal
 
 DIGITS = 4
@@ -29,20 +32,19 @@ class ActivationLaw(Law):
         use, known = _use(call), call.moments(Signal(_source(call)))
         centre, variance = centred(known)
         mean, second = gaussian.moments_around(use, centre, variance)
-        products = {
-            covariance: _product(pairs.product, use, variance, covariance, centre, second)
-            for covariance in {known.position, known.pair, known.both}
-        }
+        cosines = {value: _cosine(value, centre, variance) for value in (known.position, known.pair, known.both)}
+        products = {value: pairs.product(use, variance, cosine, centre) for value, cosine in cosines.items()}
         noise = _noise(use, centre, variance, second) * known.alike(call.positions, call.facts.samples) ** 0.5
-        return Moments(
+        found = Moments(
             second=second,
             position=products[known.position],
             pair=products[known.pair],
             both=products[known.both],
             mean=mean,
             spread=max(0.0, known.spread + noise / max(1, call.units)),
-            origin=Origin(use, centre, variance),
+            marginal=_marginal(use, centre, variance),
         )
+        return found if known.marginal is None else _reshaped(use, known.marginal, found)
 
     def backward(self, call: Call, gradient: Gradient) -> Mapping[int, Gradient]:
         """The gradient times f'."""
@@ -50,8 +52,41 @@ class ActivationLaw(Law):
         known = call.moments(Signal(source))
         centre, variance = centred(known)
         slope = gaussian.derivative_moments_around(use, centre, variance)[1]
-        shared = _product(pairs.derivative_product, use, variance, known.position, centre, slope)
-        return {source: Gradient(gradient.second * slope, gradient.position * shared, gradient.spread)}
+        shared = pairs.derivative_product(use, variance, _cosine(known.position, centre, variance), centre)
+        noise = gaussian.derivative_fourth_moment_around(use, centre, variance) / slope**2 - 1.0 if slope > 0.0 else 0.0
+        noise *= known.alike(call.positions, call.facts.samples) ** 0.5
+        if known.marginal is not None or gradient.largest > 1:
+            values = normal_values(centre, variance) if known.marginal is None else known.marginal.values()
+            weights = largest_of(gradient.largest, values.size)
+            slope = float((applied(use, "derivative")(values) ** 2 * weights).sum())
+        spread = gradient.spread + max(0.0, noise) / max(1, call.units)
+        return {source: Gradient(gradient.second * slope, gradient.position * shared, spread)}
+
+
+@lru_cache(maxsize=1024)
+def _marginal(use: ActivationUse, centre: float, variance: float) -> Marginal:
+    return thinned(applied(use)(normal_values(centre, variance)))
+
+
+def _reshaped(use: ActivationUse, before: Marginal, found: Moments) -> Moments:
+    """The moments of an input that is not normal; what places share keeps the part that it has of a normal one's."""
+    values = applied(use)(before.values())
+    mean, second = float(values.mean()), float((values**2).mean())
+    spare = found.second - found.mean**2
+
+    def common(value: float) -> float:
+        part = (value - found.mean**2) / spare if spare > 0.0 else 1.0
+        return mean**2 + part * (second - mean**2)
+
+    return replace(
+        found,
+        second=second,
+        position=common(found.position),
+        pair=common(found.pair),
+        both=common(found.both),
+        mean=mean,
+        marginal=thinned(values),
+    )
 
 
 def centred(known: Moments) -> tuple[float, float]:
@@ -65,19 +100,11 @@ def _rounded(value: float) -> float:
     return float(f"{value:.{DIGITS}g}")
 
 
-def _product(
-    expectation: Callable[[ActivationUse, float, float, float], float],
-    use: ActivationUse,
-    variance: float,
-    covariance: float,
-    centre: float,
-    whole: float,
-) -> float:
-    """E f(x) f(x') of two values with that second moment in common."""
+def _cosine(covariance: float, centre: float, variance: float) -> float:
+    """The correlation of two values with that second moment in common, to ``DIGITS``."""
     if variance <= 0.0:
-        return whole
-    cosine = max(-1.0, min(1.0, (covariance - centre**2) / variance))
-    return expectation(use, variance, round(cosine, DIGITS), centre)
+        return 1.0
+    return round(max(-1.0, min(1.0, (covariance - centre**2) / variance)), DIGITS)
 
 
 def _noise(use: ActivationUse, centre: float, variance: float, second: float) -> float:

@@ -7,9 +7,11 @@ arXiv 1712.08969, section 3); what both have in common is the product of their m
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from initprobe.predict.laws.base import Call, Law, law
 from initprobe.predict.laws.linear import shifted
+from initprobe.predict.marginal import Marginal
 from initprobe.predict.moments import Gradient, Moments, NoPredictionError
 from initprobe.records import Argument
 
@@ -51,9 +53,17 @@ class Addition(Law):
 
 
 def _sum(known: Moments, other: Moments, sign: float) -> Moments:
+    """Two independent terms; the one that is not normal tells how the sum is distributed."""
     total = shifted(known, Moments(other.second, other.position, other.pair, other.both, sign * other.mean))
     if total.second <= 0.0:
         return total
     part, rest = known.second / total.second, other.second / total.second
-    spread = known.spread * part**2 + other.spread * rest**2
-    return Moments(total.second, total.position, total.pair, total.both, total.mean, spread)
+    return replace(
+        total,
+        spread=known.spread * part**2 + other.spread * rest**2,
+        marginal=_with(known.marginal, other, sign) or (_with(other.marginal, known, 1.0) if sign > 0.0 else None),
+    )
+
+
+def _with(marginal: Marginal | None, other: Moments, sign: float) -> Marginal | None:
+    return None if marginal is None else marginal.plus(sign * other.mean, other.second - other.mean**2)

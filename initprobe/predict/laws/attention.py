@@ -82,8 +82,9 @@ def mixed(call: Call, value: Moments, factor: float) -> Moments:
     """A value behind the mixing over positions."""
     pattern = call.step.pattern
     row, cross = min(1.0, pattern["row"] * factor), pattern["cross"]
+    kept = row / (1.0 - pattern.get("dropout", 0.0))
     return Moments(
-        second=row * value.second + (1.0 - row) * value.position,
+        second=kept * value.second + (1.0 - row) * value.position,
         position=cross * value.second + (1.0 - cross) * value.position,
         pair=row * value.pair + (1.0 - row) * value.both,
         both=cross * value.pair + (1.0 - cross) * value.both,
@@ -95,7 +96,8 @@ def mixed(call: Call, value: Moments, factor: float) -> Moments:
 def unmixed(call: Call, gradient: Gradient, factor: float) -> Gradient:
     """The gradient towards the values."""
     pattern = call.step.pattern
-    second = pattern["column"] * factor * gradient.second + pattern["column_cross"] * gradient.position
+    kept = factor / (1.0 - pattern.get("dropout", 0.0))
+    second = pattern["column"] * kept * gradient.second + pattern["column_cross"] * gradient.position
     # Two keys hear the same queries: what they get differs as far as the weights do.
     apart = pattern["column"] * gradient.second + pattern["column_cross"] * gradient.position
     return Gradient(second, min(second, apart), gradient.spread)

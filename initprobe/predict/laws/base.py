@@ -113,11 +113,17 @@ class Call:
         return max(1.0, self.step.size / (self.facts.traced * max(1, self.units)))
 
     def share(self, source: int) -> float:
-        """Elements of this value for each one of a source."""
+        """Elements of this value for each one of a source, in a measured pass."""
+        before = self.shapes[source]
         size = 1
-        for extent in self.shapes[source]:
+        for extent in before:
             size *= extent
-        return self.step.size / size if size else 0.0
+        if not size:
+            return 0.0
+        times = self.step.size / size
+        # What has no samples of its own (a table of positions) is read once by each of them.
+        spread = self.step.shape[:1] == (self.facts.traced,) and before[:1] != (self.facts.traced,)
+        return times * self.facts.samples / self.facts.traced if spread and times >= self.facts.traced else times
 
 
 def _alike(second: float, mean: float, everywhere: bool) -> Moments:

@@ -39,6 +39,7 @@ class BatchNorm(Law):
             pair=(known.pair - centre) * factor,
             both=(known.both - centre) * factor,
             spread=0.0 if self._batch(given) else known.spread,
+            marginal=None if known.marginal is None else known.marginal.plus(-(centre**0.5), 0.0).rescaled(factor),
         )
         bias = given.get("bias")
         return out if bias is None else shifted(out, call.moments(bias))
@@ -70,8 +71,8 @@ class BatchNorm(Law):
         mean (n - 1) / (n - 3).
         """
         centre = known.shared(call.positions, call.facts.samples)
-        own = [value - centre for value in (known.second, known.position, known.pair, known.both)]
-        freedom = 1.0 / Moments(*own).alike(call.positions, call.facts.samples) - 1.0
+        own = Moments(known.second - centre, known.position - centre, known.pair - centre, known.both - centre)
+        freedom = 1.0 / own.alike(call.positions, call.facts.samples) - 1.0
         if freedom < FEWEST:
             raise NoPredictionError("it normalizes over so few values that their variance is left to chance")
         return freedom / (freedom - 2.0)

@@ -22,7 +22,7 @@ class Dropout(Law):
         """Its moments."""
         known, keep = call.moments(call.step.args[0]), self._keep(call)
         position = known.position / keep if call.step.name != "dropout" else known.position
-        return replace(known, second=known.second / keep, position=position, origin=None)
+        return replace(known, second=known.second / keep, position=position, marginal=None)
 
     def backward(self, call: Call, gradient: Gradient) -> Mapping[int, Gradient]:
         """The same places are dropped on the way back."""

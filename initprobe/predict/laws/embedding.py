@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from initprobe.predict.laws.base import Call, Law, law
 from initprobe.predict.moments import Gradient, Moments, NoPredictionError
-from initprobe.records import Held, Signal
+from initprobe.records import Fixed, Held, Signal
 
 
 @law
@@ -24,8 +24,11 @@ class Embedding(Law):
         known = call.parameter(table)
         rows = table.shape[0] if table.shape else 1
         chance = known.second / rows + (1.0 - 1.0 / rows) * known.mean**2
-        if isinstance(given.get("input"), Signal):
+        index = given.get("input")
+        if isinstance(index, Signal):
             return Moments(known.second, chance, chance, chance, known.mean)
+        if isinstance(index, Fixed) and index.second <= index.mean**2 * (1.0 + 1e-9):  # one row for all
+            return Moments(known.second, known.second, known.second, known.second, known.mean)
         return Moments(known.second, known.mean**2, known.second, known.mean**2, known.mean)
 
     def backward(self, call: Call, gradient: Gradient) -> Mapping[int, Gradient]:

@@ -1,23 +1,16 @@
-"""Max pooling: the largest of k values of one activation, whose normal inputs share what positions share.
+"""Max pooling: of k independent values with the distribution function F, the largest has F^k.
 
-For a function that never falls, max f(x_i) = f(max x_i), and the largest of k independent normal values has the density
-k φ Φ^(k-1). What the inputs have in common, they have outside of the maximum.
+Values that share a part of their variance count as fewer: 1 + (k - 1) (1 - c) for a correlation of c.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
+from dataclasses import replace
 
-import numpy as np
-
-from initprobe.activations.base import ACTIVATIONS
-from initprobe.activations.moments import resolved_options
 from initprobe.predict.laws.base import Call, Law, law
-from initprobe.predict.moments import Gradient, Moments, NoPredictionError, Origin
-
-GRID = np.linspace(-8.0, 8.0, 4001)
-COMMON = np.polynomial.hermite_e.hermegauss(24)
+from initprobe.predict.marginal import largest_of, normal_values
+from initprobe.predict.moments import Gradient, Moments, NoPredictionError
 
 
 @law
@@ -29,14 +22,14 @@ class MaxPool(Law):
     def forward(self, call: Call) -> Moments:
         """Its moments."""
         known, number = call.moments(call.step.args[0]), self._number(call)
-        origin = known.origin
-        cosine = 0.0
         spare = known.second - known.mean**2
-        if spare > 0.0:
-            cosine = min(1.0, max(0.0, (known.position - known.mean**2) / spare))
-        mean, second = largest(origin, known, number, cosine)
+        cosine = (known.position - known.mean**2) / spare if spare > 0.0 else 1.0
+        independent = 1.0 + (number - 1.0) * (1.0 - min(1.0, max(0.0, cosine)))
+        values = normal_values(known.mean, spare) if known.marginal is None else known.marginal.values()
+        likely = largest_of(independent, values.size)
+        mean, second = float(values @ likely), float(values**2 @ likely)
 
-        # Two maxima have at least their means in common; what else, in proportion to what the values had.
+        # Two maxima have their means in common, and what else the values shared, in proportion.
         def common(value: float) -> float:
             part = (value - known.mean**2) / spare if spare > 0.0 else 1.0
             return mean**2 + part * (second - mean**2)
@@ -47,7 +40,7 @@ class MaxPool(Law):
         """To the largest of each window."""
         source = call.step.sources[0]
         share = call.share(source)
-        return {source: gradient.scaled(share, min(1.0, share))}
+        return {source: replace(gradient.scaled(share, min(1.0, share)), largest=self._number(call))}
 
     def _number(self, call: Call) -> int:
         size = call.given("input", "kernel_size").get("kernel_size")
@@ -59,32 +52,3 @@ class MaxPool(Law):
                 raise NoPredictionError("its window has no size")
             number *= int(extent)
         return number
-
-
-def largest(origin: Origin | None, known: Moments, number: int, cosine: float) -> tuple[float, float]:
-    """Mean and second moment of the largest of so many values.
-
-    Args:
-        origin: the activation that made them; None for normal values.
-        known: their moments.
-        number: how many.
-        cosine: correlation between two of them, from 0 to 1.
-    """
-    centre = known.mean if origin is None else origin.centre
-    variance = known.second - known.mean**2 if origin is None else origin.variance
-    below = np.array([0.5 * math.erfc(-z / math.sqrt(2.0)) for z in GRID])
-    chance = np.diff(below**number)
-    middle = 0.5 * (GRID[1:] + GRID[:-1])
-    nodes, weights = COMMON
-    scale = math.sqrt(max(0.0, variance))
-    z = math.sqrt(cosine) * nodes[:, None] + math.sqrt(1.0 - cosine) * middle
-    values = centre + scale * z
-    if origin is not None:
-        leaf = ACTIVATIONS.find(origin.use.name)
-        if leaf.value is None:
-            raise NoPredictionError(f"{origin.use.name} is no function of one number")
-        values = leaf.value(values, **resolved_options(origin.use))
-        if np.any(np.diff(values, axis=1) < -1e-12 * np.abs(values).max()):
-            raise NoPredictionError(f"{origin.use.name} falls somewhere, so its maximum is not that of its inputs")
-    share = (weights / weights.sum())[:, None] * chance
-    return float((values * share).sum()), float((values**2 * share).sum())

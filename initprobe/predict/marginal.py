@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from statistics import NormalDist
 
 import numpy as np
@@ -49,7 +49,8 @@ class Marginal:
         if self.variance <= 0.0:
             return np.array(self.atoms)
         spread = normal(FINE) * self.variance**0.5
-        return np.sort((np.array(self.atoms)[:, None] + spread).ravel())
+        values: Array = np.sort((np.array(self.atoms)[:, None] + spread).ravel())
+        return values
 
 
 def normal_values(centre: float, variance: float) -> Array:
@@ -71,6 +72,15 @@ def applied(use: ActivationUse, which: str = "value") -> Callable[[Array], Array
     if function is None:
         raise ValueError(f"{use.name} is no function of one number")
     return lambda x: function(x, **options)
+
+
+@lru_cache(maxsize=256)
+def opened(use: ActivationUse, marginal: Marginal, mean: float, variance: float) -> tuple[float, ...]:
+    """E f'(a + y)² for each atom a, over its mean, where y is normal: which values of a let gradients through."""
+    noise = normal_values(mean, variance)[:: FINE // 4]
+    slopes = (applied(use, "derivative")(np.array(marginal.atoms)[:, None] + noise) ** 2).mean(axis=1)
+    whole = float(slopes.mean())
+    return tuple(float(slope) / whole for slope in slopes) if whole > 0.0 else ()
 
 
 def largest_of(number: float, count: int) -> Array:

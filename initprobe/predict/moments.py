@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from initprobe.predict.marginal import Marginal
+from initprobe.records import ActivationUse
 
 
 class NoPredictionError(Exception):
@@ -87,6 +88,9 @@ class Gradient:
         position: E g g' of one sample at two positions.
         spread: as that of ``Moments``.
         largest: of how many values each window's largest took all of the gradient; 1 where every value has its own.
+        passed: the activation that it came through last, where nothing lies between.
+        profile: how much larger E g² is than ``second`` where the value is large or small, for each atom of the value's
+            marginal; empty where it makes no difference.
         kinds: as those of ``Moments``.
     """
 
@@ -94,6 +98,8 @@ class Gradient:
     position: float = 0.0
     spread: float = 0.0
     largest: int = 1
+    passed: ActivationUse | None = None
+    profile: tuple[float, ...] = ()
     kinds: tuple[tuple[float, Gradient], ...] = ()
 
     def scaled(self, factor: float, reach: float = 1.0) -> Gradient:
@@ -103,7 +109,7 @@ class Gradient:
     def rescaled(self, factor: float) -> Gradient:
         """The same gradient in other units."""
         kinds = tuple((part, kind.rescaled(factor)) for part, kind in self.kinds)
-        return replace(self.scaled(factor), largest=self.largest, kinds=kinds)
+        return replace(self, second=self.second * factor, position=self.position * factor, kinds=kinds)
 
     def plus(self, other: Gradient | None) -> Gradient:
         """The sum of two independent gradients."""
@@ -117,7 +123,16 @@ class Gradient:
         spread = 0.0
         if second > 0.0:
             spread = (self.second**2 * self.spread + other.second**2 * other.spread) / second**2
-        return Gradient(second, self.position + other.position, spread, kinds=kinds)
+        profile = self._profile_with(other, second)
+        return Gradient(second, self.position + other.position, spread, profile=profile, kinds=kinds)
+
+    def _profile_with(self, other: Gradient, second: float) -> tuple[float, ...]:
+        size = max(len(self.profile), len(other.profile))
+        if not size or second <= 0.0 or {len(self.profile), len(other.profile)} - {0, size}:
+            return ()
+        own, its = self.profile or (1.0,) * size, other.profile or (1.0,) * size
+        part = self.second / second
+        return tuple(part * mine + (1.0 - part) * theirs for mine, theirs in zip(own, its, strict=True))
 
     def kinds_like(self, other: Gradient) -> tuple[tuple[float, Gradient], ...]:
         """Its kinds, those of ``other`` where all of its own positions are alike."""

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 
+import numpy as np
+
 from initprobe.activations import moments as gaussian
 from initprobe.predict import pairs
 from initprobe.predict.laws.base import Call, Law, law
@@ -55,12 +57,23 @@ class ActivationLaw(Law):
         shared = pairs.derivative_product(use, variance, _cosine(known.position, centre, variance), centre)
         noise = gaussian.derivative_fourth_moment_around(use, centre, variance) / slope**2 - 1.0 if slope > 0.0 else 0.0
         noise *= known.alike(call.positions, call.facts.samples) ** 0.5
-        if known.marginal is not None or gradient.largest > 1:
-            values = normal_values(centre, variance) if known.marginal is None else known.marginal.values()
-            weights = largest_of(gradient.largest, values.size)
-            slope = float((applied(use, "derivative")(values) ** 2 * weights).sum())
+        if known.marginal is not None or gradient.largest > 1 or gradient.profile:
+            slope = _slope(use, gradient, known.marginal, (centre, variance))
         spread = gradient.spread + max(0.0, noise) / max(1, call.units)
-        return {source: Gradient(gradient.second * slope, gradient.position * shared, spread)}
+        return {source: Gradient(gradient.second * slope, gradient.position * shared, spread, passed=use)}
+
+
+def _slope(use: ActivationUse, gradient: Gradient, marginal: Marginal | None, normal: tuple[float, float]) -> float:
+    """E g² f'² over E g², where the gradient is not the same for all values, or the values are not normal."""
+    values = normal_values(*normal) if marginal is None else marginal.values()
+    weights = largest_of(gradient.largest, values.size)
+    if gradient.profile:
+        behind = applied(use)(values)
+        atoms = thinned(behind).atoms
+        if len(atoms) == len(gradient.profile):
+            weights = weights * np.interp(behind, atoms, gradient.profile)
+            weights /= weights.sum()
+    return float((applied(use, "derivative")(values) ** 2 * weights).sum())
 
 
 @lru_cache(maxsize=1024)

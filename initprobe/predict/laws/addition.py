@@ -11,9 +11,9 @@ from dataclasses import replace
 
 from initprobe.predict.laws.base import Call, Law, law
 from initprobe.predict.laws.linear import shifted
-from initprobe.predict.marginal import Marginal
+from initprobe.predict.marginal import Marginal, opened
 from initprobe.predict.moments import Gradient, Moments, NoPredictionError
-from initprobe.records import Argument
+from initprobe.records import ActivationUse, Argument
 
 
 @law
@@ -40,6 +40,8 @@ class Addition(Law):
             for source in call.step.sources:
                 if getattr(term, "step", None) == source:
                     back = gradient.scaled(factor**2 * call.share(source))
+                    other = right if term is left else left
+                    back = replace(back, profile=_profile(call, gradient.passed, term, other))
                     given[source] = back.plus(given.get(source))
         return given
 
@@ -50,6 +52,16 @@ class Addition(Law):
             raise NoPredictionError("a term is scaled by a tensor")
         sign = 1.0 if call.step.name == "add" else -1.0
         return left, right, sign * float(alpha)
+
+
+def _profile(call: Call, use: ActivationUse | None, term: Argument, other: Argument) -> tuple[float, ...]:
+    """How E f'(x + y)² depends on x, for a term x that is not normal and a term y that is."""
+    if use is None:
+        return ()
+    known, rest = call.moments(term), call.moments(other)
+    if known.marginal is None or known.marginal.variance > 0.0 or rest.marginal is not None:
+        return ()
+    return opened(use, known.marginal, rest.mean, rest.second - rest.mean**2)
 
 
 def _sum(known: Moments, other: Moments, sign: float) -> Moments:

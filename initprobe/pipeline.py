@@ -1,4 +1,4 @@
-"""The whole program: load, init, measure, judge, and the only loop over seeds."""
+"""The whole program: load, init, measure, predict, judge, and the only loop over seeds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from initprobe.load.sources.base import Target
 from initprobe.measure.ledger import Plan
 from initprobe.measure.signal import measure_signal
 from initprobe.module_state import parameters_restored
-from initprobe.records import Entry, Environment, Evidence, Judgement, NeedSeeds, Request
+from initprobe.predict.propagate import predict
+from initprobe.records import Entry, Environment, Evidence, Judgement, NeedSeeds, Prediction, Request
 from initprobe.subject import Subject
 from initprobe.summary import summarize
 
@@ -58,9 +59,10 @@ def probe_target(target: Target, request: Request, listen: Listener = lambda _li
         for seed in seeds_up_to(request.probe.seeds, wanted)[len(evidences) :]:
             listen(f"seed {seed} ({len(evidences) + 1} of {wanted})")
             evidences.append(bench.draw(seed))
-        answer = judge(evidences, request.check, one_draw=one_draw, planned=looks)
+        prediction = predict(evidences[0].anatomy, [one.trace for one in evidences], samples=bench.batch)
+        answer = judge(evidences, request.check, one_draw=one_draw, planned=looks, prediction=prediction)
         if isinstance(answer, Judgement):
-            return bench.entry(evidences, answer, one_draw=one_draw)
+            return bench.entry(evidences, answer, prediction, one_draw=one_draw)
         wanted = _more(answer, wanted)
 
 
@@ -121,7 +123,9 @@ class Bench:
         self.notes += [note] if note else []
         return batch
 
-    def entry(self, evidences: Sequence[Evidence], judgement: Judgement, *, one_draw: bool) -> Entry:
+    def entry(
+        self, evidences: Sequence[Evidence], judgement: Judgement, prediction: Prediction, *, one_draw: bool
+    ) -> Entry:
         """Everything about this target, ready to be rendered."""
         return summarize(
             Entry(
@@ -137,6 +141,7 @@ class Bench:
             ),
             evidences,
             judgement,
+            prediction,
         )
 
 

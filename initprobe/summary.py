@@ -15,26 +15,30 @@ from initprobe.records import (
     Evidence,
     Judgement,
     ParameterSummary,
+    Prediction,
     SiteSummary,
     Statistics,
     StatisticSummary,
 )
 
 
-def summarize(entry: Entry, evidences: Sequence[Evidence], judgement: Judgement) -> Entry:
+def summarize(
+    entry: Entry, evidences: Sequence[Evidence], judgement: Judgement, prediction: Prediction | None = None
+) -> Entry:
     """The entry with everything that was measured and judged filled in.
 
     Args:
         entry: what is known without measuring (target, request, batch ...).
         evidences: one per seed, of one architecture.
         judgement: what the judge made of them.
+        prediction: what theory expects of them.
     """
     first = evidences[0]
     return replace(
         entry,
         seeds=tuple(evidence.trace.seed for evidence in evidences),
         parameters=first.anatomy.parameter_count,
-        sites=summarize_sites(evidences),
+        sites=summarize_sites(evidences, prediction or Prediction()),
         weights=summarize_weights(evidences),
         branches=first.anatomy.branches,
         segments=judgement.segments,
@@ -53,8 +57,8 @@ def summarize(entry: Entry, evidences: Sequence[Evidence], judgement: Judgement)
     )
 
 
-def summarize_sites(evidences: Sequence[Evidence]) -> tuple[SiteSummary, ...]:
-    """Every measured call site over all seeds, in execution order."""
+def summarize_sites(evidences: Sequence[Evidence], prediction: Prediction) -> tuple[SiteSummary, ...]:
+    """Every measured call site over all seeds, in execution order, beside what theory expects of it."""
     known = {site.key: site for site in evidences[0].anatomy.sites}
     by_key = [{site.key: site for site in evidence.trace.sites} for evidence in evidences]
     summaries = []
@@ -71,6 +75,8 @@ def summarize_sites(evidences: Sequence[Evidence]) -> tuple[SiteSummary, ...]:
                 forward=over_seeds([draw.forward if draw is not None else None for draw in draws]) or {},
                 backward=over_seeds(backward),
                 no_backward=site.no_backward,
+                expected=prediction.at(site.key, "forward"),
+                expected_backward=prediction.at(site.key, "backward"),
             )
         )
     return tuple(summaries)

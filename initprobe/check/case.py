@@ -9,7 +9,18 @@ from initprobe.check import wording
 from initprobe.check.policy import Policy
 from initprobe.check.signals import Signals
 from initprobe.check.undecided import Undecided
-from initprobe.records import Anatomy, Evidence, Finding, Location, RuleCard, Segment, Severity, Site, Weight
+from initprobe.records import (
+    Anatomy,
+    Evidence,
+    Finding,
+    Location,
+    Prediction,
+    RuleCard,
+    Segment,
+    Severity,
+    Site,
+    Weight,
+)
 
 
 @dataclass(frozen=True)
@@ -25,6 +36,7 @@ class Facts:
         thresholds: the limits in force.
         policy: severities and suppressions.
         one_draw: whether the weights are a single draw.
+        prediction: what theory expects of these draws.
     """
 
     evidences: tuple[Evidence, ...]
@@ -35,6 +47,7 @@ class Facts:
     thresholds: Mapping[str, float] = field(default_factory=dict)
     policy: Policy = field(default_factory=Policy)
     one_draw: bool = False
+    prediction: Prediction = field(default_factory=Prediction)
 
 
 @dataclass(frozen=True)
@@ -103,6 +116,7 @@ class Case:
         sites: Sequence[str] = (),
         label: str | None = None,
         measured: str = "",
+        expected: str = "",
         notes: Sequence[str] = (),
     ) -> Finding:
         """A finding about call sites.
@@ -113,6 +127,7 @@ class Case:
             sites: keys of the sites, that of the cause first; its location is the finding's.
             label: the sites as a person reads them; made from ``sites`` where it is not given.
             measured: the numbers with seeds and limits.
+            expected: what theory expects there.
             notes: further lines.
         """
         by_key = {site.key: site for site in self.facts.anatomy.sites}
@@ -128,6 +143,7 @@ class Case:
             label=label,
             location=known[0].location if known else None,
             measured=measured,
+            expected=expected,
             notes=tuple(notes),
             suppressed=self.suppression([site.path for site in known]),
         )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from initprobe.check import wording
 from initprobe.check.bands import Band, Side, log_interval
 from initprobe.check.case import Case
+from initprobe.check.expected import explain
 from initprobe.check.segments import first_zero, held
 from initprobe.check.signals import Array, Direction
 from initprobe.check.undecided import gains_of
@@ -57,6 +58,7 @@ def _gradual(case: Case, gain: Gain, direction: Direction, side: Side, keys: Seq
         label=f"{wording.span(keys)} ({len(keys)} layers{_crossing(keys, rms, factor, side)})",
         measured=f"{describe(gain, case.seeds)}; drift ×{wording.gain(gain.drift.mean)} over {layers} layers, "
         f"{severity} beyond ×{wording.limit(factor)} ({wording.allowed(factor, layers - 1)} per layer)",
+        expected=explain(case, gain, direction, keys),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from initprobe.check.case import Case, Facts
 from initprobe.check.causes import attribute
+from initprobe.check.expected import with_expected
 from initprobe.check.interval import CONFIDENCE
 from initprobe.check.looks import LookPlan
 from initprobe.check.residual import residual_streams
@@ -24,6 +25,7 @@ from initprobe.records import (
     Finding,
     Judgement,
     NeedSeeds,
+    Prediction,
     Segment,
     Severity,
     Verdict,
@@ -41,7 +43,12 @@ def validate(request: CheckRequest) -> None:
 
 
 def judge(
-    evidences: Sequence[Evidence], request: CheckRequest, *, one_draw: bool, planned: LookPlan
+    evidences: Sequence[Evidence],
+    request: CheckRequest,
+    *,
+    one_draw: bool,
+    planned: LookPlan,
+    prediction: Prediction | None = None,
 ) -> Judgement | NeedSeeds:
     """Judge a network over its seeds.
 
@@ -51,6 +58,7 @@ def judge(
         one_draw: whether the weights are a single draw; then intervals come from the spread over layers and no seed
             would help.
         planned: the looks that were planned; an interval is as wide as all of them together need.
+        prediction: what theory expects of these draws, None where it was not asked.
 
     Returns:
         The verdict, or ``NeedSeeds`` while a selected rule is undecided and seeds are left.
@@ -66,7 +74,8 @@ def judge(
     over_layers = one_draw or len(evidences) == 1
     confidence = CONFIDENCE if one_draw else planned.confidence
     judging = Judging(thresholds, "layers" if over_layers else "seeds", confidence)
-    segments = fit_segments(anatomy, signals, judging)
+    prediction = prediction or Prediction()
+    segments = with_expected(fit_segments(anatomy, signals, judging), prediction)
     undecided = find_undecided(
         segments,
         [rule.card for rule in selection.rules],
@@ -77,7 +86,9 @@ def judge(
     more = None if one_draw else planned.after(len(evidences))
     if undecided and more is not None:
         return NeedSeeds(more)
-    facts = Facts(tuple(evidences), anatomy, signals, segments, undecided, thresholds, selection.policy, one_draw)
+    facts = Facts(
+        tuple(evidences), anatomy, signals, segments, undecided, thresholds, selection.policy, one_draw, prediction
+    )
     findings = _find(facts, selection)
     return Judgement(
         verdict=decide(findings, undecided, request.fail_on, strict=request.strict),

@@ -55,6 +55,11 @@ class Signals:
         dtypes = {sites[key].dtype for sites in self.sites for key in keys if key in sites}
         return max((MACHINE_EPSILON.get(dtype, 0.0) for dtype in dtypes), default=0.0)
 
+    def value(self, parameter: str, statistic: str) -> Array:
+        """A statistic of one parameter's values, shape (seeds,); nan where it was not measured."""
+        traces = [each.get(parameter) for each in self.parameters]
+        return np.array([_number(None if one is None else one.value, statistic) for one in traces], dtype=np.float64)
+
     def gradient(self, parameter: str, statistic: str) -> Array:
         """A statistic of one parameter's gradient, shape (seeds,); nan where it was not measured."""
         traces = [each.get(parameter) for each in self.parameters]

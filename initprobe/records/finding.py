@@ -48,6 +48,7 @@ class Gain:
         confidence: level of ``drift``'s interval, 0.95 for a single look.
         more: seeds that would settle it, when it is inconclusive.
         reason: why it is unjudged.
+        expected: the gain per layer that theory expects of these weights, None where it expects nothing.
     """
 
     per_layer: Estimate
@@ -57,6 +58,7 @@ class Gain:
     confidence: float = 0.95
     more: int | None = None
     reason: str | None = None
+    expected: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ class Finding:
         label: those sites as a person reads them.
         location: where the cause stands in YAML or Python; None only where no file is known.
         measured: the numbers with interval, seeds and threshold.
+        expected: what theory expects there, and which number explains it.
         notes: further lines.
         downstream: how many later sites it explains without a finding of their own.
         suppressed: why it does not count, None when it does.
@@ -105,6 +108,7 @@ class Finding:
     label: str = ""
     location: Location | None = None
     measured: str = ""
+    expected: str = ""
     notes: tuple[str, ...] = ()
     downstream: int = 0
     suppressed: str | None = None

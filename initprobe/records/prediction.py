@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,4 +45,11 @@ class Prediction:
         sites: by key, those that were measured.
     """
 
-    sites: dict[str, SitePrediction] = field(default_factory=dict)
+    sites: Mapping[str, SitePrediction] = field(default_factory=dict)
+
+    def at(self, key: str, direction: Literal["forward", "backward"]) -> Expected | None:
+        """What is expected of a site's value or gradient, None where nothing was asked."""
+        site = self.sites.get(key)
+        if site is None:
+            return None
+        return site.forward if direction == "forward" else site.backward

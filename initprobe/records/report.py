@@ -10,6 +10,7 @@ from initprobe.records.estimate import Estimate
 from initprobe.records.finding import Finding, Segment, Verdict
 from initprobe.records.outcome import Outcome
 from initprobe.records.request import Request
+from initprobe.records.prediction import Expected
 from initprobe.records.residual import ResidualStream
 from initprobe.records.trace import Unseen
 
@@ -19,7 +20,17 @@ StatisticSummary = Estimate | tuple[float, ...]
 
 @dataclass(frozen=True, slots=True)
 class SiteSummary:
-    """One call site over all seeds. ``backward`` is None where no gradient came, with the reason beside it."""
+    """One call site over all seeds.
+
+    Attributes:
+        site: who it is.
+        shape, dtype: of its value.
+        forward: statistics of the value.
+        backward: those of its gradient; None where no gradient came, with the reason beside it.
+        no_backward: why.
+        expected, expected_backward: the RMS that theory expects of the value and of its gradient; None where theory was
+            not asked.
+    """
 
     site: Site
     shape: tuple[int, ...]
@@ -27,6 +38,8 @@ class SiteSummary:
     forward: Mapping[str, StatisticSummary]
     backward: Mapping[str, StatisticSummary] | None = None
     no_backward: str | None = None
+    expected: Expected | None = None
+    expected_backward: Expected | None = None
 
 
 @dataclass(frozen=True, slots=True)

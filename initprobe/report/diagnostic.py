@@ -30,6 +30,7 @@ def diagnostic(finding: Finding) -> list[Line]:
         lines += _source(place, gutter, label, tone)
     fields = [] if place is not None and place.text else [("layers", label)]
     fields.append(("measured", visible(finding.measured, _LONG)))
+    fields.append(("expected", visible(finding.expected, _LONG)))
     fields += [("note", visible(note, _LONG)) for note in finding.notes]
     if finding.downstream:
         fields.append(("note", f"{plural(finding.downstream, 'later call site')} explained by it"))

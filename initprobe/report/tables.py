@@ -57,6 +57,9 @@ def layer_table(entry: Entry, options: RenderOptions, sides: tuple[Side, ...] = 
             columns.append((Column(f"RMS first {ARROWS[side]} last", side), [(text, "plain") for text in texts]))
             if entry.segments:
                 columns.append((Column("gain/layer", side), _gain_cells(rows, entry.segments, side)))
+            theory = _theory_cells(rows, entry.segments, side, options)
+            if any(text for text, _ in theory):
+                columns.append((Column("theory", side), theory))
     cosines = [_mean(row.sites[-1].forward.get("cosine")) for row in rows]
     if "forward" in sides and any(value is not None for value in cosines):
         columns.append((Column("cos", right=True), [(_cosine(value), "plain") for value in cosines]))
@@ -72,7 +75,7 @@ def compare_table(entries: Sequence[Entry], sides: tuple[Side, ...] = BOTH, *, r
     head, names = row_names(entries)
     columns = [Column(head)]
     for side in sides:
-        columns += [Column(f"RMS first {ARROWS[side]} last", side), Column("gain/layer", side)]
+        columns += [Column(f"RMS first {ARROWS[side]} last", side), Column("gain/layer", side), Column("theory", side)]
         columns += [Column("cos", right=True)] if side == "forward" else [Column("verdict")]
     ranks = ranking(entries)
     rows = [_compared(entry, name, sides) for entry, name in zip(entries, names, strict=True)]
@@ -94,6 +97,7 @@ def _compared(entry: Entry, name: str, sides: tuple[Side, ...]) -> tuple[Cell, .
         run = _rms_along(sites, side)
         cells.append((f"{_number(run[0])} {ARROWS[side]} {_number(run[-1])}" if run else NOTHING, "plain"))
         cells.append(_gain_cell([segment] if segment else [], side))
+        cells.append((_expected_gain([segment] if segment else [], side), "dim"))
         cells.append((_cosine(cosine), "plain") if side == "forward" else verdict_phrase(entry))
     return tuple(cells)
 
@@ -115,6 +119,29 @@ def rms_cells(runs: Sequence[Run], scale: Scale, *, unicode: bool) -> list[str]:
 
 def _gain_cells(rows: Sequence[LayerRow], segments: Sequence[Segment], side: Side) -> list[Cell]:
     """Each stream's gain stands in the rows that it runs through: the folded ones, or else the first one."""
+    return [_gain_cell(found, side) for found in _through(rows, segments)]
+
+
+def _theory_cells(
+    rows: Sequence[LayerRow], segments: Sequence[Segment], side: Side, options: RenderOptions
+) -> list[Cell]:
+    """What theory expects: the gain where a stream runs through, or with every layer in a row of its own the RMS."""
+    if options.layers == "all":
+        return [(_expected_rms(row.sites[0], side), "dim") for row in rows]
+    return [(_expected_gain(found, side), "dim") for found in _through(rows, segments)]
+
+
+def _expected_rms(summary: SiteSummary, side: Side) -> str:
+    found = summary.expected if side == "forward" else summary.expected_backward
+    return "" if found is None or found.accumulated is None else number(found.accumulated)
+
+
+def _expected_gain(segments: Sequence[Segment], side: Side) -> str:
+    gain = _worst(segments, side)
+    return "" if gain is None or gain.expected is None else f"{gain.expected:.3f}"
+
+
+def _through(rows: Sequence[LayerRow], segments: Sequence[Segment]) -> list[list[Segment]]:
     through: list[list[Segment]] = [[] for _ in rows]
     for segment in segments:
         keys = set(segment.sites)
@@ -122,17 +149,22 @@ def _gain_cells(rows: Sequence[LayerRow], segments: Sequence[Segment], side: Sid
         folded = [place for place in touched if len(rows[place].sites) > 1]
         for place in folded or touched[:1]:
             through[place].append(segment)
-    return [_gain_cell(found, side) for found in through]
+    return through
 
 
 def _gain_cell(segments: Sequence[Segment], side: Side) -> Cell:
-    gains = [gain for gain in (gain_of(segment, side) for segment in segments) if gain is not None]
-    if not gains:
+    gain = _worst(segments, side)
+    if gain is None:
         return ("", "plain")
-    gain = max(gains, key=_distance)
-    many = f" (worst of {len(gains)})" if len(gains) > 1 else ""
+    gains = sum(gain_of(segment, side) is not None for segment in segments)
+    many = f" (worst of {gains})" if gains > 1 else ""
     text = NOTHING if math.isnan(gain.per_layer.mean) else plus_minus(gain.per_layer)
     return (text + many, _GAIN_TONES.get(gain.status, "plain"))
+
+
+def _worst(segments: Sequence[Segment], side: Side) -> Gain | None:
+    gains = [gain for gain in (gain_of(segment, side) for segment in segments) if gain is not None]
+    return max(gains, key=_distance, default=None)
 
 
 def _distance(gain: Gain) -> float:

@@ -108,7 +108,7 @@ class Case:
         for members in groups.values():
             yield tuple(members)
 
-    def finding(
+    def finding(  # noqa: PLR0913 - each is a field of the finding
         self,
         message: str,
         *,

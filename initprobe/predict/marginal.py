@@ -55,7 +55,8 @@ class Marginal:
 
 def normal_values(centre: float, variance: float) -> Array:
     """Values that stand for N(centre, variance), in ascending order."""
-    return centre + max(0.0, variance) ** 0.5 * normal(ATOMS * FINE)
+    values: Array = centre + max(0.0, variance) ** 0.5 * normal(ATOMS * FINE)
+    return values
 
 
 def thinned(values: Array) -> Marginal:

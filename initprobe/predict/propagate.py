@@ -167,9 +167,11 @@ class Network:
         law = self.laws[step.index]
         if step.name == "input":
             return
+        if law is None:
+            for source in step.sources:
+                way.why[source] = f"no law of {step.name} is known"
+            return
         try:
-            if law is None:
-                raise NoPredictionError(f"no law of {step.name} is known")
             given = kinds.backward(law, self._call(step, there.states), gradient)
         except (NoPredictionError, OverflowError) as error:
             for source in step.sources:

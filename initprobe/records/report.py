@@ -9,8 +9,8 @@ from initprobe.records.anatomy import Branch, Site, Weight
 from initprobe.records.estimate import Estimate
 from initprobe.records.finding import Finding, Segment, Verdict
 from initprobe.records.outcome import Outcome
-from initprobe.records.request import Request
 from initprobe.records.prediction import Expected
+from initprobe.records.request import Request
 from initprobe.records.residual import ResidualStream
 from initprobe.records.trace import Unseen
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from initprobe.report.depth import Group, Point, axis_label, site_groups
-from initprobe.report.style import FAINT, Look
+from initprobe.report.style import FAINT, INK, Look
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,6 +28,9 @@ _LEGEND = 118
 _LEAST = 1e-200
 """What is smaller, or larger than its inverse, is off the scale: matplotlib's ticks overflow near float64's end."""
 
+THEORY = "theory"
+"""What the dashed line is called in a legend."""
+
 _STEPS = [factor * 10**power for power in range(10) for factor in (1, 2, 5)]
 
 
@@ -44,6 +47,13 @@ def curve(axes: Axes, xs: Sequence[float], points: Sequence[Point | None], look:
     axes.plot(xs, means, color=look.color, linestyle=look.dashes, marker=marker, label=label)
     axes.fill_between(xs, lows, highs, color=look.color, alpha=look.shade, linewidth=0)
     edges(axes, xs, points, look)
+
+
+def theory(axes: Axes, xs: Sequence[float], values: Sequence[float | None]) -> None:
+    """What theory expects, as a thin dashed line over the curves."""
+    drawn = [math.nan if value is None else _drawable(value) for value in values]
+    if any(map(math.isfinite, drawn)):
+        axes.plot(xs, drawn, color=INK, linestyle=(0, (4, 2)), lw=0.9, zorder=4, label=THEORY)
 
 
 def dots(axes: Axes, xs: Sequence[float], points: Sequence[Point | None], look: Look, label: str) -> None:
@@ -67,7 +77,8 @@ def legend(figure: Figure, points: Sequence[Point | None], *, names: bool) -> No
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    curves = dict(zip(*reversed(figure.axes[0].get_legend_handles_labels()), strict=True)) if names else {}
+    curves = dict(zip(*reversed(figure.axes[0].get_legend_handles_labels()), strict=True))
+    curves = curves if names else {name: drawn for name, drawn in curves.items() if name == THEORY}
     known = [point for point in points if point]
     if any(point.low < point.high for point in known):
         curves["range over the seeds"] = Patch(color=FAINT, alpha=0.3, lw=0)

@@ -67,6 +67,12 @@ def rms_at(summary: SiteSummary, side: Side) -> Point | None:
     return Point(found.mean, low, high)
 
 
+def expected_at(summary: SiteSummary, side: Side) -> float | None:
+    """The RMS that theory expects of the value or of its gradient, followed from the model's end to there."""
+    found = summary.expected if side == "forward" else summary.expected_backward
+    return None if found is None else found.accumulated
+
+
 def site_groups(keys: Sequence[str]) -> list[Group]:
     """Neighbouring sites with the same path before its first index, as one group each."""
     runs = groupby(enumerate(keys), key=lambda item: _prefix(*item))

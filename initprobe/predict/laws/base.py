@@ -74,9 +74,9 @@ class Call:
             return found
         if isinstance(argument, Held):
             known = self.parameter(argument)
-            return _alike(known.second, known.mean, self.everywhere(argument.shape))
+            return _alike(known.second, known.mean, everywhere=self.everywhere(argument.shape))
         if isinstance(argument, Fixed):
-            return _alike(argument.second, argument.mean, self.everywhere(argument.shape))
+            return _alike(argument.second, argument.mean, everywhere=self.everywhere(argument.shape))
         if isinstance(argument, (int, float)):
             return _alike(float(argument) ** 2, float(argument), everywhere=True)
         raise NoPredictionError("an argument is no tensor")
@@ -126,7 +126,7 @@ class Call:
         return times * self.facts.samples / self.facts.traced if spread and times >= self.facts.traced else times
 
 
-def _alike(second: float, mean: float, everywhere: bool) -> Moments:
+def _alike(second: float, mean: float, *, everywhere: bool) -> Moments:
     """A tensor that all samples share; at two positions it has two draws, or one and the same."""
     position = second if everywhere else mean * mean
     return Moments(second, position, second, position, mean)

@@ -15,7 +15,8 @@ class Choosing(Law):
 
     crosses = True
     names = (
-        "__getitem__", "getitem", "narrow", "select", "index_select", "chunk", "split", "unbind", "tensor_split", "slice"
+        "__getitem__", "getitem", "narrow", "select", "index_select", "chunk", "split", "unbind", "tensor_split",
+        "slice",
     )  # fmt: skip
 
     def forward(self, call: Call) -> Moments:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from initprobe.records import Entry, Estimate, Gain, Segment, StatisticSummary
-from initprobe.report.canvas import curve, depth_axis, legend, log_axis
+from initprobe.report.canvas import THEORY, curve, depth_axis, legend, log_axis
 from initprobe.report.depth import Point
 from initprobe.report.plots.base import plot
 from initprobe.report.story import curve_labels, figure_title, panel_title
@@ -103,3 +103,5 @@ def _fitted(axes: Axes, fitted: Gain | None) -> None:
         found = fitted.per_layer
         axes.axhline(found.mean, color=INK, lw=1.2, linestyle=(0, (4, 2)), label="fitted gain per layer")
         axes.axhspan(found.low, found.high, color=INK, alpha=0.12, lw=0)
+        if fitted.expected is not None:
+            axes.axhline(fitted.expected, color=INK, lw=0.9, linestyle=(0, (1, 2)), label=f"{THEORY} of these weights")

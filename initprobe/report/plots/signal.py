@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from initprobe.records import Entry
-from initprobe.report.canvas import curve, depth_axis, dots, legend, log_axis
-from initprobe.report.depth import Point, drawn_sites, rms_at
+from initprobe.report.canvas import curve, depth_axis, dots, legend, log_axis, theory
+from initprobe.report.depth import Point, drawn_sites, expected_at, rms_at
 from initprobe.report.plots.base import plot
 from initprobe.report.story import curve_labels, figure_title, panel_title
 from initprobe.report.streams import BOTH, Side
@@ -48,9 +48,12 @@ def signal(entries: Sequence[Entry]) -> Figure | None:
 
 def _draw(axes: Axes, entry: Entry, side: Side, style: Look, label: str) -> None:
     points, joins = _points(entry, side), _joins(entry)
+    expected = [expected_at(summary, side) for summary in drawn_sites(entry)]
     if not joins:
         curve(axes, range(len(points)), points, style, label)
+        theory(axes, range(len(points)), expected)
         return
+    theory(axes, joins, [expected[place] for place in joins])
     inside = sorted(set(range(len(points))) - set(joins))
     curve(axes, joins, [points[place] for place in joins], style, f"{label}: residual stream")
     dots(axes, inside, [points[place] for place in inside], style, f"{label}: other weights")

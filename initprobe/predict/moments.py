@@ -15,6 +15,19 @@ class NoPredictionError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class ParameterMoments:
+    """A parameter as it was drawn.
+
+    Attributes:
+        second: mean of its squares.
+        mean: its mean, 0 where it is not told from 0 at five standard errors.
+    """
+
+    second: float
+    mean: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Moments:
     """The value of one operation, as averages over units, positions, samples and draws of the weights.
 

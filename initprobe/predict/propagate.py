@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from initprobe.predict import kinds
-from initprobe.predict.laws.base import Call, Facts, Law, ParameterMoments, find_law
-from initprobe.predict.moments import Gradient, Moments, NoPredictionError
+from initprobe.predict.laws.base import Call, Facts, Law, find_law
+from initprobe.predict.moments import Gradient, Moments, NoPredictionError, ParameterMoments
 from initprobe.records import Anatomy, Expected, ParameterTrace, Prediction, SitePrediction, Statistics, Step, Trace
 
 ERRORS = 5.0

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from initprobe.predict.laws.base import Call, Law, law
-from initprobe.predict.laws.linear import shifted
 from initprobe.predict.marginal import Marginal, opened
 from initprobe.predict.moments import Gradient, Moments, NoPredictionError
+from initprobe.predict.sums import shifted
 from initprobe.records import ActivationUse, Argument
 
 

@@ -7,15 +7,12 @@ arXiv 2206.03126, section 3).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 from initprobe.predict.laws.base import Call, Law, law
+from initprobe.predict.mixing import mixed, scores, unmixed
 from initprobe.predict.moments import Gradient, Moments, NoPredictionError
 from initprobe.records import Signal
-
-LARGE = 1.0
-"""Variance of the scores from which on a few keys take all: no law of averages holds there."""
 
 
 @law
@@ -30,7 +27,7 @@ class Attention(Law):
         if call.step.name == "attention" and len(call.step.args) < 3:
             raise NoPredictionError("nothing tells what it mixes")
         query, key, value = (call.moments(argument) for argument in call.step.args[:3])
-        return mixed(call, value, concentration(call, query, key))
+        return mixed(call.step.pattern, value, concentration(call, query, key))
 
     def backward(self, call: Call, gradient: Gradient) -> Mapping[int, Gradient]:
         """To each value what its queries got, and to queries and keys what comes back through the scores.
@@ -50,7 +47,7 @@ class Attention(Law):
                 spread = known.second - (known.position if own is query else 0.0)
                 given[own.step] = Gradient(moved * rows * max(0.0, spread)).plus(given.get(own.step))
         if isinstance(value, Signal):
-            given[value.step] = unmixed(call, gradient, factor).plus(given.get(value.step))
+            given[value.step] = unmixed(pattern, gradient, factor).plus(given.get(value.step))
         return given
 
 
@@ -64,40 +61,3 @@ def concentration(call: Call, query: Moments, key: Moments) -> float:
     if "row" not in pattern:
         raise NoPredictionError("nothing tells how it mixes")
     return scores(query, key, pattern["width"], pattern["scale"])
-
-
-def scores(query: Moments, key: Moments, width: float, scale: float) -> float:
-    """e^s for products over ``width`` units; a score that all keys of a query share moves nothing.
-
-    Raises:
-        NoPredictionError: the scores vary too much.
-    """
-    variance = width * scale**2 * query.second * max(0.0, key.second - key.position)
-    if variance > LARGE:
-        raise NoPredictionError(f"its scores vary by ±{math.sqrt(variance):.2g}: a few keys take all the weight")
-    return math.exp(variance)
-
-
-def mixed(call: Call, value: Moments, factor: float) -> Moments:
-    """A value behind the mixing over positions."""
-    pattern = call.step.pattern
-    row, cross = min(1.0, pattern["row"] * factor), pattern["cross"]
-    kept = row / (1.0 - pattern.get("dropout", 0.0))
-    return Moments(
-        second=kept * value.second + (1.0 - row) * value.position,
-        position=cross * value.second + (1.0 - cross) * value.position,
-        pair=row * value.pair + (1.0 - row) * value.both,
-        both=cross * value.pair + (1.0 - cross) * value.both,
-        mean=value.mean,
-        spread=value.spread,
-    )
-
-
-def unmixed(call: Call, gradient: Gradient, factor: float) -> Gradient:
-    """The gradient towards the values."""
-    pattern = call.step.pattern
-    kept = factor / (1.0 - pattern.get("dropout", 0.0))
-    second = pattern["column"] * kept * gradient.second + pattern["column_cross"] * gradient.position
-    # Two keys hear the same queries: what they get differs as far as the weights do.
-    apart = pattern["column"] * gradient.second + pattern["column_cross"] * gradient.position
-    return Gradient(second, min(second, apart), gradient.spread)

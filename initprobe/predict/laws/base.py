@@ -6,22 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from initprobe.predict.moments import Gradient, Moments, NoPredictionError
+from initprobe.predict.moments import Gradient, Moments, NoPredictionError, ParameterMoments
 from initprobe.records import Argument, Fixed, Held, Signal, Step
 from initprobe.registry import Registry
-
-
-@dataclass(frozen=True, slots=True)
-class ParameterMoments:
-    """A parameter as it was drawn.
-
-    Attributes:
-        second: mean of its squares.
-        mean: its mean, 0 where it is not told from 0 at five standard errors.
-    """
-
-    second: float
-    mean: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

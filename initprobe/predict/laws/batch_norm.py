@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from initprobe.predict.laws.base import Call, Law, law
-from initprobe.predict.laws.linear import shifted
 from initprobe.predict.moments import Gradient, Moments, NoPredictionError
+from initprobe.predict.sums import shifted
 from initprobe.records import Argument, Held, Signal
 
 ARGUMENTS = ("input", "running_mean", "running_var", "weight", "bias", "training", "momentum", "eps")

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from initprobe.predict.laws.base import Call, Law, law
-from initprobe.predict.laws.linear import shifted, weighted
 from initprobe.predict.moments import Gradient, Moments, NoPredictionError
+from initprobe.predict.sums import shifted, weighted
 from initprobe.records import Argument, Held, Signal
 
 PLAIN = ("input", "weight", "bias", "stride", "padding", "dilation", "groups")

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from initprobe.predict.laws.base import Call, Law, law
-from initprobe.predict.laws.linear import shifted
 from initprobe.predict.moments import Gradient, Moments
+from initprobe.predict.sums import shifted
 from initprobe.records import Argument, Held, Signal
 
 EPSILON = 1e-5

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from initprobe.predict.laws.attention import mixed, scores, unmixed
-from initprobe.predict.laws.base import Call, Law, ParameterMoments, law
-from initprobe.predict.laws.linear import shifted, weighted
-from initprobe.predict.moments import Gradient, Moments, NoPredictionError
+from initprobe.predict.laws.base import Call, Law, law
+from initprobe.predict.mixing import mixed, scores, unmixed
+from initprobe.predict.moments import Gradient, Moments, NoPredictionError, ParameterMoments
+from initprobe.predict.sums import shifted, weighted
 from initprobe.records import Argument, Held, Signal
 
 ARGUMENTS = (
@@ -29,7 +29,7 @@ class MultiHeadAttention(Law):
         """The projected mixture of projected values."""
         given = self._given(call)
         value = self._projected(call, given, "value")
-        mixture = mixed(call, value, self._scores(call, given))
+        mixture = mixed(call.step.pattern, value, self._scores(call, given))
         out = self._weight(call, given, "out_proj_weight")
         width = call.step.shape[-1]
         behind = weighted(mixture, out, width)
@@ -46,7 +46,7 @@ class MultiHeadAttention(Law):
             return {}
         width = float(call.step.shape[-1])
         inner = gradient.scaled(width * self._weight(call, given, "out_proj_weight").second)
-        values = unmixed(call, inner, self._scores(call, given))
+        values = unmixed(call.step.pattern, inner, self._scores(call, given))
         back = {source.step: values.scaled(width * self._weight(call, given, "value").second)}
         for name in ("query", "key"):
             other = given.get(name)

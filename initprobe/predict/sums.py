@@ -1,0 +1,41 @@
+"""Sums of weighted values, and of a value and what does not depend on it: arithmetic that several laws share."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from initprobe.predict.moments import Moments, ParameterMoments
+
+
+def weighted(known: Moments, weight: ParameterMoments, taps: float) -> Moments:
+    """A sum over ``taps`` values, each times a weight of its own.
+
+    Weights with a mean add that mean times the sum of the values, which no unit is spared.
+    """
+    free = weight.second - weight.mean**2
+    common = weight.mean**2 * taps * (taps - 1.0) * known.mean**2
+    factor = taps * (free + weight.mean**2)
+    out = known.scaled(factor)
+    return replace(
+        out,
+        second=out.second + common,
+        position=out.position + common,
+        pair=out.pair + common,
+        both=out.both + common,
+        mean=taps * weight.mean * known.mean,
+    )
+
+
+def shifted(known: Moments, bias: Moments) -> Moments:
+    """The sum of a value and of something that does not depend on it."""
+    cross = 2.0 * known.mean * bias.mean
+    second = known.second + bias.second + cross
+    part = known.second / second if second > 0.0 else 1.0
+    return Moments(
+        second=second,
+        position=known.position + bias.position + cross,
+        pair=known.pair + bias.pair + cross,
+        both=known.both + bias.both + cross,
+        mean=known.mean + bias.mean,
+        spread=known.spread * part**2,
+    )

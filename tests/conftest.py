@@ -8,6 +8,12 @@ import pytest
 
 # Before torch is imported anywhere: spinning threads make tests crawl where cores are shared.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Workers of pytest-xdist share the cores among themselves: one thread each.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# What tests see is no terminal and has no width, whatever the terminal is that they run in.
+os.environ.pop("COLUMNS", None)
 
 # Here, and in every process that a test starts: a torchvision that was built for another torch can be imported.
 STARTUP = Path(__file__).parent / "startup"

@@ -51,7 +51,7 @@ def probe(  # noqa: PLR0913 - each is a keyword of the Python face
     inputs: Any = None,
     weights: str | Path | None = None,
     scheme: str | None = None,
-    seeds: int | Sequence[int] = 5,
+    seeds: int | Sequence[int] | None = None,
     listen: Listener = lambda _line: None,
     check: dict[str, Any] | None = None,
     **options: Any,
@@ -64,7 +64,7 @@ def probe(  # noqa: PLR0913 - each is a keyword of the Python face
             tuple of tensors, or a dict of keyword arguments.
         weights: a checkpoint that is loaded into the network, which is then one draw: ``.safetensors``, ``.pt`` ...
         scheme: what draws the weights (``"kaiming_normal"``, ``"normal(std=0.02)"``); None keeps the target's own.
-        seeds: how many, or which.
+        seeds: how many, or which; None for what a spec's ``probe:`` section says, or 5.
         listen: hears what happens next, line by line.
         check: fields of ``records.CheckRequest``.
         options: fields of ``records.ProbeRequest`` (``batch``, ``dtype``, ``mode``, ``backward`` ...).
@@ -73,7 +73,7 @@ def probe(  # noqa: PLR0913 - each is a keyword of the Python face
         UsageError: something asked for is not there.
         TargetError: the network cannot be built or run.
     """
-    said = known_options({"seeds": given_seeds(seeds), **options})
+    said = known_options({**given_seeds(seeds), **options})
     flags = Flags(None if scheme is None else parse_scheme(scheme), said, check or {})
     opened, request = open_given(target, inputs, weights)
     return Result(probe_opened("run", [(opened, request)], flags, listen))
@@ -95,7 +95,7 @@ def compare(
         TargetError: the network cannot be built or run.
     """
     shape = {name: options.pop(name) for name in ("depth", "width", "activation") if name in options}
-    flags = Flags(None, known_options({**options, "seeds": given_seeds(options.get("seeds", 5))}))
+    flags = Flags(None, known_options({**options, **given_seeds(options.get("seeds"))}))
     if on is not None and shape:
         raise UsageError(f"{', '.join(shape)} describe the built-in network; with `on` the network is given")
     opened, request = open_given(on, inputs) if on is not None else (stack(**shape), TargetRequest("stack"))

@@ -147,9 +147,11 @@ def known_options(options: Mapping[str, Any]) -> Mapping[str, Any]:
     return options
 
 
-def given_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
-    """Seeds as a Python call gives them: how many, or which."""
-    return seeds_of(str(seeds), 0) if isinstance(seeds, int) else tuple(seeds)
+def given_seeds(seeds: int | Sequence[int] | None) -> dict[str, tuple[int, ...]]:
+    """The option as a Python call gives it: how many, or which. None says nothing, and leaves it to the file."""
+    if seeds is None:
+        return {}
+    return {"seeds": seeds_of(str(seeds), 0) if isinstance(seeds, int) else tuple(seeds)}
 
 
 def seeds_of(text: str, base: int) -> tuple[int, ...]:

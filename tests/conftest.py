@@ -8,6 +8,12 @@ import pytest
 
 # Before torch is imported anywhere: spinning threads make tests crawl where cores are shared.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# One thread in each process, that of a worker of pytest-xdist and of one that runs alone: the same sums in both, and on
+# networks as small as these a second thread waits more than it works.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# What tests see is no terminal and has no width, whatever the terminal is that they run in.
+os.environ.pop("COLUMNS", None)
 
 # Here, and in every process that a test starts: a torchvision that was built for another torch can be imported.
 STARTUP = Path(__file__).parent / "startup"

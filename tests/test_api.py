@@ -27,6 +27,19 @@ def test_a_factory_with_a_shape():
     assert "pass" in str(result)
 
 
+def test_a_spec_says_how_many_seeds_unless_the_call_does(tmp_path):
+    spec = tmp_path / "net.yaml"
+    spec.write_text(
+        "version: 1\n"
+        "model: {input: {shape: [8]}, layers: [{type: linear, out: 8}]}\n"
+        "probe: {seeds: 2, max_seeds: 2}\n"
+    )
+    assert ip.probe(spec).entry.request.probe.seeds == (0, 1)
+    assert ip.probe(spec, seeds=[7]).entry.request.probe.seeds == (7,)
+    assert {one.request.probe.seeds for one in ip.compare(["he", "lecun"], on=spec).report.entries} == {(0, 1)}
+    assert ip.probe(net, inputs=(8,), max_seeds=5).entry.request.probe.seeds == (0, 1, 2, 3, 4)
+
+
 def test_a_result_is_saved_whole(tmp_path):
     result = ip.probe(net, inputs=(8,), seeds=1, max_seeds=1, batch=8)
     result.save(tmp_path / "r.json")

@@ -35,7 +35,7 @@ def test_each_sets_up_an_environment_of_its_own(block):
 
 def test_the_second_runs_the_tests():
     *_, last = steps(BLOCKS[1])
-    assert last == [".venv/bin/python", "-m", "pytest", "-q"]
+    assert last == [".venv/bin/python", "-m", "pytest", "-q", "-n", "auto"]
 
 
 def test_ci_runs_the_second(tmp_path):

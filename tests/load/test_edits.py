@@ -19,7 +19,7 @@ from initprobe.records import TargetRequest
 CONFIGS = Path(__file__).parents[2] / "configs"
 
 
-class Plain(yaml.SafeDumper):
+class Plain(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):
     """Writes a value that stands in two places twice: the language has no anchors."""
 
     def ignore_aliases(self, data):

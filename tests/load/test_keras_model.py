@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,22 @@ EVERY = pytest.mark.parametrize("name", ["perceptron", "pyramid", "tagger", "att
 def built(name, seed=0, **options):
     probe = ProbeRequest(**{key: options.pop(key) for key in ("dtype",) if key in options})
     return open_target(TargetRequest(f"{MODELS}:{name}", **options)).build(seed, probe)
+
+
+@cache
+def standing(name):
+    """A network, its anatomy and its numbers, for tests that draw into it; they begin with ``as_built``."""
+    subject = built(name)
+    numbers = {key: parameter.detach().clone() for key, parameter in subject.model.named_parameters()}
+    return subject, trace_anatomy(subject).anatomy, numbers
+
+
+def as_built(name):
+    subject, anatomy, numbers = standing(name)
+    with torch.no_grad():
+        for key, parameter in subject.model.named_parameters():
+            parameter.copy_(numbers[key])
+    return subject, anatomy, numbers
 
 
 def tensor_of(model, name):
@@ -146,9 +163,7 @@ def test_he_draws_a_dense_kernel_of_in_by_out():
 @EVERY
 @pytest.mark.parametrize("scheme", [name for name in SCHEMES if not SCHEMES[name].calibrates])
 def test_every_scheme_draws_into_the_layer_that_keras_runs(name, scheme):
-    subject = built(name)
-    anatomy = trace_anatomy(subject).anatomy
-    before = {key: parameter.detach().clone() for key, parameter in subject.model.named_parameters()}
+    subject, anatomy, before = as_built(name)
     try:
         outcome = initialize_model(subject.model, anatomy, InitRequest(SchemeChoice(scheme)), seed=5)
     except UsageError:  # it is about what this network has not

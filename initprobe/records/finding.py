@@ -108,10 +108,10 @@ class Finding:
     label: str = ""
     location: Location | None = None
     measured: str = ""
-    expected: str = ""
     notes: tuple[str, ...] = ()
     downstream: int = 0
     suppressed: str | None = None
+    expected: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,11 +74,13 @@ def compare_table(entries: Sequence[Entry], sides: tuple[Side, ...] = BOTH, *, r
     """One row per entry: how the signal and the gradient end, the gain of its longest stream, its rank, the verdict."""
     head, names = row_names(entries)
     columns = [Column(head)]
+    expected = [side for side in sides if any(_expected_gain(_longest(entry), side) for entry in entries)]
     for side in sides:
-        columns += [Column(f"RMS first {ARROWS[side]} last", side), Column("gain/layer", side), Column("theory", side)]
+        columns += [Column(f"RMS first {ARROWS[side]} last", side), Column("gain/layer", side)]
+        columns += [Column("theory", side)] if side in expected else []
         columns += [Column("cos", right=True)] if side == "forward" else [Column("verdict")]
     ranks = ranking(entries)
-    rows = [_compared(entry, name, sides) for entry, name in zip(entries, names, strict=True)]
+    rows = [_compared(entry, name, sides, expected) for entry, name in zip(entries, names, strict=True)]
     if not ranked or "backward" not in sides or len(entries) < 3:
         return Grid(tuple(columns), tuple(rows))
     columns.insert(1, Column("rank", right=True))
@@ -88,7 +90,12 @@ def compare_table(entries: Sequence[Entry], sides: tuple[Side, ...] = BOTH, *, r
     )
 
 
-def _compared(entry: Entry, name: str, sides: tuple[Side, ...]) -> tuple[Cell, ...]:
+def _longest(entry: Entry) -> list[Segment]:
+    segment = longest_segment(entry)
+    return [segment] if segment else []
+
+
+def _compared(entry: Entry, name: str, sides: tuple[Side, ...], expected: Sequence[Side]) -> tuple[Cell, ...]:
     segment = longest_segment(entry)
     sites = stream_sites(entry)
     cosine = segment.cosine.mean if segment and segment.cosine else None
@@ -97,7 +104,8 @@ def _compared(entry: Entry, name: str, sides: tuple[Side, ...]) -> tuple[Cell, .
         run = _rms_along(sites, side)
         cells.append((f"{_number(run[0])} {ARROWS[side]} {_number(run[-1])}" if run else NOTHING, "plain"))
         cells.append(_gain_cell([segment] if segment else [], side))
-        cells.append((_expected_gain([segment] if segment else [], side), "dim"))
+        if side in expected:
+            cells.append((_expected_gain(_longest(entry), side), "dim"))
         cells.append((_cosine(cosine), "plain") if side == "forward" else verdict_phrase(entry))
     return tuple(cells)
 

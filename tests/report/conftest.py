@@ -110,7 +110,7 @@ def exponents(rms: float) -> tuple[float, ...]:
 
 def gain(per_layer: float, layers: int, status: Status, spread: float = 0.009) -> Gain:
     drift = per_layer ** (layers - 1)
-    return Gain(about(per_layer, spread), about(drift, 0.2), status)
+    return Gain(about(per_layer, spread), about(drift, 0.2), status, expected=per_layer)
 
 
 def mlp(scheme: str, forward: float, backward: float, *, layers: int = 12, verdict: str = "pass") -> Entry:
@@ -187,6 +187,7 @@ def failing() -> Entry:
             here,
             "0.704 per layer, 95 % CI [0.698, 0.710], 5 seeds; drift ×0.0211 over 12 layers, warning beyond ×10",
             downstream=1,
+            expected="0.707 per layer = √(1 · 0.5): fan_in · E w² = 256 · 0.00391, and relu keeps 0.5 of the second moment",
         ),
         Finding(
             VANISHING_BACK,

@@ -69,6 +69,14 @@ TABLE: tuple[Threshold, ...] = (
         "the gradient RMS changes by more than this over a run of layers: error",
     ),
     Threshold(
+        "theory_gap.factor",
+        1.5,
+        "factor",
+        "predictions from the layer before are off by less than 1.1 on the networks of docs/theory.md; causal "
+        "attention, whose positions are not alike, by up to 1.4",
+        "a layer's RMS lies off what its weights should make of its input by more than this: info",
+    ),
+    Threshold(
         "dead_units.fraction",
         0.6,
         "fraction",

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
+from torch.nn.utils.parametrize import is_parametrized
 from torch.utils.hooks import RemovableHandle
 
 from initprobe.activations.base import ACTIVATIONS
@@ -206,7 +207,20 @@ def _measure(
         with watching(model, recorder.visit, operations=operations) as watch, torch.set_grad_enabled(probe.backward):
             output = run_model(model, call)
         reach = _backward(subject, output, recorder, probe, seed) if probe.backward else None
+        # Behind the passes, for a spectral norm takes a step each time that it is asked.
+        ledger.take_all("parameter", effective_weights(model))
         return _trace(seed, parameters, recorder, watch, reach)
+
+
+def effective_weights(model: nn.Module) -> list[tuple[str, torch.Tensor]]:
+    """Weights that ``torch.nn.utils.parametrize`` computes from parameters, as the layer sees them."""
+    with torch.no_grad():
+        return [
+            (f"{path}.{name}".removeprefix("."), getattr(module, name))
+            for path, module in model.named_modules()
+            if is_parametrized(module)
+            for name in module.parametrizations
+        ]
 
 
 def _inputs(subject: Subject, batch: int, seed: int, ledger: Ledger, *, gradients: bool) -> Call:
@@ -318,4 +332,6 @@ def _trace(
     reachable = {} if reach is None else reach.leaves
     if any(isinstance(leaf, nn.Parameter) and key not in known for key, leaf in reachable.items()):
         unseen.append(Unseen(ROOT, UNOWNED, hidden=True))
-    return Trace(seed, tuple(sites), tuple(parameters), inputs, tuple(unseen))
+    own = {name for name, _ in held}
+    effective = {name: row for (kind, name), row in values.items() if kind == "parameter" and name not in own}
+    return Trace(seed, tuple(sites), tuple(parameters), inputs, tuple(unseen), effective)

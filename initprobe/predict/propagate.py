@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from initprobe.predict import kinds
-from initprobe.predict.laws.base import Call, Facts, Law, find_law
+from initprobe.predict.laws.base import Call, Facts, Law, find_law, layer_name
 from initprobe.predict.moments import Gradient, Moments, NoPredictionError, ParameterMoments
-from initprobe.records import Anatomy, Expected, ParameterTrace, Prediction, SitePrediction, Statistics, Step, Trace
+from initprobe.records import Anatomy, Expected, Prediction, SitePrediction, Statistics, Step, Trace
 
 ERRORS = 5.0
 """Standard errors from which on the mean of a weight is told from 0."""
@@ -273,16 +273,17 @@ def _inputs(traces: Sequence[Trace]) -> dict[str, Moments]:
 
 def _parameters(traces: Sequence[Trace], anatomy: Anatomy) -> dict[str, ParameterMoments]:
     """Every parameter as it was drawn, averaged over the draws; it goes by all of its names."""
-    sizes = {weight.name: math.prod(weight.shape) for weight in anatomy.weights}
-    drawn: dict[str, list[ParameterTrace]] = {}
+    sizes = {layer_name(weight.name): math.prod(weight.shape) for weight in anatomy.weights}
+    sizes |= {weight.name: math.prod(weight.shape) for weight in anatomy.weights}
+    drawn: dict[str, list[Statistics]] = {}
     for trace in traces:
-        for parameter in trace.parameters:
-            if math.isfinite(_number(parameter.value, "rms")):
-                drawn.setdefault(parameter.name, []).append(parameter)
+        for name, value in [*((one.name, one.value) for one in trace.parameters), *trace.effective.items()]:
+            if math.isfinite(_number(value, "rms")):
+                drawn.setdefault(name, []).append(value)
     found = {}
     for name, draws in drawn.items():
-        second = sum(_number(draw.value, "rms") ** 2 for draw in draws) / len(draws)
-        mean = sum(_number(draw.value, "mean") for draw in draws) / len(draws)
+        second = sum(_number(draw, "rms") ** 2 for draw in draws) / len(draws)
+        mean = sum(_number(draw, "mean") for draw in draws) / len(draws)
         error = math.sqrt(second / max(1, sizes.get(name, 1) * len(draws)))
         found[name] = ParameterMoments(second, mean if abs(mean) > ERRORS * error else 0.0)
     return found

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from initprobe.predict.moments import Moments, ParameterMoments
+from initprobe.predict.moments import Moments, NoPredictionError, ParameterMoments
+
+MOSTLY = 0.25
+"""Part of the second moment of a weight that its mean may have."""
 
 
 def weighted(known: Moments, weight: ParameterMoments, taps: float) -> Moments:
     """A sum over ``taps`` values, each times a weight of its own.
 
     Weights with a mean add that mean times the sum of the values, which no unit is spared.
+
+    Raises:
+        NoPredictionError: the weights are mostly their mean, so that all units are copies of one.
     """
+    if weight.mean**2 > MOSTLY * weight.second:
+        raise NoPredictionError("its weights are nearly constant: its units are copies of one another")
     free = weight.second - weight.mean**2
     common = weight.mean**2 * taps * (taps - 1.0) * known.mean**2
     factor = taps * (free + weight.mean**2)

@@ -77,6 +77,8 @@ class Trace:
         parameters: in registration order.
         inputs: statistics of each float input, by name.
         unseen: what could not be measured.
+        effective: statistics of weights that are computed from parameters, by the name under which the layer has them
+            (``0.weight`` of a weight-normalized layer).
     """
 
     seed: int
@@ -84,3 +86,4 @@ class Trace:
     parameters: tuple[ParameterTrace, ...] = ()
     inputs: Mapping[str, Statistics] = field(default_factory=dict)
     unseen: tuple[Unseen, ...] = ()
+    effective: Mapping[str, Statistics] = field(default_factory=dict)

@@ -69,14 +69,14 @@ class Call:
         raise NoPredictionError("an argument is no tensor")
 
     def parameter(self, held: Held) -> ParameterMoments:
-        """The parameter's own moments.
+        """The moments of a parameter, or of the weight that a layer computes from it.
 
         Raises:
-            NoPredictionError: the operation uses a weight that is made from others.
+            NoPredictionError: it is computed in a way that was not measured, or its entries are one and the same.
         """
-        if not held.plain:
+        known = self.facts.parameters.get(held.parameter if held.plain else layer_name(held.parameter))
+        if known is None and not held.plain:
             raise NoPredictionError(f"its weight is computed from parameters ({held.parameter})")
-        known = self.facts.parameters.get(held.parameter)
         if known is None:
             raise NoPredictionError(f"{held.parameter} was not measured")
         return known
@@ -111,6 +111,12 @@ class Call:
         # What has no samples of its own (a table of positions) is read once by each of them.
         spread = self.step.shape[:1] == (self.facts.traced,) and before[:1] != (self.facts.traced,)
         return times * self.facts.samples / self.facts.traced if spread and times >= self.facts.traced else times
+
+
+def layer_name(parameter: str) -> str:
+    """The name under which a layer has a weight that is computed from that parameter."""
+    path, marker, rest = parameter.partition("parametrizations.")
+    return path + rest.partition(".")[0] if marker else parameter
 
 
 def _alike(second: float, mean: float, *, everywhere: bool) -> Moments:

@@ -56,6 +56,16 @@ from initprobe.records.request import (
 )
 from initprobe.records.residual import Growth, GrowthLaw, ResidualBlock, ResidualStream
 from initprobe.records.spec import Spec
+from initprobe.records.theory import (
+    CriticalPoint,
+    FixedPoint,
+    Gains,
+    Moments,
+    Phase,
+    Rates,
+    Stability,
+    Theory,
+)
 from initprobe.records.trace import Counts, ParameterTrace, SiteTrace, Statistics, Trace, Unseen, Value
 
 __all__ = [
@@ -68,6 +78,7 @@ __all__ = [
     "Confidence",
     "Counts",
     "Coverage",
+    "CriticalPoint",
     "Drawn",
     "Entry",
     "Environment",
@@ -75,12 +86,15 @@ __all__ = [
     "Evidence",
     "Failure",
     "Finding",
+    "FixedPoint",
     "Gain",
+    "Gains",
     "Growth",
     "GrowthLaw",
     "InitRequest",
     "Judgement",
     "Location",
+    "Moments",
     "NeedSeeds",
     "Option",
     "Options",
@@ -89,7 +103,9 @@ __all__ = [
     "ParameterSummary",
     "ParameterTrace",
     "Part",
+    "Phase",
     "ProbeRequest",
+    "Rates",
     "Report",
     "Request",
     "ResidualBlock",
@@ -106,11 +122,13 @@ __all__ = [
     "Skip",
     "Skipped",
     "Spec",
+    "Stability",
     "StatisticSummary",
     "Statistics",
     "Status",
     "Stream",
     "TargetRequest",
+    "Theory",
     "Trace",
     "Unseen",
     "Value",

@@ -85,7 +85,8 @@ def differences(value: Callable[[Array], Array], kinks: tuple[float, ...]) -> Ca
         offsets = np.where(side[:, None] == 0.0, np.arange(-3.0, 4.0), side[:, None] * np.arange(7.0))
         weights = np.where(side[:, None] == 0.0, CENTRAL, side[:, None] * ONE_SIDED)
         values = value((flat[:, None] + STEP * offsets).ravel()).reshape(offsets.shape)
-        return ((weights * values).sum(axis=1) / STEP).reshape(np.shape(z))
+        slopes: Array = (weights * values).sum(axis=1) / STEP
+        return slopes.reshape(np.shape(z))
 
     return derivative
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 
 from initprobe.activations import moments
+from initprobe.predict.normalization import centred_rate, plain_rate
 from initprobe.records import ActivationUse, Gains, Moments, Rates
 
 TORCH = {"sigmoid": 1.0, "tanh": 5.0 / 3.0, "relu": math.sqrt(2.0), "selu": 0.75}
@@ -53,10 +54,9 @@ def gains_of(use: ActivationUse, found: Moments) -> Gains:
     )
 
 
-def rates_of(found: Moments) -> Rates:
-    """What each normalization multiplies the squared gradient by per layer (``normalization`` says why)."""
-    centred = found.derivative_second / found.variance if found.variance > 0.0 else math.inf
-    plain = found.derivative_second / found.second
+def rates_of(use: ActivationUse) -> Rates:
+    """What each normalization multiplies the squared gradient by per layer; raises like ``moments_of``."""
+    centred, plain = centred_rate(use), plain_rate(use)
     return Rates(batch_norm=centred, layer_norm_before=plain, layer_norm_after=centred, rms_norm=plain)
 
 

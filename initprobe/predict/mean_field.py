@@ -59,7 +59,7 @@ def q_slope(use: ActivationUse, q: float, weight_variance: float) -> float:
 
 
 def c_map(use: ActivationUse, c: float, q: float, weight_variance: float, bias_variance: float = 0.0) -> float:
-    """The correlation of two inputs of second moment q one layer on (Poole et al. 2016, eq. 5); raises like ``q_map``."""
+    """The correlation one layer on of inputs of second moment q (Poole et al. 2016, eq. 5); raises like ``q_map``."""
     shared = weight_variance * pairs.product(use, q, c) + bias_variance
     return shared / q_map(use, q, weight_variance, bias_variance)
 

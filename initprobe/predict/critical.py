@@ -7,6 +7,7 @@ al. 2017, arXiv 1611.01232, section 3). The critical line is that curve where si
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -61,11 +62,7 @@ def critical_points(use: ActivationUse, bias_variance: float = 0.0) -> tuple[Cri
         return critical_at(use, q).bias_variance / q - bias_variance / q
 
     logs = [float(log) for log in np.log(GRID)]
-    found = [
-        critical_at(use, math.exp(root(distance, low, high)))
-        for low, high in brackets(logs, [_without_noise(distance(log)) for log in logs])
-        if _without_noise(distance(low)) and _without_noise(distance(high))
-    ]
+    found = [critical_at(use, math.exp(root(distance, *ends))) for ends in _sign_changes(distance, logs)]
     if bias_variance == 0.0 and moments.second_moment(use, 0.0) == 0.0 and slope_at_zero(use) > FLAT:
         found.insert(0, critical_at(use, 0.0))
     stays = ("attracts", "half-stable")
@@ -90,9 +87,8 @@ def half_stable_point(use: ActivationUse) -> CriticalPoint | None:
         return critical_at(use, q).slope - 1.0
 
     logs = [float(log) for log in np.log(GRID)]
-    ends = brackets(logs, [_without_noise(difference(log)) for log in logs])
-    for low, high in ends:
-        point = critical_at(use, math.exp(root(difference, low, high)))
+    for ends in _sign_changes(difference, logs):
+        point = critical_at(use, math.exp(root(difference, *ends)))
         if point.bias_variance > NOISE:
             return point
     return None
@@ -149,5 +145,8 @@ def _stability(slope: float) -> Stability:
     return "attracts" if slope < 1.0 else "repels"
 
 
-def _without_noise(value: float) -> float:
-    return value if not abs(value) <= NOISE else 0.0
+def _sign_changes(function: Callable[[float], float], points: list[float]) -> list[tuple[float, float]]:
+    """Between which of the points a function changes its sign; those where it is too near zero to tell are passed."""
+    values = [function(point) for point in points]
+    told = [place for place, value in enumerate(values) if not abs(value) <= NOISE]
+    return brackets([points[place] for place in told], [values[place] for place in told])

@@ -99,10 +99,10 @@ def fixed_points(use: ActivationUse, weight_variance: float, bias_variance: floa
         rising = next(value for value in changes if value) > 0.0
         found.append((0.0, "repels" if rising else "attracts"))
     found += [(q, "half-stable") for q in _touching(use, weight_variance, bias_variance, logs)]
-    for low, high in brackets(logs, changes):
-        if change(low) and change(high):
-            q = math.exp(root(change, low, high))
-            found.append((q, "attracts" if change(low) > 0.0 else "repels"))
+    changing = [place for place, value in enumerate(changes) if value]  # a root may lie on the grid
+    for low, high in brackets([logs[place] for place in changing], [changes[place] for place in changing]):
+        q = math.exp(root(change, low, high))
+        found.append((q, "attracts" if change(low) > 0.0 else "repels"))
     return tuple(describe(use, q, weight_variance, kind) for q, kind in sorted(found))
 
 
@@ -167,10 +167,20 @@ def settled(
     use: ActivationUse, weight_variance: float, bias_variance: float = 0.0, start: float = 1.0
 ) -> FixedPoint | None:
     """Where a second moment ends, layer after layer; None where it explodes. Raises like ``fixed_points``."""
-    points = fixed_points(use, weight_variance, bias_variance)
+    return end_of(fixed_points(use, weight_variance, bias_variance), use, weight_variance, bias_variance, start)
+
+
+def end_of(
+    points: tuple[FixedPoint, ...], use: ActivationUse, weight_variance: float, bias_variance: float, start: float = 1.0
+) -> FixedPoint | None:
+    """Which of the fixed points a second moment ends at; None where it explodes. Raises like ``fixed_points``."""
     if points and points[0].stability == "neutral":
         return describe(use, start, weight_variance, "neutral")
-    rising = q_map(use, start, weight_variance, bias_variance) > start
+    after = q_map(use, start, weight_variance, bias_variance)
+    there = [point for point in points if abs(point.q - start) < MARGIN * start]
+    if there and abs(after / start - 1.0) < MARGIN:
+        return there[0]
+    rising = after > start
     ahead = [point for point in points if point.q > start] if rising else [p for p in points if p.q <= start][::-1]
     return ahead[0] if ahead else None
 

@@ -143,6 +143,7 @@ class Theory:
         weight_variance: sigma_w² that the fixed points are those of.
         bias_variance: sigma_b².
         fixed_points: all of them, by q.
+        settled: the one that a signal of second moment 1 ends at; None where it explodes.
         small: what a vanishing second moment is multiplied by per layer; infinite where it does not vanish.
         large: what an exploding one is multiplied by.
         critical: all points with chi_1 = 1 at this bias variance, those where a signal stays first.
@@ -160,6 +161,7 @@ class Theory:
     weight_variance: float = 1.0
     bias_variance: float = 0.0
     fixed_points: tuple[FixedPoint, ...] = ()
+    settled: FixedPoint | None = None
     small: float = 0.0
     large: float = 0.0
     critical: tuple[CriticalPoint, ...] = ()

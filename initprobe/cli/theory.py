@@ -12,13 +12,13 @@ from typing import Annotated
 import typer
 
 from initprobe.cli import options as o
-from initprobe.cli.output import Sink, Style, progress, say, sinks, tracebacks
+from initprobe.cli.output import Sink, Style, progress, say, sinks, tell, tracebacks
 from initprobe.errors import UsageError
 from initprobe.records import ActivationUse, Theory
 from initprobe.report.options import RenderOptions
 from initprobe.report.write import write_text
 
-VARIANCES = "Variances"
+VARIANCES, PHASE = "Variances", "Phase diagram"
 
 
 def theory(
@@ -41,6 +41,25 @@ def theory(
     sigma_b: Annotated[
         float | None, typer.Option(help="The same as a standard deviation.", rich_help_panel=VARIANCES)
     ] = None,
+    phase: Annotated[
+        bool,
+        typer.Option(
+            "--phase", help="Draw the phase diagram over both variances, as PNG and SVG.", rich_help_panel=PHASE
+        ),
+    ] = False,
+    measure: Annotated[
+        bool,
+        typer.Option(
+            "--measure", help="Probe networks at 24 of its points, and draw what they do.", rich_help_panel=PHASE
+        ),
+    ] = False,
+    max_weight_variance: Annotated[
+        float | None, typer.Option(help="Where its x axis ends. Default: what there is to see.", rich_help_panel=PHASE)
+    ] = None,
+    max_bias_variance: Annotated[float, typer.Option(help="Where its y axis ends.", rich_help_panel=PHASE)] = 0.5,
+    plots: Annotated[
+        Path, typer.Option("--plots", metavar="DIR", help="Where the phase diagram goes.", rich_help_panel=PHASE)
+    ] = Path(),
     paths: o.Paths = [],
     output: Annotated[
         list[str],
@@ -52,12 +71,13 @@ def theory(
             rich_help_panel=o.OUTPUT,
         ),
     ] = [],
+    quiet: o.Quiet = 0,
     color: o.Color = "auto",
     traceback: o.Traceback = "short",
 ) -> int:
     """Say what mean-field theory expects: moments, gains, fixed points, chi_1, depth scales, the critical point.
 
-    Example:  initprobe theory tanh gelu --sigma-w 1.5 --bias-variance 0.05
+    Example:  initprobe theory tanh --sigma-w 1.5 --bias-variance 0.05 --phase
     """
     from initprobe.predict.theory import theory_of
 
@@ -67,8 +87,38 @@ def theory(
     with tracebacks(traceback):
         uses = [_opened(text, paths) for text in activations]
         told = [theory_of(use, weight, bias) for use in uses]
-    _deliver(told, outputs, Style(color))
+        if phase or measure:
+            _draw(uses, (max_weight_variance, max_bias_variance), plots, quiet, measure=measure)
+    if not quiet:
+        _deliver(told, outputs, Style(color))
     return 0
+
+
+def _draw(
+    uses: Sequence[ActivationUse],
+    limits: tuple[float | None, float],
+    directory: Path,
+    quiet: int,
+    *,
+    measure: bool,
+) -> None:
+    """Phase diagrams as files, one for each activation that has one; their names go to standard error."""
+    from initprobe.predict.phase import phase_diagram
+    from initprobe.report.figures import save_figure
+    from initprobe.report.phase import phase_figure
+
+    for use in uses:
+        with progress(quiet=quiet) as listen:
+            listen(f"{use}: critical line and depth scales")
+            diagram = phase_diagram(use, *limits)
+            if measure:
+                listen("loading torch")
+                from initprobe.search.phase import measured
+
+                diagram = measured(diagram, use, listen)
+            drawn = save_figure(phase_figure(diagram), directory, f"phase {use}")
+        for path in drawn:
+            tell(f"wrote {path}")
 
 
 def _opened(text: str, paths: Sequence[Path]) -> ActivationUse:

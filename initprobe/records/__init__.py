@@ -33,6 +33,7 @@ from initprobe.records.finding import (
 )
 from initprobe.records.location import Location
 from initprobe.records.outcome import Drawn, Outcome, Skipped
+from initprobe.records.phase import Curve, PhaseDiagram, PhasePoint
 from initprobe.records.report import (
     Coverage,
     Entry,
@@ -79,6 +80,7 @@ __all__ = [
     "Counts",
     "Coverage",
     "CriticalPoint",
+    "Curve",
     "Drawn",
     "Entry",
     "Environment",
@@ -104,6 +106,8 @@ __all__ = [
     "ParameterTrace",
     "Part",
     "Phase",
+    "PhaseDiagram",
+    "PhasePoint",
     "ProbeRequest",
     "Rates",
     "Report",

@@ -49,9 +49,7 @@ def theory(
     ] = False,
     measure: Annotated[
         bool,
-        typer.Option(
-            "--measure", help="Probe networks at 24 of its points, and draw what they do.", rich_help_panel=PHASE
-        ),
+        typer.Option("--measure", help="Probe networks at 24 of its points and draw chi_1.", rich_help_panel=PHASE),
     ] = False,
     max_weight_variance: Annotated[
         float | None, typer.Option(help="Where its x axis ends. Default: what there is to see.", rich_help_panel=PHASE)
@@ -116,7 +114,7 @@ def _draw(
                 from initprobe.search.phase import measured
 
                 diagram = measured(diagram, use, listen)
-            drawn = save_figure(phase_figure(diagram), directory, f"phase {use}")
+            drawn = save_figure(phase_figure(diagram), directory, f"phase-{use}")
         for path in drawn:
             tell(f"wrote {path}")
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from initprobe.activations import moments
 from initprobe.activations.base import Array
+from initprobe.errors import UsageError
 from initprobe.predict.critical import critical_at, critical_points, is_scale_free, why_not_critical
 from initprobe.predict.hermite import deficits, derivative_products
 from initprobe.predict.mean_field import settled
@@ -59,8 +60,11 @@ def phase_diagram(
 
     Raises:
         NotElementwiseError: the activation does not act on one number at a time.
-        UsageError: it is unknown, or an option is.
+        UsageError: it is unknown, an option is, or an axis does not end at a finite number above zero.
     """
+    for name, end in (("weight", weight_limit), ("bias", bias_limit)):
+        if end is not None and not 0.0 < end < math.inf:
+            raise UsageError(f"the axis of {name} variances ends at {end:g}; it is a finite number above zero")
     limit = weight_limit or _limit(use, bias_limit)
     weights, biases = np.linspace(0.0, limit, COLUMNS), np.linspace(0.0, bias_limit, ROWS)
     seconds = np.array([moments.second_moment(use, float(q)) for q in Q_GRID])

@@ -9,7 +9,7 @@ from initprobe.activations.base import ACTIVATIONS
 from initprobe.activations.behaviour import slope_at_zero
 from initprobe.activations.guide import tenfold
 from initprobe.errors import UsageError
-from initprobe.predict.critical import critical_points, half_stable_point, is_scale_free, why_not_critical
+from initprobe.predict.critical import critical_points, half_stable_point, why_not_critical
 from initprobe.predict.gaussian import gains_of, moments_of, rates_of
 from initprobe.predict.mean_field import GRID, end_of, fixed_points, q_map
 from initprobe.records import ActivationUse, FixedPoint, Theory
@@ -87,6 +87,6 @@ def _warnings(
             f"the squared gradient is multiplied by {settled.chi:.4g} per layer: tenfold in RMS every {layers:.0f} "
             "layers"
         )
-    if not is_scale_free(use) and ACTIVATIONS.find(use.name).value_square is not None:
+    if ACTIVATIONS.find(use.name).value_square is not None:
         told.append("it is random: two copies of one input differ behind it")
     return told

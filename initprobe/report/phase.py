@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from typing import TYPE_CHECKING
 
 from initprobe.records import Curve, PhaseDiagram
@@ -23,6 +24,9 @@ NOTHING = "#ececec"
 
 TALL, APART = 0.2, 0.055
 """Share of the figure that a contour crosses to be labelled, and the distance of two labels."""
+
+NOTE = 44
+"""Characters in a line of a note."""
 
 MEANINGS = {"ordered": "inputs come together", "chaotic": "inputs part"}
 
@@ -47,6 +51,9 @@ def phase_figure(diagram: PhaseDiagram) -> Figure:
         axes.set_ylabel(r"bias variance $\sigma_b^2$")
         axes.set_title(plot_text(visible(diagram.activation)))
         axes.grid(visible=False)
+        if diagram.note:
+            note = textwrap.fill(f"no critical line where a signal stays: {diagram.note}", NOTE)
+            axes.text(0.98, 0.97, plot_text(note), transform=axes.transAxes, ha="right", va="top", fontsize=7)
         _legend(figure, diagram)
     return figure
 

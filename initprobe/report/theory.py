@@ -48,15 +48,18 @@ def theory_markdown(theories: Sequence[Theory], options: RenderOptions) -> str:
     """The same as a GitHub table."""
     del options
     known = [theory for theory in theories if theory.moments is not None]
-    grid = _grid(known, meanings=len(known) == 1)
-    lines = [[column.head for column in grid.columns], [":---"] * len(grid.columns)] if known else []
-    lines += [[markdown_cell(text.strip()) for text, _ in row] for row in grid.rows]
+    lines: list[list[str]] = []
+    if known:
+        grid = _grid(known, meanings=True)
+        lines = [[markdown_cell(column.head) for column in grid.columns], [":---"] * len(grid.columns)]
+        lines += [[markdown_cell(text.strip()) for text, _ in row] for row in grid.rows]
+    blocks = ["\n".join(f"| {' | '.join(line)} |" for line in lines)] * bool(lines)
     remarks = [
-        f"- {markdown_cell(visible(f'{one.activation}: {line}', 400))}" for one in theories for line in _remarks(one)
+        f"- {markdown_cell(visible(line if one.reason else f'{one.activation}: {line}', 400))}"
+        for one in theories
+        for line in _remarks(one)
     ]
-    return (
-        "\n".join([*(f"| {' | '.join(line)} |" for line in lines), *([""] * bool(lines and remarks)), *remarks]) + "\n"
-    )
+    return "\n\n".join([*blocks, *(["\n".join(remarks)] if remarks else [])]) + "\n"
 
 
 def theory_json(theories: Sequence[Theory], options: RenderOptions) -> str:

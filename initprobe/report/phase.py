@@ -25,7 +25,7 @@ NOTHING = "#ececec"
 TALL, APART = 0.2, 0.055
 """Share of the figure that a contour crosses to be labelled, and the distance of two labels."""
 
-NOTE = 44
+NOTE = 92
 """Characters in a line of a note."""
 
 MEANINGS = {"ordered": "inputs come together", "chaotic": "inputs part"}
@@ -49,13 +49,18 @@ def phase_figure(diagram: PhaseDiagram) -> Figure:
         axes.set_ylim(0.0, diagram.bias_variance[-1])
         axes.set_xlabel(r"weight variance $\sigma_w^2$ (times fan-in)")
         axes.set_ylabel(r"bias variance $\sigma_b^2$")
-        axes.set_title(plot_text(visible(diagram.activation)))
+        _title(axes, diagram)
         axes.grid(visible=False)
-        if diagram.note:
-            note = textwrap.fill(f"no critical line where a signal stays: {diagram.note}", NOTE)
-            axes.text(0.98, 0.97, plot_text(note), transform=axes.transAxes, ha="right", va="top", fontsize=7)
         _legend(figure, diagram)
     return figure
+
+
+def _title(axes: Axes, diagram: PhaseDiagram) -> None:
+    """The activation, and in small letters below why it has no critical line."""
+    told = f"no critical line where a signal stays: {diagram.note}" if diagram.note else ""
+    lines = textwrap.wrap(plot_text(told), NOTE)
+    axes.set_title(plot_text(visible(diagram.activation)), pad=8 + 9.5 * len(lines))
+    axes.annotate("\n".join(lines), (0.0, 1.015), xycoords="axes fraction", va="bottom", fontsize=7, color=FAINT)
 
 
 def _phases(axes: Axes, diagram: PhaseDiagram) -> None:
@@ -112,6 +117,8 @@ def _critical(axes: Axes, curve: Curve) -> None:
 
 def _measured(axes: Axes, diagram: PhaseDiagram) -> None:
     """What was measured: a triangle up where gradients grow, one down where they shrink, with the factor beside it."""
+    from matplotlib.patheffects import withStroke
+
     width = diagram.weight_variance[-1]
     for point in diagram.measured:
         if point.measured is None:
@@ -124,6 +131,7 @@ def _measured(axes: Axes, diagram: PhaseDiagram) -> None:
         axes.annotate(
             f"{point.measured:.2f}", at, xytext=(4.5 if left else -4.5, 0), textcoords="offset points", va="center",
             ha="left" if left else "right", fontsize=6.5, color=INK, zorder=5,
+            path_effects=[withStroke(linewidth=2.0, foreground="white", alpha=0.85)],
         )  # fmt: skip
 
 

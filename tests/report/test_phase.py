@@ -33,8 +33,16 @@ def test_what_is_drawn_is_explained():
     assert r"critical point, $\chi_1 = 1$" in texts(phase_figure(phase_diagram(ActivationUse("relu"))))
 
 
+def test_why_there_is_no_line_stands_below_the_name():
+    figure = phase_figure(phase_diagram(ActivationUse("silu")))
+    assert any("there a signal grows away" in text.get_text() for text in figure.axes[0].texts)
+
+
 def test_equal_diagrams_give_equal_files(tmp_path):
     diagram = phase_diagram(ActivationUse("hardtanh"))
-    files = [save_figure(phase_figure(diagram), tmp_path / name, "phase-hardtanh") for name in ("one", "two")]
+    files = [
+        save_figure(phase_figure(diagram), tmp_path / name, "phase-hardtanh", formats=("svg",))
+        for name in ("one", "two")
+    ]
     for one, two in zip(*files, strict=True):
         assert one.read_bytes() == two.read_bytes()

@@ -154,3 +154,11 @@ def test_an_outcome_reads_as_a_few_lines():
     assert str(ip.initialize(model, "zeros", inputs=(64,), only="4")).splitlines()[0] == (
         "zeros on 4: 2 of 8 parameters drawn"
     )
+
+
+def test_theory_of_a_name_and_of_a_function():
+    named = ip.theory("silu", bias_variance=0.1)
+    given = ip.theory(lambda z: z * torch.sigmoid(z), bias_variance=0.1)
+    assert named.moments.second == pytest.approx(0.355775519817352)
+    assert given.moments.slope == pytest.approx(named.moments.slope, rel=1e-9)
+    assert given.half_stable.q == pytest.approx(14.320173618, rel=1e-8)

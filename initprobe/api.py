@@ -1,4 +1,4 @@
-"""The Python face: probe, compare, initialize, reparametrize.
+"""The Python face: probe, compare, initialize, reparametrize, theory.
 
 A function here that measures answers with a ``Result``.
 """
@@ -20,6 +20,7 @@ from initprobe.init.calibration import Data
 from initprobe.init.choose import parse_scheme, parse_schemes
 from initprobe.init.initialize import initialize_model
 from initprobe.init.learning_rates import groups_by_rate
+from initprobe.load.activation import open_activation
 from initprobe.load.given import Build, open_given, own_parameters
 from initprobe.load.in_place import in_place
 from initprobe.load.sources.base import Target
@@ -27,6 +28,7 @@ from initprobe.load.stack import stack
 from initprobe.load.target import expand_targets, looks_like_target, open_target
 from initprobe.parametrizations.reparametrize import reparametrize
 from initprobe.pipeline import Listener, choose_batch, describe_environment, probe_target
+from initprobe.predict.theory import theory_of
 from initprobe.records import (
     Entry,
     Failure,
@@ -36,13 +38,14 @@ from initprobe.records import (
     Request,
     SchemeChoice,
     TargetRequest,
+    Theory,
 )
 from initprobe.report.facade import Result
 from initprobe.search.grid import grid, visit
 from initprobe.settings import Flags, given_seeds, known_options, resolve
 from initprobe.subject import Loss
 
-__all__ = ["Result", "compare", "initialize", "parameter_groups", "probe", "reparametrize"]
+__all__ = ["Result", "compare", "initialize", "parameter_groups", "probe", "reparametrize", "theory"]
 
 
 def probe(  # noqa: PLR0913 - each is a keyword of the Python face
@@ -164,6 +167,23 @@ def parameter_groups(model: nn.Module, outcome: Outcome, *, lr: float, **default
         UsageError: the outcome is that of another model.
     """
     return groups_by_rate(own_parameters(model), outcome.learning_rates, lr, defaults)
+
+
+def theory(
+    activation: str | Callable[..., Any], *, weight_variance: float | None = None, bias_variance: float = 0.0
+) -> Theory:
+    """What mean-field theory says of an activation: moments, gains, fixed points, critical points, depth scales.
+
+    Args:
+        activation: its name (``"leaky_relu(0.2)"``), ``"file.py:fn"``, a function of an array or a tensor, or a module.
+        weight_variance: sigma_w², the variance of a weight times its fan_in; None for 1 / E f².
+        bias_variance: sigma_b².
+
+    Raises:
+        UsageError: there is no such activation, or the function is none.
+        TargetError: it cannot be found or called.
+    """
+    return theory_of(open_activation(activation), weight_variance, bias_variance)
 
 
 def probe_all(

@@ -11,6 +11,7 @@ import pkgutil
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from importlib.metadata import entry_points
+from itertools import count
 from typing import Generic, TypeVar
 
 from initprobe.errors import UsageError
@@ -33,6 +34,7 @@ class Registry(Mapping[str, Leaf], Generic[Leaf]):
         self._group = group
         self._leaves: dict[str, Leaf] = {}
         self._aliases: dict[str, str] = {}
+        self._guests: dict[str, Leaf] = {}
         self._loaded = False
 
     def add(self, name: str, leaf: Leaf, *, aliases: tuple[str, ...] = ()) -> None:
@@ -47,6 +49,19 @@ class Registry(Mapping[str, Leaf], Generic[Leaf]):
         self._leaves[name] = leaf
         self._aliases.update(dict.fromkeys(aliases, name))
 
+    def lend(self, name: str, leaf: Leaf) -> str:
+        """Take in a leaf that is found by its name and stands in no list: one that a user brought along.
+
+        Returns:
+            The name that it is found under; a number follows where the name was taken.
+        """
+        self._load()
+        taken = {*self._leaves, *self._aliases, *self._guests}
+        names = (name if number == 1 else f"{name}#{number}" for number in count(1))
+        free = next(one for one in names if one not in taken)
+        self._guests[free] = leaf
+        return free
+
     def find(self, name: str) -> Leaf:
         """The leaf of that name or alias.
 
@@ -54,7 +69,7 @@ class Registry(Mapping[str, Leaf], Generic[Leaf]):
             UsageError: there is none; the message names the nearest.
         """
         self._load()
-        found = self._leaves.get(self._aliases.get(name, name))
+        found = self._leaves.get(self._aliases.get(name, name)) or self._guests.get(name)
         if found is None:
             near = self.near(name)
             hint = f"did you mean {near!r}?" if near else f"`initprobe ls {self.noun}s` lists them"

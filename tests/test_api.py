@@ -30,9 +30,7 @@ def test_a_factory_with_a_shape():
 def test_a_spec_says_how_many_seeds_unless_the_call_does(tmp_path):
     spec = tmp_path / "net.yaml"
     spec.write_text(
-        "version: 1\n"
-        "model: {input: {shape: [8]}, layers: [{type: linear, out: 8}]}\n"
-        "probe: {seeds: 2, max_seeds: 2}\n"
+        "version: 1\nmodel: {input: {shape: [8]}, layers: [{type: linear, out: 8}]}\nprobe: {seeds: 2, max_seeds: 2}\n"
     )
     assert ip.probe(spec).entry.request.probe.seeds == (0, 1)
     assert ip.probe(spec, seeds=[7]).entry.request.probe.seeds == (7,)
@@ -167,3 +165,11 @@ def test_an_outcome_reads_as_a_few_lines():
     assert str(ip.initialize(model, "zeros", inputs=(64,), only="4")).splitlines()[0] == (
         "zeros on 4: 2 of 8 parameters drawn"
     )
+
+
+def test_theory_of_a_name_and_of_a_function():
+    named = ip.theory("silu", bias_variance=0.1)
+    given = ip.theory(lambda z: z * torch.sigmoid(z), bias_variance=0.1)
+    assert named.moments.second == pytest.approx(0.355775519817352)
+    assert given.moments.slope == pytest.approx(named.moments.slope, rel=1e-9)
+    assert given.half_stable.q == pytest.approx(14.320173618, rel=1e-8)

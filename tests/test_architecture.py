@@ -171,7 +171,9 @@ def test_importing_the_package_is_cheap():
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["run", "--help"], ["compare", "--help"], ["--version"]], ids=" ".join
+    "arguments",
+    [["--help"], ["run", "--help"], ["compare", "--help"], ["theory", "--help"], ["theory", "gelu"], ["--version"]],
+    ids=" ".join,
 )
 def test_help_loads_neither_torch_nor_matplotlib(arguments):
     code = f"""

@@ -113,7 +113,7 @@ def slope_at_zero(use: ActivationUse) -> float:
         return 0.0
     square = leaf.derivative_square
     options = moments.resolved_options(use)
-    sides = np.array([-1e-9, 1e-9])
+    sides = np.array([-1e-14, 1e-14])
     squares = leaf.derivative(sides, **options) ** 2 if square is None else square(sides, **options)
     return math.sqrt(float(squares.mean()))
 

@@ -77,9 +77,17 @@ def fourth_moment_around(use: ActivationUse, centre: float, variance: float) -> 
     return _moment(use, variance, "fourth", centre)
 
 
-def derivative_fourth_moment_around(use: ActivationUse, centre: float, variance: float) -> float:
-    """E f'(x)⁴ for x ~ N(centre, variance); raises like ``mean``."""
-    return _moment(use, variance, "derivative_fourth", centre)
+def derivative_fourth_moment(use: ActivationUse, q: float = 1.0, centre: float = 0.0) -> float:
+    """E f'(x)⁴ for x ~ N(centre, q); raises like ``mean``.
+
+    Where f is random itself (rrelu), it is that of the root mean square slope, the least that it can be.
+    """
+    return _moment(use, q, "derivative_fourth", centre)
+
+
+def scale_response(use: ActivationUse, q: float = 1.0) -> float:
+    """E z f'(√q z) for z ~ N(0, 1): what the mean behind f gains per standard deviation; raises like ``mean``."""
+    return _moment(use, q, "response")
 
 
 def forward_gain(use: ActivationUse) -> float:
@@ -134,10 +142,14 @@ def _moment(use: ActivationUse, q: float, which: str, centre: float = 0.0) -> fl
     if not 0.0 <= q < math.inf or not math.isfinite(centre):
         raise ValueError(f"no Gaussian has the mean {centre} and the second moment {q} around it")
     scale = math.sqrt(q)
+    if scale == 0.0 and which == "slope":
+        raise ValueError("the slope of the map of second moments is asked for at a second moment of zero")
     if scale == 0.0:
-        return float(function(np.full(1, centre), **options)[0])
+        return 0.0 if which == "response" else float(function(np.full(1, centre), **options)[0])
     bends = [*activation.kinks(**options), *_octaves(scale + abs(centre))]
     edges = [(bend - centre) / scale for bend in bends]
+    if which == "response":
+        return _expectation(lambda z: z * function(scale * z, **options), edges)
     if which == "slope":
         return _expectation(lambda z: (z * z - 1.0) / (2.0 * q) * function(scale * z, **options), edges)
     return _expectation(lambda z: function(centre + scale * z, **options), edges)
@@ -146,15 +158,14 @@ def _moment(use: ActivationUse, q: float, which: str, centre: float = 0.0) -> fl
 def _integrand(activation: Activation, which: str) -> Callable[..., Array] | None:
     if which == "mean" or activation.value is None or activation.derivative is None:
         return activation.value
-    if which == "derivative":
+    if which in ("derivative", "response"):
         return activation.derivative
     if which == "fourth":
         return _squared(_squared(activation.value))
-    if which == "derivative_fourth":
-        return _squared(_squared(activation.derivative))
     if which in ("square", "slope"):
         return activation.value_square or _squared(activation.value)
-    return activation.derivative_square or _squared(activation.derivative)
+    slopes = activation.derivative_square or _squared(activation.derivative)
+    return _squared(slopes) if which == "derivative_fourth" else slopes
 
 
 def _squared(function: Callable[..., Array]) -> Callable[..., Array]:

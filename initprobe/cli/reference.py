@@ -141,6 +141,7 @@ def _explain_activation(name: str, known: list[str]) -> str | None:
             f"    E f(z)²   {second:12.8f}   forward gain  1/sqrt(E f²)  {moments.forward_gain(use):.8f}",
             f"    E f'(z)²  {slope:12.8f}   backward gain 1/sqrt(E f'²) {moments.backward_gain(use):.8f}",
             f"    chi_1     {slope / second:12.8f}   growth of the squared gradient per layer at the forward gain",
+            f"    `initprobe theory {leaf.name}` tells more: fixed points, depth scales, the critical point",
             *guide_to_activation(name),
         ]
     )

@@ -82,6 +82,14 @@ def derivative_product(use: ActivationUse, q: float, c: float, centre: float = 0
     return _product(use, "derivative", q, _gap(c), centre)
 
 
+def square_product(use: ActivationUse, q: float, c: float) -> float:
+    """E f(x)² f(y)² for x, y ~ N(0, q) with correlation c: how the sizes of two inputs depend on each other.
+
+    Arguments and errors like ``product``; at c = 1 it is E f⁴, of the mean f where f is random itself.
+    """
+    return _product(use, "square", q, _gap(c), 0.0)
+
+
 def deficit(use: ActivationUse, q: float, gap: float, centre: float = 0.0) -> float:
     """E f(x)² - E f(x) f(y), with all its digits however near the two are.
 
@@ -134,12 +142,13 @@ def _function(use: ActivationUse, which: str) -> tuple[Callable[[Array], Array],
     """The function, f or its derivative, with its options filled in, and where it bends."""
     leaf = ACTIVATIONS.find(use.name)
     options = moments.resolved_options(use)
-    function = leaf.value if which == "value" else leaf.derivative
+    function = leaf.derivative if which == "derivative" else leaf.value
     if function is None:
         raise moments.NotElementwiseError(
             f"{use.name} does not act on one number at a time: no two numbers have a product behind it"
         )
-    return lambda z: function(z, **options), tuple(leaf.kinks(**options))
+    power = 2 if which == "square" else 1
+    return lambda z: function(z, **options) ** power, tuple(leaf.kinks(**options))
 
 
 def _own_variance(use: ActivationUse, which: str, q: float, centre: float) -> float:

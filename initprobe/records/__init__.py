@@ -34,6 +34,7 @@ from initprobe.records.finding import (
 from initprobe.records.flow import Argument, Fixed, Flow, Held, Signal, Step
 from initprobe.records.location import Location
 from initprobe.records.outcome import Drawn, Outcome, Skipped
+from initprobe.records.phase import Curve, PhaseDiagram, PhasePoint
 from initprobe.records.prediction import Expected, Prediction, SitePrediction
 from initprobe.records.report import (
     Coverage,
@@ -58,6 +59,16 @@ from initprobe.records.request import (
 )
 from initprobe.records.residual import Growth, GrowthLaw, ResidualBlock, ResidualStream
 from initprobe.records.spec import Spec
+from initprobe.records.theory import (
+    CriticalPoint,
+    FixedPoint,
+    Gains,
+    Moments,
+    Phase,
+    Rates,
+    Stability,
+    Theory,
+)
 from initprobe.records.trace import Counts, ParameterTrace, SiteTrace, Statistics, Trace, Unseen, Value
 
 __all__ = [
@@ -71,6 +82,8 @@ __all__ = [
     "Confidence",
     "Counts",
     "Coverage",
+    "CriticalPoint",
+    "Curve",
     "Drawn",
     "Entry",
     "Environment",
@@ -80,14 +93,17 @@ __all__ = [
     "Failure",
     "Finding",
     "Fixed",
+    "FixedPoint",
     "Flow",
     "Gain",
+    "Gains",
     "Growth",
     "GrowthLaw",
     "Held",
     "InitRequest",
     "Judgement",
     "Location",
+    "Moments",
     "NeedSeeds",
     "Option",
     "Options",
@@ -96,8 +112,12 @@ __all__ = [
     "ParameterSummary",
     "ParameterTrace",
     "Part",
+    "Phase",
+    "PhaseDiagram",
+    "PhasePoint",
     "Prediction",
     "ProbeRequest",
+    "Rates",
     "Report",
     "Request",
     "ResidualBlock",
@@ -116,12 +136,14 @@ __all__ = [
     "Skip",
     "Skipped",
     "Spec",
+    "Stability",
     "StatisticSummary",
     "Statistics",
     "Status",
     "Step",
     "Stream",
     "TargetRequest",
+    "Theory",
     "Trace",
     "Unseen",
     "Value",

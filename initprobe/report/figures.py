@@ -51,6 +51,17 @@ def save_plots(report: Report, directory: Path | str, *, formats: Sequence[str] 
     return tuple(written)
 
 
+def save_figure(
+    figure: Figure, directory: Path | str, name: str, *, formats: Sequence[str] = ("png", "svg")
+) -> tuple[Path, ...]:
+    """Write one figure under a name that files can have, and answer with the files; raises like ``save_plots``."""
+    folder = directory_for(directory)
+    places = tuple(folder / f"{_slug(name)}.{extension}" for extension in formats)
+    for place, extension in zip(places, formats, strict=True):
+        write_bytes(place, picture(figure, extension))
+    return places
+
+
 def picture(figure: Figure, extension: str) -> bytes:
     """A figure as the bytes of a file, without a clock in them."""
     out = io.BytesIO()

@@ -70,6 +70,11 @@ def to_result(report: Report) -> dict[str, Any]:
     return _fields(ResultFile(SCHEMA, tool, report.command, report.environment, report.entries))
 
 
+def plain_fields(record: Any) -> dict[str, Any]:
+    """A record as plain values: finite numbers, strings, lists, dicts; what is not finite is "inf", "-inf" or "nan"."""
+    return _fields(record)
+
+
 def load_result(text: str) -> Report:
     """The report that a result file holds.
 

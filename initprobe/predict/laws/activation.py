@@ -55,7 +55,7 @@ class ActivationLaw(Law):
         centre, variance = centred(known)
         slope = gaussian.derivative_moments_around(use, centre, variance)[1]
         shared = pairs.derivative_product(use, variance, _cosine(known.position, centre, variance), centre)
-        noise = gaussian.derivative_fourth_moment_around(use, centre, variance) / slope**2 - 1.0 if slope > 0.0 else 0.0
+        noise = gaussian.derivative_fourth_moment(use, variance, centre) / slope**2 - 1.0 if slope > 0.0 else 0.0
         noise *= known.alike(call.positions, call.facts.samples) ** 0.5
         if known.marginal is not None or gradient.largest > 1 or gradient.profile:
             slope = _slope(use, gradient, known.marginal, (centre, variance))

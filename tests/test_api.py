@@ -30,9 +30,7 @@ def test_a_factory_with_a_shape():
 def test_a_spec_says_how_many_seeds_unless_the_call_does(tmp_path):
     spec = tmp_path / "net.yaml"
     spec.write_text(
-        "version: 1\n"
-        "model: {input: {shape: [8]}, layers: [{type: linear, out: 8}]}\n"
-        "probe: {seeds: 2, max_seeds: 2}\n"
+        "version: 1\nmodel: {input: {shape: [8]}, layers: [{type: linear, out: 8}]}\nprobe: {seeds: 2, max_seeds: 2}\n"
     )
     assert ip.probe(spec).entry.request.probe.seeds == (0, 1)
     assert ip.probe(spec, seeds=[7]).entry.request.probe.seeds == (7,)

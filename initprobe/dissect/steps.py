@@ -25,6 +25,9 @@ from initprobe.records.flow import Argument, Fixed, Flow, Held, Signal, Step
 CHOOSING = {"__getitem__", "narrow", "select", "chunk", "split", "unbind"}
 """Short names of functions that answer with some of the values they were given."""
 
+CENTRING = {"sub", "__sub__", "sub_", "var_mean", "batch_norm", "layer_norm"}
+"""Short names of functions that take a mean off, in what makes a weight from parameters."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ends:
@@ -96,7 +99,7 @@ def _attention(step: Step, tape: Tape, node: Node, mixing: Mixing, numbers: Mapp
 def _norm_by_hand(step: Step, node: Node, given: Node, numbers: Mapping[Node, int]) -> Step:
     """The normalization as torch's own would be called."""
     inner = [one for one in between(given, node) if one is not given]
-    centred = any(short_name(one.name) in {"sub", "__sub__", "sub_", "var_mean"} for one in inner)
+    centred = any(short_name(one.name) in CENTRING for one in inner)
     kwargs: dict[str, Argument] = {"input": Signal(numbers[given])}
     for one in inner:
         constants = [value for value in one.args if isinstance(value, float)]
@@ -104,8 +107,8 @@ def _norm_by_hand(step: Step, node: Node, given: Node, numbers: Mapping[Node, in
             kwargs["eps"] = constants[0]
         for source in one.inputs:
             if source.operand is not None:
-                held = Held(source.operand.parameter, source.shape, plain=_is_plain(source))
-                kwargs["weight" if short_name(one.name) in MULTIPLYING else "bias"] = held
+                name = "weight" if short_name(one.name) in MULTIPLYING else "bias"
+                kwargs[name] = _held(source, source.operand.parameter)
     return replace(step, name="layer_norm" if centred else "rms_norm", kwargs=kwargs)
 
 
@@ -118,11 +121,23 @@ def _argument(tape: Tape, value: Any, numbers: Mapping[Node, int]) -> Argument:
         if value in numbers:
             return Signal(numbers[value])
         if value.operand is not None:
-            return Held(value.operand.parameter, value.shape, plain=_is_plain(value))
+            return _held(value, value.operand.parameter)
         return _fixed(tape.tensor_of(value))
     if isinstance(value, (tuple, list)):
         return _arguments(tape, value, numbers)
     return value if isinstance(value, (bool, int, float, str)) else None
+
+
+def _held(node: Node, parameter: str) -> Held:
+    plain = _is_plain(node)
+    return Held(parameter, node.shape, plain=plain, centred=not plain and _is_centred(node))
+
+
+def _is_centred(node: Node, depth: int = 12) -> bool:
+    """Whether a mean was taken off a weight on its way from its parameters."""
+    if node.name == "parameter" or not depth:
+        return False
+    return short_name(node.name) in CENTRING or any(_is_centred(source, depth - 1) for source in node.inputs)
 
 
 def _is_plain(node: Node) -> bool:

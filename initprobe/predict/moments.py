@@ -21,10 +21,14 @@ class ParameterMoments:
     Attributes:
         second: mean of its squares.
         mean: its mean, 0 where it is not told from 0 at five standard errors.
+        taps: share of the squares at every tap of a kernel; empty where all are alike.
+        centred: whether the weights of every unit have mean 0 on purpose, so that what all inputs share is lost.
     """
 
     second: float
     mean: float = 0.0
+    taps: tuple[float, ...] = ()
+    centred: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,12 @@ class Moments:
             marginal=None,
             kinds=(),
         )
+
+    def without_mean(self) -> Moments:
+        """The value less the mean over all of its units."""
+        common = self.mean**2
+        own = (self.second - common, self.position - common, self.pair - common, self.both - common)
+        return Moments(*own, spread=self.spread)
 
     def rescaled(self, factor: float) -> Moments:
         """The same value in other units: all second moments times ``factor``, the mean times its root."""

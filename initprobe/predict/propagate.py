@@ -6,6 +6,7 @@ from what was measured just before, which tells the layer where theory and netwo
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -285,5 +286,13 @@ def _parameters(traces: Sequence[Trace], anatomy: Anatomy) -> dict[str, Paramete
         second = sum(_number(draw, "rms") ** 2 for draw in draws) / len(draws)
         mean = sum(_number(draw, "mean") for draw in draws) / len(draws)
         error = math.sqrt(second / max(1, sizes.get(name, 1) * len(draws)))
-        found[name] = ParameterMoments(second, mean if abs(mean) > ERRORS * error else 0.0)
+        found[name] = ParameterMoments(second, mean if abs(mean) > ERRORS * error else 0.0, _taps(draws))
     return found
+
+
+def _taps(draws: Sequence[Statistics]) -> tuple[float, ...]:
+    """The share of every tap of a kernel, averaged over the draws; empty where it is not known."""
+    known = [taps for draw in draws if isinstance(taps := draw.get("tap_energy"), tuple)]
+    if len(known) < len(draws) or not known or not all(map(math.isfinite, itertools.chain(*known))):
+        return ()
+    return tuple(sum(column) / len(column) for column in zip(*known, strict=True))

@@ -20,6 +20,7 @@ def weighted(known: Moments, weight: ParameterMoments, taps: float) -> Moments:
     """
     if weight.mean**2 > MOSTLY * weight.second:
         raise NoPredictionError("its weights are nearly constant: its units are copies of one another")
+    known = known.without_mean() if weight.centred else known
     free = weight.second - weight.mean**2
     common = weight.mean**2 * taps * (taps - 1.0) * known.mean**2
     factor = taps * (free + weight.mean**2)

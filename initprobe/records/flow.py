@@ -23,11 +23,13 @@ class Held:
         parameter: its name.
         shape: its shape in this operation.
         plain: whether its values are the parameter's own; a reparametrized weight has others.
+        centred: whether a mean is taken off on the way from the parameter to them.
     """
 
     parameter: str
     shape: tuple[int, ...] = ()
     plain: bool = True
+    centred: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from initprobe.predict.moments import Gradient, Moments, NoPredictionError, ParameterMoments
 from initprobe.records import Argument, Fixed, Held, Signal, Step
@@ -79,7 +79,7 @@ class Call:
             raise NoPredictionError(f"its weight is computed from parameters ({held.parameter})")
         if known is None:
             raise NoPredictionError(f"{held.parameter} was not measured")
-        return known
+        return replace(known, centred=True) if held.centred else known
 
     def everywhere(self, shape: tuple[int, ...]) -> bool:
         """Whether a tensor of that shape, in this operation, is the same at all positions."""

@@ -5,8 +5,9 @@ Taps that fall on zero padding add nothing: fan_in counts those inside, averaged
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from initprobe.predict.laws.base import Call, Law, law
@@ -91,8 +92,7 @@ def geometry(call: Call) -> Geometry:
     wide, narrow = (behind, before) if transposed else (before, behind)
     padding = _padding(given.get("padding"), kernel, dilation)
     counts = [joined(wide[n], narrow[n], kernel[n], stride[n], padding[n], dilation[n]) for n in range(rank)]
-    taps = math.prod(sum(axis) for axis in counts)
-    twins = math.prod(sum(count**2 for count in axis) for axis in counts) - taps
+    taps, twins = _joints(counts, call.parameter(weight).taps)
     rows, columns = weight.shape[0], weight.shape[1]
     channels = (rows // groups, columns) if transposed else (columns, rows // groups)
     return Geometry(
@@ -101,11 +101,19 @@ def geometry(call: Call) -> Geometry:
         bias=given.get("bias"),
         channels_in=channels[0],
         channels_out=channels[1],
-        taps=float(taps),
-        twins=float(twins),
+        taps=taps,
+        twins=twins,
         inputs=math.prod(before),
         outputs=math.prod(behind),
     )
+
+
+def _joints(counts: Sequence[Sequence[int]], shares: tuple[float, ...]) -> tuple[float, float]:
+    """Pairs of positions that taps join, and pairs of those pairs; each tap counts by its share of the weights."""
+    joins = [math.prod(axes) for axes in itertools.product(*counts)]
+    likely = [share * len(joins) for share in shares] if len(shares) == len(joins) else [1.0] * len(joins)
+    taps = math.fsum(part * join for part, join in zip(likely, joins, strict=True))
+    return taps, math.fsum(part * join * (join - 1) for part, join in zip(likely, joins, strict=True))
 
 
 def joined(wide: int, narrow: int, kernel: int, stride: int, padding: int, dilation: int) -> list[int]:

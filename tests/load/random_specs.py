@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from contextlib import nullcontext
 from functools import cache
 from random import Random
@@ -248,10 +249,6 @@ def fit_gan(drawing: Drawing, layer: dict[str, Any], signal: Signal) -> None:
     layer["discriminator"] = drawing.grown(fake, 2, 1)[0]
 
 
-FITTED = {"vae": fit_vae, "gan": fit_gan}
-"""Blocks whose options hang together: what makes them fit."""
-
-
 def tied(drawing: Drawing) -> tuple[list[Any], Signal]:
     """An embedding, and a head that shares its weight."""
     start = Signal((5,), 11)
@@ -262,7 +259,42 @@ def tied(drawing: Drawing) -> tuple[list[Any], Signal]:
     return [embedding, *between, "flatten", {"type": "linear", "out": width}, head], start
 
 
-PARTNERS = {"tied_head": tied}
+def reading(name: str) -> Callable[[Drawing], tuple[list[Any], Signal]]:
+    """A network with an encoder, and a block of that name that reads it."""
+
+    def pair(drawing: Drawing) -> tuple[list[Any], Signal]:
+        for _ in range(60):
+            source, target = drawing.random.randint(1, 4), drawing.random.randint(1, 4)
+            width = drawing.random.choice((4, 6, 8))
+            encoder = [{"type": "linear", "out": drawing.random.choice((4, 6))}]
+            reader = drawing.options(name, Signal((target, width)), 1)
+            after, _ = drawing.grown(Signal((target, width)), drawing.random.randint(0, 2), 1)
+            layer = {"type": "encoder_decoder", "source": source, "encoder": encoder, "decoder": [reader, *after]}
+            start = Signal((source + target, width))
+            if leaving(layer, start) is not None:
+                return [layer], start
+        raise AssertionError(f"no network with {name} was found: mend the drawing")
+
+    return pair
+
+
+def fit_pair(drawing: Drawing, layer: dict[str, Any], signal: Signal) -> None:
+    """Both sides get some of the tokens, and the encoder ends with tokens."""
+    if signal.shape and signal.shape[0] > 1:
+        layer["source"] = source = drawing.random.randint(1, signal.shape[0] - 1)
+        encoder, made = drawing.grown(signal.shaped(source, *signal.shape[1:]), 1, 1)
+        layer["encoder"] = [*encoder, *ending_with(Signal((2, 4)))] if made.vocab is None else encoder
+        layer["decoder"], _ = drawing.grown(signal.shaped(signal.shape[0] - source, *signal.shape[1:]), 1, 1)
+
+
+FITTED = {"vae": fit_vae, "gan": fit_gan, "encoder_decoder": fit_pair}
+"""Blocks whose options hang together: what makes them fit."""
+
+PARTNERS = {
+    "tied_head": tied,
+    "cross_attention": reading("cross_attention"),
+    "transformer_decoder": reading("transformer_decoder"),
+}
 """Blocks that need another one, and a network with both."""
 
 

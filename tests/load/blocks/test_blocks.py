@@ -35,12 +35,19 @@ NEEDED = {
 }
 NEEDED |= {key: ["relu"] for key in ("down", "bottom", "up")}
 NEEDED |= {key: ["relu"] for key in ("encoder", "decoder", "generator", "discriminator")}
-NEEDED |= {"latent": 8, "shape": [8], "with": "equalized"}
+NEEDED |= {"latent": 8, "shape": [8], "with": "equalized", "source": 2, "factor": 2.0}
 """Values for options that have no default."""
 BEFORE = {"tied_head": [{"type": "embedding", "out": 4}]}
 """Layers that a block cannot do without."""
 
-ESPECIALLY = {"clamp": {"low": -0.5}, "parametrized": {"layers": ["flatten", {"type": "linear", "out": 6}]}}
+READERS = ("cross_attention", "transformer_decoder")
+"""Blocks that stand in a decoder only."""
+
+ESPECIALLY = {
+    "clamp": {"low": -0.5},
+    "parametrized": {"layers": ["flatten", {"type": "linear", "out": 6}]},
+    "encoder_decoder": {"decoder": [{"type": "cross_attention", "heads": 2}]},
+}
 """Values that a block needs beside or instead of them."""
 
 
@@ -64,6 +71,8 @@ def fitting(name):
         layer = {"type": name, **needed(name)}
         if signal.vocab is not None and "layers" in layer:
             layer["layers"] = ["flatten"]
+        if name in READERS:
+            layer = {"type": "encoder_decoder", "source": 2, "encoder": ["relu"], "decoder": [layer]}
         try:
             yield signal, *planned([*BEFORE.get(name, []), layer], signal)
         except SpecError:
@@ -153,9 +162,8 @@ OPTIONS = {
 
 def layers(names):
     ends = {name for name in names if BLOCKS[name].ends}
-    leaf = st.sampled_from(
-        [name for name in names if name not in ends and not {"layers", "down"} & set(BLOCKS[name].model_fields)]
-    )
+    inner = {"layers", "down", "decoder"}
+    leaf = st.sampled_from([name for name in names if name not in ends and not inner & set(BLOCKS[name].model_fields)])
     nested = sorted(set(names) & {"repeat", "residual", "sequential", "unet"})
 
     @st.composite

@@ -278,6 +278,25 @@ def reading(name: str) -> Callable[[Drawing], tuple[list[Any], Signal]]:
     return pair
 
 
+def styled(drawing: Drawing) -> tuple[list[Any], Signal]:
+    """A generator, and a convolution that reads its style."""
+    start, constant = Signal((6,)), Signal((3, 4, 4))
+    while True:
+        reader = drawing.options("modulated_conv2d", constant, 1)
+        after, _ = drawing.grown(Signal((reader["out"], 4, 4)), drawing.random.randint(0, 2), 1)
+        layer = {"type": "style_generator", "constant": [3, 4, 4], "mapping": ["relu"], "synthesis": [reader, *after]}
+        if leaving(layer, start) is not None:
+            return [layer], start
+
+
+def fit_style(drawing: Drawing, layer: dict[str, Any], signal: Signal) -> None:
+    """The mapping ends with features, and the synthesis takes the constant."""
+    constant = drawing.random.choice([(4, 8), (6, 6, 6), (5,)])
+    layer["constant"] = list(constant)
+    layer["mapping"] = [*drawing.grown(signal, 1, 1)[0], "flatten"]
+    layer["synthesis"], _ = drawing.grown(Signal(constant), 2, 1)
+
+
 def fit_pair(drawing: Drawing, layer: dict[str, Any], signal: Signal) -> None:
     """Both sides get some of the tokens, and the encoder ends with tokens."""
     if signal.shape and signal.shape[0] > 1:
@@ -287,13 +306,14 @@ def fit_pair(drawing: Drawing, layer: dict[str, Any], signal: Signal) -> None:
         layer["decoder"], _ = drawing.grown(signal.shaped(signal.shape[0] - source, *signal.shape[1:]), 1, 1)
 
 
-FITTED = {"vae": fit_vae, "gan": fit_gan, "encoder_decoder": fit_pair}
+FITTED = {"vae": fit_vae, "gan": fit_gan, "encoder_decoder": fit_pair, "style_generator": fit_style}
 """Blocks whose options hang together: what makes them fit."""
 
 PARTNERS = {
     "tied_head": tied,
     "cross_attention": reading("cross_attention"),
     "transformer_decoder": reading("transformer_decoder"),
+    "modulated_conv2d": styled,
 }
 """Blocks that need another one, and a network with both."""
 

@@ -80,7 +80,7 @@ class HeadOptions(Layer):
         Raises:
             Misfit: there is no encoder, or the heads do not divide the features.
         """
-        if incoming.memory is None:
+        if incoming.memory is None or len(incoming.memory.shape) != 2:
             hint = "it stands in the `decoder:` of an `encoder_decoder`"
             raise Misfit("reads what an encoder made, and there is none here", hint=hint)
         form = self.form(incoming)

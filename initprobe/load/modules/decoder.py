@@ -8,10 +8,11 @@ import torch
 from torch import nn
 
 from initprobe.load.modules.attention import Attention, AttentionForm
+from initprobe.load.modules.memory import Reader, lent
 from initprobe.load.modules.transformer import Wired, Wiring
 
 
-class CrossAttention(Attention):
+class CrossAttention(Attention, Reader):
     """Queries of the tokens that come in, keys and values of those that an encoder made.
 
     Args:
@@ -19,23 +20,16 @@ class CrossAttention(Attention):
         form: what it is like.
         read: features of the encoder's tokens.
 
-    Attributes:
-        memory: the encoder's tokens, which ``EncoderDecoder`` lends it for the time of a pass.
+    What it reads is lent to it by ``EncoderDecoder`` for the time of a pass.
     """
 
     def __init__(self, features: int, form: AttentionForm, read: int) -> None:
         super().__init__(features, form, read=read)
-        self.memory: torch.Tensor | None = None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Mixed values of the encoder's tokens, one for each token of (batch, length, features).
-
-        Raises:
-            RuntimeError: it is called by itself, outside of an ``EncoderDecoder``.
-        """
-        if self.memory is None:
-            raise RuntimeError("a cross-attention reads what an encoder made, and none has lent it anything")
-        return self.mixed(self.query(x), self.key(self.memory), self.value(self.memory))
+        """Mixed values of the encoder's tokens, one for each token of (batch, length, features)."""
+        memory = self.read()
+        return self.mixed(self.query(x), self.key(memory), self.value(memory))
 
 
 class DecoderBlock(Wired):
@@ -92,13 +86,6 @@ class EncoderDecoder(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """What the decoder puts out."""
         memory = self.encoder(x[:, : self.source])
-        readers = [module for module in self.decoder.modules() if isinstance(module, CrossAttention)]
-        before = [reader.memory for reader in readers]
-        try:
-            for reader in readers:
-                reader.memory = memory
+        with lent(memory, self.decoder):
             out: torch.Tensor = self.decoder(x[:, self.source :])
-        finally:
-            for reader, lent in zip(readers, before, strict=True):
-                reader.memory = lent
         return out

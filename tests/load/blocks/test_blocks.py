@@ -35,13 +35,18 @@ NEEDED = {
 }
 NEEDED |= {key: ["relu"] for key in ("down", "bottom", "up")}
 NEEDED |= {key: ["relu"] for key in ("encoder", "decoder", "generator", "discriminator")}
+NEEDED |= {"mapping": ["flatten"], "synthesis": [{"type": "modulated_conv2d", "out": 3}], "constant": [2, 4, 4]}
 NEEDED |= {"latent": 8, "shape": [8], "with": "equalized", "source": 2, "factor": 2.0}
 """Values for options that have no default."""
 BEFORE = {"tied_head": [{"type": "embedding", "out": 4}]}
 """Layers that a block cannot do without."""
 
-READERS = ("cross_attention", "transformer_decoder")
-"""Blocks that stand in a decoder only."""
+READERS = {
+    "cross_attention": {"type": "encoder_decoder", "source": 2, "encoder": ["relu"], "decoder": []},
+    "transformer_decoder": {"type": "encoder_decoder", "source": 2, "encoder": ["relu"], "decoder": []},
+    "modulated_conv2d": {"type": "style_generator", "mapping": ["flatten"], "constant": [2, 4, 4], "synthesis": []},
+}
+"""Blocks that read what another part made, and what they stand in, last."""
 
 ESPECIALLY = {
     "clamp": {"low": -0.5},
@@ -72,7 +77,8 @@ def fitting(name):
         if signal.vocab is not None and "layers" in layer:
             layer["layers"] = ["flatten"]
         if name in READERS:
-            layer = {"type": "encoder_decoder", "source": 2, "encoder": ["relu"], "decoder": [layer]}
+            around = READERS[name]
+            layer = {**around, list(around)[-1]: [layer]}
         try:
             yield signal, *planned([*BEFORE.get(name, []), layer], signal)
         except SpecError:
@@ -162,7 +168,7 @@ OPTIONS = {
 
 def layers(names):
     ends = {name for name in names if BLOCKS[name].ends}
-    inner = {"layers", "down", "decoder"}
+    inner = {"layers", "down", "decoder", "mapping"}
     leaf = st.sampled_from([name for name in names if name not in ends and not inner & set(BLOCKS[name].model_fields)])
     nested = sorted(set(names) & {"repeat", "residual", "sequential", "unet"})
 

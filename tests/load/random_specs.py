@@ -266,7 +266,8 @@ def reading(name: str) -> Callable[[Drawing], tuple[list[Any], Signal]]:
         for _ in range(60):
             source, target = drawing.random.randint(1, 4), drawing.random.randint(1, 4)
             width = drawing.random.choice((4, 6, 8))
-            encoder = [{"type": "linear", "out": drawing.random.choice((4, 6))}]
+            encoder = drawing.grown(Signal((source, width)), drawing.random.randint(0, 1), 1)[0]
+            encoder = [*encoder, *ending_with(Signal((2, drawing.random.choice((4, 6)))))]
             reader = drawing.options(name, Signal((target, width)), 1)
             after, _ = drawing.grown(Signal((target, width)), drawing.random.randint(0, 2), 1)
             layer = {"type": "encoder_decoder", "source": source, "encoder": encoder, "decoder": [reader, *after]}
@@ -282,38 +283,24 @@ def styled(drawing: Drawing) -> tuple[list[Any], Signal]:
     """A generator, and a convolution that reads its style."""
     start, constant = Signal((6,)), Signal((3, 4, 4))
     while True:
+        mapping = [*drawing.grown(start, 1, 1)[0], "flatten"]
         reader = drawing.options("modulated_conv2d", constant, 1)
         after, _ = drawing.grown(Signal((reader["out"], 4, 4)), drawing.random.randint(0, 2), 1)
-        layer = {"type": "style_generator", "constant": [3, 4, 4], "mapping": ["relu"], "synthesis": [reader, *after]}
+        layer = {"type": "style_generator", "constant": [3, 4, 4], "mapping": mapping, "synthesis": [reader, *after]}
         if leaving(layer, start) is not None:
             return [layer], start
 
 
-def fit_style(drawing: Drawing, layer: dict[str, Any], signal: Signal) -> None:
-    """The mapping ends with features, and the synthesis takes the constant."""
-    constant = drawing.random.choice([(4, 8), (6, 6, 6), (5,)])
-    layer["constant"] = list(constant)
-    layer["mapping"] = [*drawing.grown(signal, 1, 1)[0], "flatten"]
-    layer["synthesis"], _ = drawing.grown(Signal(constant), 2, 1)
-
-
-def fit_pair(drawing: Drawing, layer: dict[str, Any], signal: Signal) -> None:
-    """Both sides get some of the tokens, and the encoder ends with tokens."""
-    if signal.shape and signal.shape[0] > 1:
-        layer["source"] = source = drawing.random.randint(1, signal.shape[0] - 1)
-        encoder, made = drawing.grown(signal.shaped(source, *signal.shape[1:]), 1, 1)
-        layer["encoder"] = [*encoder, *ending_with(Signal((2, 4)))] if made.vocab is None else encoder
-        layer["decoder"], _ = drawing.grown(signal.shaped(signal.shape[0] - source, *signal.shape[1:]), 1, 1)
-
-
-FITTED = {"vae": fit_vae, "gan": fit_gan, "encoder_decoder": fit_pair, "style_generator": fit_style}
+FITTED = {"vae": fit_vae, "gan": fit_gan}
 """Blocks whose options hang together: what makes them fit."""
 
 PARTNERS = {
     "tied_head": tied,
     "cross_attention": reading("cross_attention"),
     "transformer_decoder": reading("transformer_decoder"),
+    "encoder_decoder": reading("cross_attention"),
     "modulated_conv2d": styled,
+    "style_generator": styled,
 }
 """Blocks that need another one, and a network with both."""
 

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from initprobe.load.blocks.base import Branch, Count, Incoming, Layer, Layers, Misfit, block
 from initprobe.load.modules.decoder import EncoderDecoder
+from initprobe.load.modules.memory import readers
 
 
 @block("encoder_decoder")
@@ -42,6 +43,9 @@ class EncoderDecoderLayer(Layer):
             raise Misfit(message, key="encoder")
         target = incoming.signal.shaped(length - self.source, *rest)
         decoder = incoming.sequence(self.decoder, "decoder", name="decoder", signal=target, memory=made)
+        if next(readers(decoder.module), None) is None:
+            hint = "cross_attention and transformer_decoder do"
+            raise Misfit("has an encoder that nothing in its decoder reads", hint=hint, key="decoder")
         return Branch(EncoderDecoder(encoder.module, decoder.module, self.source), decoder.signal)
 
     def modules(self) -> int:

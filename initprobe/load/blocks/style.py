@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from initprobe.load.blocks.base import Branch, Count, Flag, Incoming, Layer, Layers, Misfit, Signal, block
+from initprobe.load.modules.memory import readers
 from initprobe.load.modules.style import ModulatedConv2d, StyleGenerator
 
 
@@ -30,6 +31,9 @@ class StyleGeneratorLayer(Layer):
             raise Misfit(f"needs a mapping that ends with features, here it ends with {style.shape}", key="mapping")
         constant = Signal(tuple(self.constant))
         synthesis = incoming.sequence(self.synthesis, "synthesis", name="synthesis", signal=constant, memory=style)
+        if next(readers(synthesis.module), None) is None:
+            hint = "modulated_conv2d does"
+            raise Misfit("makes a style that nothing in its synthesis reads", hint=hint, key="synthesis")
         return Branch(StyleGenerator(mapping.module, synthesis.module, constant.shape), synthesis.signal)
 
     def modules(self) -> int:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from initprobe.load.modules.attention import Attention, AttentionForm
-from initprobe.load.modules.memory import Reader, lent
+from initprobe.load.modules.memory import Lender, Reader, lent
 from initprobe.load.modules.transformer import Wired, Wiring
 
 
@@ -69,13 +69,15 @@ class DecoderBlock(Wired):
         return x
 
 
-class EncoderDecoder(nn.Module):
+class EncoderDecoder(Lender):
     """An encoder reads the first tokens, a decoder the others and what the encoder made.
 
     Args:
         encoder, decoder: (batch, length, ...) → (batch, length, features) each.
         source: how many tokens the encoder reads.
     """
+
+    borrower = "decoder"
 
     def __init__(self, encoder: nn.Module, decoder: nn.Module, source: int) -> None:
         super().__init__()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -31,15 +32,34 @@ class Reader(nn.Module):
         return self.memory
 
 
+class Lender(nn.Module):
+    """A layer that lends to readers inside one part of it.
+
+    Attributes:
+        borrower: the name of that part.
+    """
+
+    borrower: ClassVar[str]
+
+
+def readers(part: nn.Module) -> Iterator[Reader]:
+    """The layers inside a part that read what is lent to it; those that another lender inside serves are not."""
+    if isinstance(part, Reader):
+        yield part
+    for name, child in part.named_children():
+        if not isinstance(part, Lender) or name != part.borrower:
+            yield from readers(child)
+
+
 @contextmanager
 def lent(memory: torch.Tensor, part: nn.Module) -> Iterator[None]:
     """Let every reader inside a part read the memory; afterwards they read what they did before."""
-    readers = [module for module in part.modules() if isinstance(module, Reader)]
-    before = [reader.memory for reader in readers]
+    found = list(readers(part))
+    before = [reader.memory for reader in found]
     try:
-        for reader in readers:
+        for reader in found:
             reader.memory = memory
         yield
     finally:
-        for reader, kept in zip(readers, before, strict=True):
+        for reader, kept in zip(found, before, strict=True):
             reader.memory = kept

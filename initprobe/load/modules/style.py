@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from initprobe.load.modules.memory import Reader, lent
+from initprobe.load.modules.memory import Lender, Reader, lent
 
 EPS = 1e-8
 """Added to the sum of squares of a filter, as in the paper."""
@@ -42,7 +42,7 @@ class ModulatedConv2d(Reader):
         return y + self.bias[:, None, None]
 
 
-class StyleGenerator(nn.Module):
+class StyleGenerator(Lender):
     """A learned constant becomes an image under the style that a mapping makes of the input.
 
     Args:
@@ -50,6 +50,8 @@ class StyleGenerator(nn.Module):
         synthesis: from the constant to the output; what reads a style inside reads the mapping's output.
         constant: its shape.
     """
+
+    borrower = "synthesis"
 
     def __init__(self, mapping: nn.Module, synthesis: nn.Module, constant: tuple[int, ...]) -> None:
         super().__init__()

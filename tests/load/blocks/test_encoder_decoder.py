@@ -158,6 +158,12 @@ def test_deepnorm_of_a_decoder(depth):
     [
         ("{type: cross_attention, heads: 2}", "reads what an encoder made, and there is none here", "{type: cross"),
         ("{type: transformer_decoder, heads: 2}", "transformer_decoder reads what an encoder made", "{type: trans"),
+        (pair("{type: relu}"), "an encoder that nothing in its decoder reads", "[{type: relu"),
+        (
+            pair(pair("{type: cross_attention, heads: 2}", source=1)),
+            "that nothing in its decoder reads",
+            "[{type: encoder",
+        ),
         (pair("{type: relu}", source=9), "leaves no token for the decoder: there are 9 in all", "9, enc"),
         (
             pair("{type: relu}", "flatten"),

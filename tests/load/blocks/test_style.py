@@ -91,6 +91,7 @@ def test_a_generator_lends_its_own_style():
             "ends with features, here it ends",
             "[{type: resh",
         ),
+        (generator("relu"), (5,), "makes a style that nothing in its synthesis reads", "[relu"),
         (generator("{type: cross_attention, heads: 1}", constant="[2, 4]"), (5,), "none here", "{type: cross"),
     ],
 )

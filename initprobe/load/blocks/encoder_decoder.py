@@ -16,7 +16,8 @@ class EncoderDecoderLayer(Layer):
     """An encoder for the first tokens of (length, ...), and a decoder for the others, which can read the encoder's.
 
     The input holds a source and a target, one behind the other. `cross_attention` and `transformer_decoder` in the
-    decoder read the last layer of the encoder; what leaves is the decoder's output:
+    decoder read the last layer of the encoder; what leaves is the decoder's output.
+
     {type: encoder_decoder, source: 9, encoder: [relu], decoder: [{type: cross_attention, heads: 4}]}
     """
 

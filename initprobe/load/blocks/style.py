@@ -13,7 +13,8 @@ from initprobe.load.modules.style import ModulatedConv2d, StyleGenerator
 class StyleGeneratorLayer(Layer):
     """A mapping makes a style of its input; a learned constant becomes an image under it, as in StyleGAN2.
 
-    `modulated_conv2d` in the synthesis reads the style:
+    `modulated_conv2d` in the synthesis reads the style.
+
     {type: style_generator, mapping: [relu], constant: [64, 4, 4], synthesis: [{type: modulated_conv2d, out: 64}]}
     """
 

@@ -87,7 +87,7 @@ class Bench:
         """Build, initialize and measure one draw."""
         subject = self.target.build(seed, self.request.probe)
         if self.chosen is not None:
-            subject.loss = self.chosen.of(seed)
+            self.chosen.put(subject, seed)
         traced = self.traced or self._prepare(subject, seed)
         # A factory's model is ours to draw into; an instance belongs to the user.
         borrowed = self.target.one_draw and self.request.init.draws

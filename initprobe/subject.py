@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -12,24 +13,30 @@ from torch import nn
 from initprobe.errors import TargetError, UsageError, first_line, raised_here, user_trace
 from initprobe.records import Location
 
-Loss = Callable[[Any], Any]
-"""Takes the model's output, should answer with a scalar tensor."""
+Loss = Callable[..., Any]
+"""Takes the model's output, and ``labels=`` where the inputs bring some; should answer with a scalar tensor."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """The arguments of one call of the model; tensors carry the batch axis first."""
+    """The arguments of one call of the model; tensors carry the batch axis first.
+
+    Attributes:
+        args, kwargs: the arguments.
+        labels: what the samples are to be taken for, a row each; the loss gets it, and the model does not.
+    """
 
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
+    labels: torch.Tensor | None = None
 
     def changed(self, change: Callable[[str, torch.Tensor], torch.Tensor]) -> Call:
-        """The call with every tensor changed, those in tuples, lists and dicts too; each comes with its place.
+        """The call with every argument changed, tensors in tuples, lists and dicts too; each comes with its place.
 
         Places are ``0`` for the first argument, ``mask`` for the one of that name, ``0[1]`` inside of one.
         """
         args = tuple(_changed(str(place), value, change) for place, value in enumerate(self.args))
-        return Call(args, {name: _changed(name, value, change) for name, value in self.kwargs.items()})
+        return Call(args, {name: _changed(name, value, change) for name, value in self.kwargs.items()}, self.labels)
 
 
 def _changed(place: str, value: Any, change: Callable[[str, torch.Tensor], torch.Tensor]) -> Any:
@@ -75,6 +82,7 @@ class Subject:
         locations: module path to the place where that module was built.
         layer_types: module path to the block type of the YAML language (``linear``), for specs only.
         notes: what a reader of the report must know about it.
+        labelled: whether the inputs bring labels, which the loss then takes, too.
     """
 
     model: nn.Module
@@ -83,6 +91,7 @@ class Subject:
     locations: Mapping[str, Location] = field(default_factory=dict)
     layer_types: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    labelled: bool = False
 
     def call(self, batch: int, seed: int) -> Call:
         """A batch on the model's device; floating-point inputs come in the parameters' dtype."""
@@ -93,7 +102,12 @@ class Subject:
             if "allocate memory" not in str(error) and not isinstance(error, MemoryError):
                 raise
             raise UsageError(f"a batch of {batch:,} does not fit into the memory", hint="lower --batch") from error
-        return made.changed(lambda _place, tensor: tensor.to(reference.device))
+        moved = made.changed(lambda _place, tensor: tensor.to(reference.device))
+        return moved if moved.labels is None else replace(moved, labels=moved.labels.to(reference.device))
+
+    def loss_of(self, call: Call) -> Loss | None:
+        """The loss of what the model makes of that call, which knows the labels of its samples."""
+        return partial(self.loss, labels=call.labels) if self.labelled and self.loss is not None else self.loss
 
 
 def run_model(model: nn.Module, call: Call) -> Any:

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+from initprobe.cli.columns import fitted
+from initprobe.cli.output import columns
 
 PREFIX = "block:"
 """Tells ``explain`` that a layer is meant, where something else has the same name."""
 
 
 def explain_block(name: str, known: list[str]) -> str | None:
-    """What a layer is, its options and an example; None where there is none of that name."""
-    from initprobe.load.block_cards import block_card, explained
+    """What a layer is, its options and an example, in the width of the terminal; None where there is none of that name.
+
+    The example is for a spec, and its line is never broken.
+    """
+    from initprobe.load.block_cards import IN_A_SPEC, block_card, explained
     from initprobe.load.blocks.base import BLOCKS
 
     wanted = name.removeprefix(PREFIX)
     names = [alias for one in BLOCKS for alias in (one, *BLOCKS.aliases_of(one))]
     known += [PREFIX + one for one in names] if name != wanted else names
-    return explained(block_card(wanted)) if wanted in names else None
+    if wanted not in names:
+        return None
+    told, mark, example = explained(block_card(wanted)).partition(IN_A_SPEC)
+    return fitted(told, columns(sys.stdout)) + mark + example
 
 
 def blocks() -> Iterator[Mapping[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_library
 import platform
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
@@ -166,7 +167,9 @@ def _explain_preset(name: str, known: list[str]) -> str | None:
     if name not in presets:
         return None
     preset = presets[name]
-    return f"{name}: {preset.comment}\n\nProbe it:    initprobe run preset:{name}\n\n{preset.spec}"
+    layer = re.search(rf"\btype: {re.escape(name)}\b", preset.spec)
+    namesake = f"\nIts layer:   initprobe explain {PREFIX}{name}" if layer else ""
+    return f"{name}: {preset.comment}\n\nProbe it:    initprobe run preset:{name}{namesake}\n\n{preset.spec}"
 
 
 def _rules() -> Iterator[Row]:

@@ -34,7 +34,8 @@ def new(
         tell(f"# an editor completes and checks it with: initprobe schema spec > {SCHEMA_FILE}")
         return 0
     if output.suffix not in (".yaml", ".yml"):
-        raise UsageError(f"{str(output)!r} is no name of a spec", hint=f"{output.stem or 'net'}.yaml")
+        where = "without -o, the spec goes to standard output" if str(output) == "-" else f"{output.stem or 'net'}.yaml"
+        raise UsageError(f"{str(output)!r} is no name of a spec", hint=where)
     if output.exists() and not force:
         raise UsageError(f"{str(output)!r} is there already", hint="--force writes over it")
     check_writable(output)

@@ -115,8 +115,12 @@ class Calibration:
             others[place] = tensor
             return tensor
 
-        self.call(beside).changed(note)
-        return first.changed(lambda place, tensor: self._halves(tensor, others[place]))
+        second = self.call(beside)
+        second.changed(note)
+        mixed = first.changed(lambda place, tensor: self._halves(tensor, others[place]))
+        if first.labels is None or second.labels is None:
+            return mixed
+        return replace(mixed, labels=self._halves(first.labels, second.labels))
 
     def _halves(self, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
         """The first half of one batch and the second half of another; what has no batch axis is the first's."""
@@ -179,7 +183,8 @@ class Calibration:
             TargetError: the target's own loss failed, or is no number.
             UsageError: the model puts out no numbers.
         """
-        own = self.data.subject.loss
+        subject = self.data.subject
+        own = subject.loss_of(self.call(index, beside)) if subject.labelled else subject.loss
         if own is not None:
             return own_loss(own, output)
         first = first_floats(output)

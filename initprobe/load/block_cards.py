@@ -23,6 +23,9 @@ from initprobe.load.grammar import spec_schema
 SHARED = frozenset({"type", "name", "ignore"})
 """Keys that every layer has."""
 
+IN_A_SPEC = "\nIn a spec:\n"
+"""Stands before an example, which is to be copied as it is."""
+
 LAYERS = "a list of layers"
 SAMPLES: dict[str, Any] = {"out": 64, "kernel": 3, "heads": 8, "times": 4, "groups": 8, "dim": 64}
 """Values for options that have no default, by what options are usually called."""
@@ -51,7 +54,7 @@ class BlockCard:
 
     Attributes:
         summary: the first line of its docstring.
-        text: the rest of it.
+        text: the rest of it, without a line that is nothing but the example.
         example: one layer as YAML, in flow style.
     """
 
@@ -73,11 +76,10 @@ def block_card(name: str) -> BlockCard:
     layer, name = BLOCKS.find(name), BLOCKS.canonical(name)
     doc = inspect.getdoc(layer) or ""
     options = tuple(_option(key, field) for key, field in layer.model_fields.items() if key not in SHARED)
-    told = re.search(rf"\{{type: {re.escape(name)}\b[^\n]*\}}", doc)
-    _, _, text = doc.partition("\n")
-    return BlockCard(
-        name, BLOCKS.aliases_of(name), layer.summary, text.strip(), options, told[0] if told else _example(name, layer)
-    )
+    told = re.search(rf"^ *`*(\{{type: {re.escape(name)}\b.*\}})`*$", doc, re.MULTILINE)
+    _, _, text = (doc.replace(told[0], "") if told else doc).partition("\n")
+    example = told[1] if told else _example(name, layer)
+    return BlockCard(name, BLOCKS.aliases_of(name), layer.summary, text.strip(), options, example)
 
 
 def block_cards() -> Iterable[BlockCard]:
@@ -97,7 +99,7 @@ def explained(card: BlockCard) -> str:
     for option in card.options:
         default = "required" if option.default is None else f"default {option.default}"
         lines.append(f"    {option.name}: {option.accepts}; {default}. {option.description}".rstrip())
-    return "\n".join([*lines, "", "In a spec:", f"    - {card.example}"])
+    return "\n".join([*lines, f"{IN_A_SPEC}    - {card.example}"])
 
 
 def block_table() -> str:

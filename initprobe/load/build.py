@@ -6,13 +6,12 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 import torch
 from torch import nn
 
 from initprobe.errors import KeyPath, Problem, SpecError, first_line
-from initprobe.load.blocks.base import BLOCKS, Branch, Incoming, Layer, Misfit, Signal
+from initprobe.load.blocks.base import BLOCKS, Branch, BuildInner, Incoming, Layer, Misfit, Signal
 from initprobe.load.limits import MAX_MODULES, free_memory, readable
 from initprobe.load.survey import Cost, Survey, Undrawn
 from initprobe.load.usercode import seeded
@@ -160,7 +159,9 @@ class _Assembly:
         self.keys: dict[str, KeyPath] = {}
         self.built: dict[str, nn.Module] = {}
 
-    def sequence(self, layers: Sequence[Layer], keys: KeyPath, path: str, signal: Signal) -> Branch:
+    def sequence(
+        self, layers: Sequence[Layer], keys: KeyPath, path: str, signal: Signal, memory: Signal | None = None
+    ) -> Branch:
         try:
             names = module_names(layers)
         except Misfit as misfit:
@@ -168,16 +169,16 @@ class _Assembly:
         self._check_ends(layers, keys)
         children = nn.Sequential()
         for index, (name, layer) in enumerate(zip(names, layers, strict=True)):
-            branch = self.layer(layer, (*keys, index), f"{path}.{name}" if path else name, signal)
+            branch = self.layer(layer, (*keys, index), f"{path}.{name}" if path else name, signal, memory)
             children.add_module(name, branch.module)
             signal = branch.signal
         return Branch(children, signal)
 
-    def layer(self, layer: Layer, keys: KeyPath, path: str, signal: Signal) -> Branch:
+    def layer(self, layer: Layer, keys: KeyPath, path: str, signal: Signal, memory: Signal | None) -> Branch:
         self._remember(layer, keys, path)
         try:
             _check_numbers(layer, signal)
-            branch = self.make(layer, Incoming(signal, partial(self._inner, keys, path), self.built), path)
+            branch = self.make(layer, Incoming(signal, self._inside(keys, path), self.built, memory), path)
         except Misfit as misfit:
             where = keys if misfit.key is None else (*keys, misfit.key)
             raise self._error(f"{layer.type} {misfit}", where, misfit.hint) from None
@@ -198,11 +199,15 @@ class _Assembly:
                 message = f"{behind} cannot stand behind {layer.type}, which ends the network"
                 raise self._error(message, (*keys, index + 1), hint)
 
-    def _inner(self, keys: KeyPath, path: str, layers: Sequence[Layer], key: str, name: str, signal: Signal) -> Branch:
-        """Builds layers inside a layer; see ``Incoming.sequence``."""
-        inside = f"{path}.{name}" if name else path
-        self.places.locations[inside] = self.spec.locate(keys)
-        return self.sequence(layers, (*keys, key), inside, signal)
+    def _inside(self, keys: KeyPath, path: str) -> BuildInner:
+        """Builds layers inside the layer that stands there."""
+
+        def build(layers: Sequence[Layer], key: str, name: str, signal: Signal, memory: Signal | None) -> Branch:
+            inside = f"{path}.{name}" if name else path
+            self.places.locations[inside] = self.spec.locate(keys)
+            return self.sequence(layers, (*keys, key), inside, signal, memory)
+
+        return build
 
     def _remember(self, layer: Layer, keys: KeyPath, path: str) -> None:
         self.keys[path] = keys

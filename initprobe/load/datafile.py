@@ -1,17 +1,89 @@
-"""Reads one array of an ``.npz`` file; nothing in the file can run."""
+"""Samples and labels of an ``.npz`` file; nothing in the file can run."""
 
 from __future__ import annotations
 
 import zipfile
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from initprobe.errors import UsageError
+from initprobe.subject import Call
+from initprobe.variates import generator
 
 FILE_LIMIT = 2**32
 """Bytes of one array once it is unpacked."""
+
+
+class FileInputs:
+    """Rows of one array of an ``.npz`` file, chosen by a seeded permutation; passed by position.
+
+    A batch larger than the file is the whole file: no row comes twice, or statistics over the batch would lie.
+
+    Args:
+        path: the file.
+        array: name of the array in it; None where it holds a single one.
+
+    Attributes:
+        path: the file.
+        rows: number of samples in the file.
+        sample_shape: shape of one sample.
+        dtype: the array's dtype; integers keep it, floats arrive in the dtype of the probe.
+
+    Raises:
+        UsageError: the file is not there, is no ``.npz``, holds Python objects, is too large, or several arrays
+            and none is named.
+    """
+
+    fixed: None = None
+
+    def __init__(self, path: str | Path, array: str | None = None) -> None:
+        self.path = Path(path)
+        self._values = read_array(self.path, array)
+        self.rows = self._values.shape[0]
+        self.sample_shape = tuple(self._values.shape[1:])
+        self.dtype = self._values.dtype
+
+    def order(self, batch: int, seed: int) -> torch.Tensor:
+        """The rows that a batch is made of, ``min(batch, rows)`` of them."""
+        return torch.randperm(self.rows, generator=generator(seed, "@input.file"))[:batch]
+
+    def make(self, batch: int, seed: int, dtype: torch.dtype) -> Call:
+        """A batch of ``min(batch, rows)`` rows; see ``subject.Inputs``."""
+        values = self._values[self.order(batch, seed)]
+        return Call((values.to(dtype) if values.is_floating_point() else values,))
+
+    def labels(self, array: str) -> torch.Tensor:
+        """All rows of another array of the file, the label of a sample in the row that the sample has in its own.
+
+        Raises:
+            UsageError: there is no such array, or it has another number of rows.
+        """
+        found = read_array(self.path, array)
+        if len(found) != self.rows:
+            message = f"{str(self.path)!r}: there are {len(found):,} labels in {array!r} for {self.rows:,} samples"
+            raise UsageError(message, hint="a label stands in the row that its sample has in the other array")
+        return found
+
+
+@dataclass(frozen=True)
+class LabelledInputs:
+    """Samples of a file, each with its label.
+
+    Attributes:
+        samples: makes the batches.
+        labels: those of all rows.
+    """
+
+    samples: FileInputs
+    labels: torch.Tensor
+    fixed: None = None
+
+    def make(self, batch: int, seed: int, dtype: torch.dtype) -> Call:
+        """A batch of ``min(batch, rows)`` rows with their labels; see ``subject.Inputs``."""
+        return replace(self.samples.make(batch, seed, dtype), labels=self.labels[self.samples.order(batch, seed)])
 
 
 def read_array(path: Path, array: str | None) -> torch.Tensor:

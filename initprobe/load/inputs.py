@@ -14,11 +14,10 @@ from typing import Any, Literal
 import torch
 
 from initprobe.errors import TargetError, UsageError
-from initprobe.load.datafile import read_array
 from initprobe.load.importing import importable
 from initprobe.load.usercode import running, seeded
 from initprobe.subject import Call
-from initprobe.variates import Variates, generator
+from initprobe.variates import Variates
 
 FLOATS: Mapping[str, torch.dtype] = {
     "float32": torch.float32,
@@ -163,40 +162,6 @@ class DrawnInputs:
             else:
                 args.append(tensor)
         return Call(tuple(args), kwargs)
-
-
-class FileInputs:
-    """Rows of one array of an ``.npz`` file, chosen by a seeded permutation; passed by position.
-
-    A batch larger than the file is the whole file: no row comes twice, or statistics over the batch would lie.
-
-    Args:
-        path: the file.
-        array: name of the array in it; None where it holds a single one.
-
-    Attributes:
-        rows: number of samples in the file.
-        sample_shape: shape of one sample.
-        dtype: the array's dtype; integers keep it, floats arrive in the dtype of the probe.
-
-    Raises:
-        UsageError: the file is not there, is no ``.npz``, holds Python objects, is too large, or several arrays
-            and none is named.
-    """
-
-    fixed: None = None
-
-    def __init__(self, path: str | Path, array: str | None = None) -> None:
-        self._values = read_array(Path(path), array)
-        self.rows = self._values.shape[0]
-        self.sample_shape = tuple(self._values.shape[1:])
-        self.dtype = self._values.dtype
-
-    def make(self, batch: int, seed: int, dtype: torch.dtype) -> Call:
-        """A batch of ``min(batch, rows)`` rows; see ``subject.Inputs``."""
-        order = torch.randperm(self.rows, generator=generator(seed, "@input.file"))[:batch]
-        values = self._values[order]
-        return Call((values.to(dtype) if values.is_floating_point() else values,))
 
 
 def as_call(value: object, who: str) -> Call:

@@ -49,15 +49,16 @@ def preset_file(name: str) -> Path:
     """The file of a preset.
 
     Raises:
-        UsageError: there is none; the message has close matches and the list.
+        UsageError: there is none; the message has close matches.
     """
     files, name = preset_files(), name.strip()
     if name not in files:
         near = get_close_matches(name.partition("(")[0], files, n=1)
         if near and "(" in name:
             raise UsageError(f"the preset {near[0]!r} takes no arguments", hint="--set vars.depth=20 changes a spec")
-        meant = f"did you mean preset:{near[0]}? " if near else ""
-        raise UsageError(f"there is no preset {name!r}", hint=f"{meant}there are: {', '.join(files) or 'none'}")
+        told = "`initprobe ls presets` lists those that there are"
+        hint = f"did you mean preset:{near[0]}? {told}" if near else told
+        raise UsageError(f"there is no preset {name!r}", hint=hint)
     return files[name]
 
 

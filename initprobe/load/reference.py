@@ -116,6 +116,8 @@ def _literal(node: ast.expr, text: str) -> Any:
 def _repair(text: str) -> str:
     """What a target that cannot be read was probably meant to be."""
     place, _, attribute = text.partition(":")
+    if text.endswith("/"):
+        return f"there is no directory {text!r}"
     if "/" in place and not place.endswith(".py") and Path(f"{place}.py").is_file():
         return f"did you mean {f'{place}.py:{attribute}'!r}?"
     if text.endswith(".py") and Path(text).is_file():

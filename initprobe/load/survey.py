@@ -49,12 +49,12 @@ class Survey:
     """Builds and runs every layer on the meta device, once for each shape that reaches it, and notes what it costs."""
 
     def __init__(self) -> None:
-        self.seen: dict[tuple[int, Signal], tuple[Branch, Cost]] = {}
+        self.seen: dict[tuple[int, Signal, Signal | None], tuple[Branch, Cost]] = {}
         self.costs: dict[str, Cost] = {}
 
     def make(self, layer: Layer, incoming: Incoming, path: str) -> Branch:
         """The layer and what leaves it; its cost is noted under the path."""
-        key = (id(layer), incoming.signal)
+        key = (id(layer), incoming.signal, incoming.memory)
         if key not in self.seen:
             before = len(self.costs)
             built = layer.build(incoming)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -206,7 +206,8 @@ def _measure(
         operations = any(site.operation is not None for site in anatomy.sites)
         with watching(model, recorder.visit, operations=operations) as watch, torch.set_grad_enabled(probe.backward):
             output = run_model(model, call)
-        reach = _backward(subject, output, recorder, probe, seed) if probe.backward else None
+        judged = replace(subject, loss=subject.loss_of(call))
+        reach = _backward(judged, output, recorder, probe, seed) if probe.backward else None
         # Behind the passes, for a spectral norm takes a step each time that it is asked.
         ledger.take_all("parameter", effective_weights(model))
         return _trace(seed, parameters, recorder, watch, reach)

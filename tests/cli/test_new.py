@@ -87,6 +87,7 @@ def test_data_of_a_preset_are_found_from_anywhere(initprobe, folder):
     ("arguments", "message"),
     [
         (["dep-mlp"], "did you mean preset:deep-mlp?"),
+        (["-o", "-"], "'-' is no name of a spec\n  = help: without -o, the spec goes to standard output"),
         (["-o", "net.txt"], "'net.txt' is no name of a spec\n  = help: net.yaml"),
         (["-o", "nowhere/net.yaml"], "there is no directory 'nowhere'"),
     ],

@@ -18,6 +18,12 @@ def test_a_preset_is_explained_with_its_spec(initprobe):
     assert ran.out.startswith("deep-mlp: Fifty linear layers")
     assert "initprobe run preset:deep-mlp" in ran.out
     assert "\nversion: 1\n" in ran.out
+    assert "Its layer" not in ran.out
+
+
+def test_a_preset_with_the_name_of_a_layer_leads_to_it(initprobe):
+    assert "\nIts layer:   initprobe explain block:unet\n" in initprobe("explain", "unet").out
+    assert initprobe("explain", "block:unet").out.startswith("unet: One level of a U-Net")
 
 
 def test_a_mistyped_preset_is_told(initprobe):

@@ -70,6 +70,25 @@ def test_the_loss_of_one_unit_and_of_half_precision():
     assert float(rounded) == pytest.approx(float(exact), rel=1e-2)
 
 
+def test_labels_are_those_of_the_samples_in_mixed_batches():
+    class Numbered:
+        """Samples that are their own labels."""
+
+        fixed = None
+
+        def make(self, batch, seed, dtype):
+            x = torch.randn(batch, 8, dtype=dtype, generator=torch.Generator().manual_seed(seed))
+            return Call((x,), labels=x)
+
+    calibration = calibration_of(chain(nn.Linear(8, 8)), Numbered(), loss=lambda y, labels: (y - labels).abs().sum())
+    calibration.data.subject.labelled = True
+    mixed = calibration.call(1, 2).args[0]
+    assert torch.equal(mixed[:8], calibration.call(1).args[0][:8])
+    assert torch.equal(mixed[8:], calibration.call(2).args[0][8:])
+    assert calibration.loss(mixed, 1, 2) == 0
+    assert calibration.loss(mixed, 1) > 0
+
+
 def failing(_output):
     raise KeyError("labels")
 

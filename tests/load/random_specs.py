@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from contextlib import nullcontext
 from functools import cache
 from random import Random
@@ -17,15 +18,6 @@ from initprobe.load.build import Plan, plan
 from initprobe.load.json_schema import spec_json_schema
 from initprobe.load.schema import checked, read_spec
 from initprobe.records import Spec
-
-ENDS = "it ends a network, with several outputs, and stands in no other layer: tests/load/blocks/test_parts.py"
-LEFT_OUT = {
-    "gan": ENDS,
-    "siamese": ENDS,
-    "vae": ENDS,
-    "tied_head": "it needs an embedding in front of it, by name: tests/load/blocks/test_tied_head.py",
-}
-"""Blocks that no random network can hold, and why."""
 
 KEPT = {"type", "name", "ignore"}
 """Options that say nothing about what a layer computes."""
@@ -104,20 +96,26 @@ def definitions() -> dict[str, Any]:
 
 @cache
 def blocks() -> dict[str, dict[str, Any]]:
-    """The JSON Schema of every block that is drawn, by its name."""
+    """The JSON Schema of every block, by its name."""
     known = {}
     for definition in definitions().values():
         kind = definition.get("properties", {}).get("type", {}).get("anyOf", [{}])[0]
         for name in [kind["const"]] if "const" in kind else kind.get("enum", []):
-            if name in BLOCKS and name not in LEFT_OUT:
+            if name in BLOCKS:
                 known.setdefault(BLOCKS.canonical(name), definition)
     return known
 
 
 @cache
+def inner() -> list[str]:
+    """Blocks that stand in any other and need no other."""
+    return [name for name in blocks() if not BLOCKS.find(name).ends and name not in PARTNERS]
+
+
+@cache
 def leaves() -> list[str]:
-    """Blocks that have no layers inside."""
-    return [name for name, definition in blocks().items() if "AnyLayer" not in json.dumps(definition["properties"])]
+    """Those of them that have no layers inside."""
+    return [name for name in inner() if "AnyLayer" not in json.dumps(blocks()[name]["properties"])]
 
 
 class Drawing:
@@ -132,6 +130,8 @@ class Drawing:
 
     def network(self, name: str) -> tuple[list[Any], Signal]:
         """Layers with a block of that name among them, and what reaches the first of them."""
+        if name in PARTNERS:
+            return PARTNERS[name](self)
         for _ in range(60):
             start = signal = self.random.choice(SIGNALS)
             layers: list[Any] = []
@@ -140,21 +140,22 @@ class Drawing:
                 continue
             if self.random.random() < 0.5:
                 layers, signal = self.grown(start, 1)
-                behind = self.layer(name, signal, tries=3)
-                layers, found = (layers, behind) if behind is not None else ([], found)
-            after, signal = self.grown(found[1], self.random.randint(0, 3))
+                later = self.layer(name, signal, tries=3)
+                layers, found = (layers, later) if later is not None else ([], found)
+            behind = 0 if BLOCKS.find(name).ends else self.random.randint(0, 3)
+            after, signal = self.grown(found[1], behind)
             layers += [found[0], *after]
             if signal.vocab is not None:
                 layers.append({"type": "embedding", "out": 4})
             return layers, start
-        raise AssertionError(f"no network with {name} was found: say in LEFT_OUT why, or mend the drawing")
+        raise AssertionError(f"no network with {name} was found: mend the drawing")
 
     def grown(self, signal: Signal, count: int, depth: int = 0) -> tuple[list[Any], Signal]:
         """Layers one after the other that take the signal, and what leaves them."""
         layers: list[Any] = []
         while len(layers) < count:
             nested = depth == 0 or (depth == 1 and self.random.random() < 0.2)
-            name = self.random.choice(list(blocks()) if nested else leaves())
+            name = self.random.choice(inner() if nested else leaves())
             found = self.layer(name, signal, depth, tries=3)
             if found is not None:
                 layers.append(found[0])
@@ -165,6 +166,8 @@ class Drawing:
         """A layer of that kind that takes the signal, and what leaves it; None where none was found."""
         for _ in range(tries):
             layer = self.options(name, signal, depth)
+            if name in FITTED:
+                FITTED[name](self, layer, signal)
             left = leaving(layer, signal)
             if left is not None and math.prod(left.shape) <= LARGEST:
                 return layer, left
@@ -225,6 +228,88 @@ class Drawing:
         if kind["type"] == "boolean":
             return self.random.random() < 0.5
         return None if kind["type"] == "null" else "x"
+
+
+def ending_with(signal: Signal) -> list[Any]:
+    """Layers that make that shape of any other."""
+    return [
+        "flatten",
+        {"type": "linear", "out": math.prod(signal.shape)},
+        {"type": "reshape", "shape": [*signal.shape]},
+    ]
+
+
+def fit_vae(drawing: Drawing, layer: dict[str, Any], signal: Signal) -> None:
+    """The code is made of features, and becomes what it was made of."""
+    layer["encoder"] = [*layer["encoder"], "flatten"]
+    layer["decoder"] = [*drawing.grown(Signal((layer["latent"],)), 1, 1)[0], *ending_with(signal)]
+
+
+def fit_gan(drawing: Drawing, layer: dict[str, Any], signal: Signal) -> None:
+    """Fakes have the shape of real data, and the discriminator takes them."""
+    fake = signal
+    if layer.get("latent") is None:
+        layer["generator"], fake = drawing.grown(signal, 2, 1)
+    else:
+        latent = layer["latent"] if isinstance(layer["latent"], list) else [layer["latent"]]
+        layer["generator"] = [*drawing.grown(Signal(tuple(latent)), 1, 1)[0], *ending_with(signal)]
+    layer["discriminator"] = drawing.grown(fake, 2, 1)[0]
+
+
+def tied(drawing: Drawing) -> tuple[list[Any], Signal]:
+    """An embedding, and a head that shares its weight."""
+    start = Signal((5,), 11)
+    width = drawing.random.randint(1, 6)
+    between, _ = drawing.grown(Signal((5, width)), drawing.random.randint(0, 2))
+    head = drawing.options("tied_head", start, 0) | {"embedding": "words"}
+    embedding = {"type": "embedding", "out": width, "name": "words"}
+    return [embedding, *between, "flatten", {"type": "linear", "out": width}, head], start
+
+
+def reading(name: str) -> Callable[[Drawing], tuple[list[Any], Signal]]:
+    """A network with an encoder, and a block of that name that reads it."""
+
+    def pair(drawing: Drawing) -> tuple[list[Any], Signal]:
+        for _ in range(60):
+            source, target = drawing.random.randint(1, 4), drawing.random.randint(1, 4)
+            width = drawing.random.choice((4, 6, 8))
+            encoder = drawing.grown(Signal((source, width)), drawing.random.randint(0, 1), 1)[0]
+            encoder = [*encoder, *ending_with(Signal((2, drawing.random.choice((4, 6)))))]
+            reader = drawing.options(name, Signal((target, width)), 1)
+            after, _ = drawing.grown(Signal((target, width)), drawing.random.randint(0, 2), 1)
+            layer = {"type": "encoder_decoder", "source": source, "encoder": encoder, "decoder": [reader, *after]}
+            start = Signal((source + target, width))
+            if leaving(layer, start) is not None:
+                return [layer], start
+        raise AssertionError(f"no network with {name} was found: mend the drawing")
+
+    return pair
+
+
+def styled(drawing: Drawing) -> tuple[list[Any], Signal]:
+    """A generator, and a convolution that reads its style."""
+    start, constant = Signal((6,)), Signal((3, 4, 4))
+    while True:
+        mapping = [*drawing.grown(start, 1, 1)[0], "flatten"]
+        reader = drawing.options("modulated_conv2d", constant, 1)
+        after, _ = drawing.grown(Signal((reader["out"], 4, 4)), drawing.random.randint(0, 2), 1)
+        layer = {"type": "style_generator", "constant": [3, 4, 4], "mapping": mapping, "synthesis": [reader, *after]}
+        if leaving(layer, start) is not None:
+            return [layer], start
+
+
+FITTED = {"vae": fit_vae, "gan": fit_gan}
+"""Blocks whose options hang together: what makes them fit."""
+
+PARTNERS = {
+    "tied_head": tied,
+    "cross_attention": reading("cross_attention"),
+    "transformer_decoder": reading("transformer_decoder"),
+    "encoder_decoder": reading("cross_attention"),
+    "modulated_conv2d": styled,
+    "style_generator": styled,
+}
+"""Blocks that need another one, and a network with both."""
 
 
 @cache

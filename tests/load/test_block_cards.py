@@ -57,6 +57,13 @@ def test_a_card_for_a_terminal():
     assert text.endswith("In a spec:\n    - {type: conv2d, kernel: 3, out: 64}")
 
 
+@pytest.mark.parametrize("name", ["clamp", "encoder_decoder"])
+def test_an_example_of_a_docstring_is_told_once(name):
+    text = explained(block_card(name))
+    assert text.count(f"{{type: {name}, ") == 1
+    assert text.rpartition("\nIn a spec:\n    - ")[2].startswith(f"{{type: {name}, ")
+
+
 def test_layers_in_layers_are_told():
     options = {option.name: option.accepts for option in block_card("residual").options}
     assert (options["layers"], options["shortcut"]) == ("a list of layers", "a list of layers")

@@ -1,4 +1,3 @@
-import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -8,7 +7,6 @@ from initprobe.errors import TargetError, UsageError
 from initprobe.load.inputs import (
     SAMPLE_LIMIT,
     DrawnInputs,
-    FileInputs,
     FunctionInputs,
     GivenInputs,
     InputSpec,
@@ -120,85 +118,6 @@ def test_distributions_are_what_they_say():
 def test_two_inputs_cannot_share_a_name():
     with pytest.raises(UsageError, match="two inputs are called 'x'"):
         DrawnInputs((parse_input("x=4"), parse_input("x=5")))
-
-
-@pytest.fixture
-def archive(tmp_path):
-    def write(**arrays):
-        path = tmp_path / "data.npz"
-        np.savez(path, **arrays)
-        return path
-
-    return write
-
-
-def test_a_file_gives_distinct_rows_chosen_by_the_seed(archive):
-    inputs = FileInputs(archive(x=np.arange(10.0).reshape(10, 1)))
-    first, again = (inputs.make(4, 3, torch.float64).args[0] for _ in range(2))
-    assert torch.equal(first, again)
-    assert len(set(first.flatten().tolist())) == 4
-    assert not torch.equal(first, inputs.make(4, 4, torch.float64).args[0])
-    assert (inputs.rows, inputs.sample_shape) == (10, (1,))
-
-
-def test_a_batch_larger_than_the_file_is_the_whole_file(archive):
-    batch = FileInputs(archive(x=np.arange(3.0))).make(256, 0, torch.float32).args[0]
-    assert sorted(batch.tolist()) == [0, 1, 2]
-
-
-def test_floats_of_a_file_are_cast_and_integers_kept(archive):
-    path = archive(floats=np.zeros((2, 3), ">f8"), ints=np.zeros((2, 3), np.uint8))
-    assert FileInputs(path, "floats").make(2, 0, torch.bfloat16).args[0].dtype == torch.bfloat16
-    assert FileInputs(path, "ints").make(2, 0, torch.bfloat16).args[0].dtype == torch.uint8
-
-
-def test_a_file_with_several_arrays_wants_a_name(archive):
-    path = archive(a=np.zeros(2), b=np.zeros(2))
-    with pytest.raises(UsageError, match="several arrays") as caught:
-        FileInputs(path)
-    assert "'a', 'b'" in caught.value.hint
-    with pytest.raises(UsageError, match="no array 'c'"):
-        FileInputs(path, "c")
-
-
-@pytest.mark.parametrize(
-    "values",
-    [
-        np.array([{}], dtype=object),
-        np.array(["text"]),
-        np.zeros(2, np.dtype([("a", "f4")])),
-        np.zeros(()),
-        np.zeros((0, 3)),
-    ],
-    ids=["objects", "strings", "records", "scalar", "empty"],
-)
-def test_arrays_that_are_no_batch_are_refused(archive, values):
-    with pytest.raises(UsageError):
-        FileInputs(archive(x=values))
-
-
-def test_a_file_that_is_missing_or_broken_is_a_usage_error(tmp_path, archive):
-    with pytest.raises(UsageError, match="no data file"):
-        FileInputs(tmp_path / "none.npz")
-    broken = tmp_path / "broken.npz"
-    broken.write_bytes(b"not a zip")
-    with pytest.raises(UsageError, match="cannot read"):
-        FileInputs(broken)
-    whole = archive(x=np.zeros(1000)).read_bytes()
-    broken.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(UsageError, match="cannot read"):
-        FileInputs(broken)
-
-
-def test_an_array_that_claims_to_be_endless_is_refused(tmp_path):
-    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (999999999999999,), }"
-    header += b" " * (64 - (len(header) + 11) % 64) + b"\n"
-    import zipfile
-
-    with zipfile.ZipFile(tmp_path / "huge.npz", "w") as zipped:
-        zipped.writestr("x.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
-    with pytest.raises(UsageError, match="cannot read"):
-        FileInputs(tmp_path / "huge.npz")
 
 
 def test_given_tensors_keep_their_size_and_are_copied():

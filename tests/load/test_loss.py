@@ -37,7 +37,7 @@ def spec(tmp_path, loss):
         ("elbo(kl_wight=1)", "has no option 'kl_wight'", "'kl_weight'"),
         ("elbo(kl_weight=-1)", "takes number >= 0", None),
         ("gan(hing)", "takes non_saturating", "'hinge'"),
-        ("mse(1)", "too many options", "takes no options"),
+        ("mse('y', 2)", "too many options", "labels"),
         ("quantile(levels=[2])", "takes list of number > 0 and < 1", None),
         ("elbo(kl_weight=open('x'))", "is no objective", "literal values"),
     ],

@@ -110,6 +110,7 @@ def test_any_text_is_a_target_or_a_clear_refusal(text):
     ("text", "kind", "code", "says"),
     [
         ("net", UsageError, 2, "cannot read the target"),
+        ("none/", UsageError, 2, "cannot read the target"),
         ("", UsageError, 2, "cannot read the target"),
         ("net.py:", UsageError, 2, "cannot read the target"),
         ("old.json", UsageError, 2, "saved result"),

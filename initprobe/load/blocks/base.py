@@ -104,7 +104,7 @@ class Branch:
 class BuildInner(Protocol):
     """Builds a list of layers inside another layer."""
 
-    def __call__(self, layers: Sequence[Layer], key: str, name: str, signal: Signal) -> Branch:
+    def __call__(self, layers: Sequence[Layer], key: str, name: str, signal: Signal, memory: Signal | None) -> Branch:
         """See ``Incoming.sequence``."""
         ...
 
@@ -117,11 +117,13 @@ class Incoming:
         signal: what reaches it.
         inner: builds the layers inside it.
         earlier: the modules of the layers that were built before it, by their paths.
+        memory: what a layer around it lets it read beside its input, if one does.
     """
 
     signal: Signal
     inner: BuildInner
     earlier: Mapping[str, nn.Module] = field(default_factory=dict)
+    memory: Signal | None = None
 
     @property
     def shape(self) -> Shape:
@@ -151,7 +153,15 @@ class Incoming:
             )
         return self.shape[len(self.shape) - count :]
 
-    def sequence(self, layers: Sequence[Layer], key: str, *, name: str = "", signal: Signal | None = None) -> Branch:
+    def sequence(
+        self,
+        layers: Sequence[Layer],
+        key: str,
+        *,
+        name: str = "",
+        signal: Signal | None = None,
+        memory: Signal | None = None,
+    ) -> Branch:
         """Build layers inside this one, one after the other.
 
         Args:
@@ -159,8 +169,10 @@ class Incoming:
             key: the name of that option.
             name: the attribute of this layer's module that will hold them; empty when they are the module itself.
             signal: what reaches the first of them; what reaches this layer when not given.
+            memory: what all of them may read beside it; what this layer may read when not given.
         """
-        return self.inner(layers, key, name, self.signal if signal is None else signal)
+        reaching = self.signal if signal is None else signal
+        return self.inner(layers, key, name, reaching, self.memory if memory is None else memory)
 
 
 class Layer(Section):

@@ -149,3 +149,12 @@ class DepthwiseConv2d(Depthwise):
     def build(self, incoming: Incoming) -> Branch:
         """``torch.nn.Conv2d`` with a group per channel."""
         return self.convolve(incoming, nn.Conv2d, 2)
+
+
+@block("depthwise_conv3d")
+class DepthwiseConv3d(Depthwise):
+    """A convolution over three axes that mixes no channels; takes (channels, depth, height, width)."""
+
+    def build(self, incoming: Incoming) -> Branch:
+        """``torch.nn.Conv3d`` with a group per channel."""
+        return self.convolve(incoming, nn.Conv3d, 3)

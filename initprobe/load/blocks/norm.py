@@ -10,18 +10,18 @@ from initprobe.load.blocks.base import Branch, Count, Flag, Incoming, Layer, Mis
 
 @block("batch_norm")
 class BatchNorm(Layer):
-    """Normalizes every channel over the batch; takes (features,), (channels, length) or (channels, height, width)."""
+    """Normalizes every channel over the batch; takes (features,), sequences, images and volumes, channels first."""
 
     eps: Positive = Field(default=1e-5, description="Added to the variance")
     momentum: Probability = Field(default=0.1, description="Weight of a batch in the running statistics")
     affine: Flag = Field(default=True, description="Whether it scales and shifts by learned numbers")
 
     def build(self, incoming: Incoming) -> Branch:
-        """``torch.nn.BatchNorm1d`` or ``BatchNorm2d``, by the shape."""
+        """``torch.nn.BatchNorm1d``, ``BatchNorm2d`` or ``BatchNorm3d``, by the shape."""
         axes = len(incoming.shape)
-        if axes not in (1, 2, 3):
-            raise Misfit(f"needs an input of one, two or three axes, here it is {incoming.shape}")
-        norm = nn.BatchNorm2d if axes == 3 else nn.BatchNorm1d
+        if axes not in (1, 2, 3, 4):
+            raise Misfit(f"needs an input of one to four axes, here it is {incoming.shape}")
+        norm = {3: nn.BatchNorm2d, 4: nn.BatchNorm3d}.get(axes, nn.BatchNorm1d)
         return Branch(norm(incoming.shape[0], self.eps, self.momentum, self.affine), incoming.signal)
 
 

@@ -20,8 +20,8 @@ from initprobe.load.blocks.base import (
     windows,
 )
 
-AXES = ("channels", "length"), ("channels", "height", "width")
-"""Names of the axes that pooling over one and over two axes takes."""
+AXES = ("channels", "length"), ("channels", "height", "width"), ("channels", "depth", "height", "width")
+"""Names of the axes that pooling over one, two and three axes takes."""
 
 
 class Windows(Layer):
@@ -61,6 +61,15 @@ class MaxPool2d(Windows):
         return self.pool(incoming, nn.MaxPool2d, 2)
 
 
+@block("max_pool3d")
+class MaxPool3d(Windows):
+    """The largest value of every window over three axes; takes (channels, depth, height, width)."""
+
+    def build(self, incoming: Incoming) -> Branch:
+        """``torch.nn.MaxPool3d``."""
+        return self.pool(incoming, nn.MaxPool3d, 3)
+
+
 @block("avg_pool1d")
 class AvgPool1d(Windows):
     """The mean of every window over one axis; takes (channels, length)."""
@@ -77,6 +86,15 @@ class AvgPool2d(Windows):
     def build(self, incoming: Incoming) -> Branch:
         """``torch.nn.AvgPool2d``."""
         return self.pool(incoming, nn.AvgPool2d, 2)
+
+
+@block("avg_pool3d")
+class AvgPool3d(Windows):
+    """The mean of every window over three axes; takes (channels, depth, height, width)."""
+
+    def build(self, incoming: Incoming) -> Branch:
+        """``torch.nn.AvgPool3d``."""
+        return self.pool(incoming, nn.AvgPool3d, 3)
 
 
 class Adaptive(Layer):
@@ -107,6 +125,15 @@ class AdaptiveAvgPool2d(Adaptive):
     def build(self, incoming: Incoming) -> Branch:
         """``torch.nn.AdaptiveAvgPool2d``."""
         return self.pool(incoming, nn.AdaptiveAvgPool2d, 2)
+
+
+@block("adaptive_avg_pool3d")
+class AdaptiveAvgPool3d(Adaptive):
+    """Means that leave a given size; takes (channels, depth, height, width)."""
+
+    def build(self, incoming: Incoming) -> Branch:
+        """``torch.nn.AdaptiveAvgPool3d``."""
+        return self.pool(incoming, nn.AdaptiveAvgPool3d, 3)
 
 
 class GlobalAveragePool(nn.Module):

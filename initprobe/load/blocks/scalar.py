@@ -1,4 +1,4 @@
-"""One learned number for a whole layer: added, or multiplied. Fixup stands on them."""
+"""One number for a whole layer: added or multiplied, learned or fixed."""
 
 from __future__ import annotations
 
@@ -53,3 +53,30 @@ class ScalarScale(Layer):
     def build(self, incoming: Incoming) -> Branch:
         """``MultipliedScalar``."""
         return Branch(MultipliedScalar(self.value), incoming.signal)
+
+
+class Multiplied(nn.Module):
+    """factor * x, for a fixed number."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The product."""
+        return self.factor * x
+
+    def extra_repr(self) -> str:
+        """The number, for ``print(model)``."""
+        return f"factor={self.factor:g}"
+
+
+@block("multiply")
+class Multiply(Layer):
+    """Multiplies everything by a fixed number, as transformers do with their embeddings (√features)."""
+
+    factor: Number = Field(description="The number")
+
+    def build(self, incoming: Incoming) -> Branch:
+        """``Multiplied``."""
+        return Branch(Multiplied(self.factor), incoming.signal)

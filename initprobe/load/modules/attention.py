@@ -92,19 +92,30 @@ class AttentionForm:
 class Attention(nn.Module):
     """Queries meet keys, and the softmax of their products mixes the values.
 
+    Args:
+        features: of the tokens.
+        form: what it is like.
+        relative: biases by distance.
+        read: features of the tokens that keys and values are made of, where these are others.
+
     Attributes:
         form: what it is like.
         num_heads: its heads, by the name that others look for.
     """
 
-    def __init__(self, features: int, form: AttentionForm, relative: RelativeBias | None = None) -> None:
+    def __init__(
+        self, features: int, form: AttentionForm, relative: RelativeBias | None = None, read: int | None = None
+    ) -> None:
         super().__init__()
         self.form, self.num_heads = form, form.heads
         self.sizes = [form.heads * form.width, form.kv_heads * form.width, form.kv_heads * form.width]
         if form.packed:
             self.query_key_value = nn.Linear(features, sum(self.sizes), form.bias)
         else:
-            self.query, self.key, self.value = (nn.Linear(features, size, form.bias) for size in self.sizes)
+            reads = (features, read or features, read or features)
+            self.query, self.key, self.value = (
+                nn.Linear(width, size, form.bias) for width, size in zip(reads, self.sizes, strict=True)
+            )
         self.relative = relative
         self.out = nn.Linear(self.sizes[0], features, form.bias)
 
@@ -114,13 +125,18 @@ class Attention(nn.Module):
             query, key, value = self.query_key_value(x).split(self.sizes, dim=-1)
         else:
             query, key, value = self.query(x), self.key(x), self.value(x)
+        return self.mixed(query, key, value)
+
+    def mixed(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+        """What the heads make of projections, (batch, length, width of all heads) each."""
+        length = query.shape[1]
         query, key, value = (self.in_heads(part) for part in (query, key, value))
         if self.form.rotary is not None:
             query, key = rotated(query, self.form.rotary), rotated(key, self.form.rotary)
         groups = self.form.heads // self.form.kv_heads
         if groups > 1:
             key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
-        biases = None if self.relative is None else self.relative(x.shape[1]).to(query.dtype)
+        biases = None if self.relative is None else self.relative(length).to(query.dtype)
         mixed = functional.scaled_dot_product_attention(
             query,
             key,

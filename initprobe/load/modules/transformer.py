@@ -74,7 +74,47 @@ class Wiring:
     dropout: float = 0.0
 
 
-class TransformerBlock(nn.Module):
+class Wired(nn.Module):
+    """Branches added to a stream, with normalizations, gates and dropout where the wiring puts them."""
+
+    dropout: nn.Module | None
+
+    def __init__(self, wiring: Wiring) -> None:
+        super().__init__()
+        self.wiring = wiring
+
+    def joined(
+        self,
+        x: torch.Tensor,
+        branch: nn.Module,
+        norm: nn.Module | None,
+        norm_out: nn.Module | None,
+        gate: nn.Module | None,
+    ) -> torch.Tensor:
+        """The stream behind a branch."""
+        made = self.ending(branch(self.before(x, norm)), norm_out, gate)
+        return self.after(self.skip(x) + made, norm)
+
+    def before(self, x: torch.Tensor, norm: nn.Module | None) -> torch.Tensor:
+        """What a branch reads."""
+        return x if norm is None or self.wiring.norms == "post" else norm(x)
+
+    def after(self, x: torch.Tensor, norm: nn.Module | None) -> torch.Tensor:
+        """What becomes of a sum."""
+        return x if norm is None or self.wiring.norms != "post" else norm(x)
+
+    def skip(self, x: torch.Tensor) -> torch.Tensor:
+        """What the skip path brings."""
+        return x if self.wiring.alpha is None else self.wiring.alpha * x
+
+    def ending(self, x: torch.Tensor, norm: nn.Module | None, gate: nn.Module | None) -> torch.Tensor:
+        """What a branch brings."""
+        for module in (norm, gate, self.dropout):
+            x = x if module is None else module(x)
+        return x
+
+
+class TransformerBlock(Wired):
     """Attention and feed-forward branches added to a stream, one after the other or both at once.
 
     Args:
@@ -92,8 +132,7 @@ class TransformerBlock(nn.Module):
         norm: Callable[[], nn.Module],
         gate: Callable[[], nn.Module] | None = None,
     ) -> None:
-        super().__init__()
-        self.wiring = wiring
+        super().__init__(wiring)
         alone = wiring.parallel or wiring.norms == "none"
         self.norm1 = None if wiring.norms == "none" else norm()
         self.attention = attention
@@ -108,25 +147,9 @@ class TransformerBlock(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """The stream behind the block."""
         if self.wiring.parallel:
-            inner = self._before(x, self.norm1)
-            mixed = self._ending(self.attention(inner), None, self.gate1)
-            fed = self._ending(self.feed_forward(inner), None, self.gate2)
-            return self._after(self._skip(x) + mixed + fed, self.norm1)
-        mixed = self._ending(self.attention(self._before(x, self.norm1)), self.norm1_out, self.gate1)
-        x = self._after(self._skip(x) + mixed, self.norm1)
-        fed = self._ending(self.feed_forward(self._before(x, self.norm2)), self.norm2_out, self.gate2)
-        return self._after(self._skip(x) + fed, self.norm2)
-
-    def _before(self, x: torch.Tensor, norm: nn.Module | None) -> torch.Tensor:
-        return x if norm is None or self.wiring.norms == "post" else norm(x)
-
-    def _after(self, x: torch.Tensor, norm: nn.Module | None) -> torch.Tensor:
-        return x if norm is None or self.wiring.norms != "post" else norm(x)
-
-    def _skip(self, x: torch.Tensor) -> torch.Tensor:
-        return x if self.wiring.alpha is None else self.wiring.alpha * x
-
-    def _ending(self, x: torch.Tensor, norm: nn.Module | None, gate: nn.Module | None) -> torch.Tensor:
-        for module in (norm, gate, self.dropout):
-            x = x if module is None else module(x)
-        return x
+            inner = self.before(x, self.norm1)
+            mixed = self.ending(self.attention(inner), None, self.gate1)
+            fed = self.ending(self.feed_forward(inner), None, self.gate2)
+            return self.after(self.skip(x) + mixed + fed, self.norm1)
+        x = self.joined(x, self.attention, self.norm1, self.norm1_out, self.gate1)
+        return self.joined(x, self.feed_forward, self.norm2, self.norm2_out, self.gate2)

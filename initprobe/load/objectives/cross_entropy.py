@@ -8,12 +8,12 @@ import torch
 from pydantic import Field
 from torch.nn import functional
 
-from initprobe.load.objectives.base import Objective, ObjectiveCard, register, shapes
+from initprobe.load.objectives.base import LABELS, ObjectiveCard, Supervised, register
 from initprobe.variates import Variates
 
 
 @register
-class CrossEntropy(Objective):
+class CrossEntropy(Supervised):
     """-log softmax(logits) at a label that is drawn."""
 
     card = ObjectiveCard(
@@ -27,16 +27,40 @@ class CrossEntropy(Objective):
     )
 
     axis: int = Field(-1, description="the axis of the logits that counts the classes; 1 for maps of images")
+    labels: str | None = LABELS
 
     def value(self, outputs: Sequence[torch.Tensor], targets: Variates) -> torch.Tensor:
         """Mean over everything but the classes."""
         logits = outputs[0]
-        axis = self.axis + logits.dim() if self.axis < 0 else self.axis
-        if not 1 <= axis < logits.dim():
-            self.unfit(f"{shapes(outputs[:1])}, which has no axis {self.axis} of classes")
-        classes = logits.shape[axis]
-        if classes < 2:
-            self.unfit(f"{shapes(outputs[:1])}", hint="mse and bce take a single number")
-        moved = logits.movedim(axis, -1)
-        labels = targets.integers(tuple(moved.shape[:-1]), classes).to(moved.device)
-        return functional.cross_entropy(moved.reshape(-1, classes), labels.reshape(-1))
+        axis = self.class_axis(tuple(logits.shape[1:]))
+        rest = [size for place, size in enumerate(logits.shape) if place != axis]
+        return self.compared(logits, targets.integers(tuple(rest), logits.shape[axis]))
+
+    def class_axis(self, shape: tuple[int, ...]) -> int:
+        """The axis of the classes in a batch of outputs that have this shape each.
+
+        Raises:
+            TargetError: there is none, or a single class.
+        """
+        axis = self.axis + len(shape) + 1 if self.axis < 0 else self.axis
+        if not 1 <= axis <= len(shape):
+            self.unfit(f"{shape} for each sample, which has no axis {self.axis} of classes")
+        if shape[axis - 1] < 2:
+            self.unfit(f"{shape} for each sample", hint="mse and bce take a single number")
+        return axis
+
+    def fitted(self, labels: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
+        """Whole numbers, one for every position, from 0 to one less than there are classes."""
+        axis = self.class_axis(shape)
+        classes, rest = shape[axis - 1], (*shape[: axis - 1], *shape[axis:])
+        whole = not labels.is_floating_point() and not labels.is_complex() and labels.dtype != torch.bool
+        fits = tuple(labels.shape[1:]) == rest and whole
+        if not fits or int(labels.min()) < 0 or int(labels.max()) >= classes:
+            raise self.refused(f"whole numbers from 0 to {classes - 1} of shape {rest}", labels)
+        return labels.long()
+
+    def compared(self, output: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Mean over everything but the classes."""
+        moved = output.movedim(self.class_axis(tuple(output.shape[1:])), -1)
+        flat = labels.to(moved.device).reshape(-1)
+        return functional.cross_entropy(moved.reshape(-1, moved.shape[-1]), flat)

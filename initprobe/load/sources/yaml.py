@@ -12,10 +12,13 @@ import torch
 from initprobe.errors import CodeNotAllowedError, KeyPath, Problem, SpecError, TargetError, UsageError
 from initprobe.load.blocks.base import Signal
 from initprobe.load.build import Plan, construct, plan
+from initprobe.load.datafile import FileInputs
 from initprobe.load.grammar import DrawnInput, FileInput, NamedModel, ProbeSection
-from initprobe.load.inputs import DrawnInputs, FileInputs, InputSpec
+from initprobe.load.inputs import DrawnInputs, InputSpec
 from initprobe.load.limits import SMALLEST_BATCH
-from initprobe.load.loss_section import LossFunction
+from initprobe.load.loss import find_objective, labels_in
+from initprobe.load.loss_section import LossFunction, ObjectiveMapping, loss_text
+from initprobe.load.objectives.base import Supervised
 from initprobe.load.reading import STDIN
 from initprobe.load.schema import Sections, checked, read_spec, sections
 from initprobe.load.signature import SignedInputs
@@ -109,12 +112,17 @@ def open_spec(spec: Spec, folder: Path, request: TargetRequest, opener: Opener) 
     model = schema.model
     found = _with_loss(sections(spec), schema.probe, request, folder)
     inputs = requested_inputs(request)
+    given = inputs is None and model.input is not None
     if inputs is None and model.input is not None:
         inputs = _inputs(model.input, spec, request, folder)
     if isinstance(model, NamedModel):
+        if given:
+            _check_labels(schema.probe, inputs, None, spec)
         return _named(model, found, request, opener, folder, inputs)
     assert inputs is not None
     planned = plan(spec, model.layers, _signal(inputs, spec))
+    if given:
+        _check_labels(schema.probe, inputs, planned.output, spec)
     return LayeredTarget(found.name, _with_ignores(found, planned.places.ignores), planned, inputs)
 
 
@@ -166,6 +174,22 @@ def _with_loss(found: Sections, probe: ProbeSection, request: TargetRequest, fol
         return found
     _check_allowed(probe.loss.source, ("probe", "loss", "from"), found.spec, request)
     return replace(found, probe={**found.probe, "loss": _from_folder(probe.loss.source, folder)})
+
+
+def _check_labels(probe: ProbeSection, inputs: Inputs | None, output: Signal | None, spec: Spec) -> None:
+    """Labels of a data file belong to its samples and to what the network makes of them, where that is known."""
+    if inputs is None or not isinstance(probe.loss, ObjectiveMapping):
+        return
+    name, objective = find_objective(loss_text(probe.loss))
+    if not isinstance(objective, Supervised) or objective.labels is None:
+        return
+    try:
+        labels = labels_in(inputs, name, objective.labels)
+        if output is not None:
+            objective.fitted(labels, output.shape)
+    except (UsageError, TargetError) as error:
+        where: KeyPath = ("probe", "loss", "labels")
+        raise SpecError([Problem(str(error), where, error.hint)], spec=spec) from error
 
 
 def _check_allowed(name: str, where: KeyPath, spec: Spec, request: TargetRequest) -> None:

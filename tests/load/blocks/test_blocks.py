@@ -35,12 +35,24 @@ NEEDED = {
 }
 NEEDED |= {key: ["relu"] for key in ("down", "bottom", "up")}
 NEEDED |= {key: ["relu"] for key in ("encoder", "decoder", "generator", "discriminator")}
-NEEDED |= {"latent": 8, "shape": [8], "with": "equalized"}
+NEEDED |= {"mapping": ["flatten"], "synthesis": [{"type": "modulated_conv2d", "out": 3}], "constant": [2, 4, 4]}
+NEEDED |= {"latent": 8, "shape": [8], "with": "equalized", "source": 2, "factor": 2.0}
 """Values for options that have no default."""
 BEFORE = {"tied_head": [{"type": "embedding", "out": 4}]}
 """Layers that a block cannot do without."""
 
-ESPECIALLY = {"clamp": {"low": -0.5}, "parametrized": {"layers": ["flatten", {"type": "linear", "out": 6}]}}
+READERS = {
+    "cross_attention": {"type": "encoder_decoder", "source": 2, "encoder": ["relu"], "decoder": []},
+    "transformer_decoder": {"type": "encoder_decoder", "source": 2, "encoder": ["relu"], "decoder": []},
+    "modulated_conv2d": {"type": "style_generator", "mapping": ["flatten"], "constant": [2, 4, 4], "synthesis": []},
+}
+"""Blocks that read what another part made, and what they stand in, last."""
+
+ESPECIALLY = {
+    "clamp": {"low": -0.5},
+    "parametrized": {"layers": ["flatten", {"type": "linear", "out": 6}]},
+    "encoder_decoder": {"decoder": [{"type": "cross_attention", "heads": 2}]},
+}
 """Values that a block needs beside or instead of them."""
 
 
@@ -64,6 +76,9 @@ def fitting(name):
         layer = {"type": name, **needed(name)}
         if signal.vocab is not None and "layers" in layer:
             layer["layers"] = ["flatten"]
+        if name in READERS:
+            around = READERS[name]
+            layer = {**around, list(around)[-1]: [layer]}
         try:
             yield signal, *planned([*BEFORE.get(name, []), layer], signal)
         except SpecError:
@@ -153,9 +168,8 @@ OPTIONS = {
 
 def layers(names):
     ends = {name for name in names if BLOCKS[name].ends}
-    leaf = st.sampled_from(
-        [name for name in names if name not in ends and not {"layers", "down"} & set(BLOCKS[name].model_fields)]
-    )
+    inner = {"layers", "down", "decoder", "mapping"}
+    leaf = st.sampled_from([name for name in names if name not in ends and not inner & set(BLOCKS[name].model_fields)])
     nested = sorted(set(names) & {"repeat", "residual", "sequential", "unet"})
 
     @st.composite

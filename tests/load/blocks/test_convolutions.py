@@ -22,6 +22,7 @@ CASES = [
     ("{type: conv3d, out: 6, kernel: [1, 3, 3], padding: [0, 1, 1], groups: 2}", (4, 3, 5, 5), nn.Conv3d),
     ("{type: depthwise_conv1d, kernel: 3, padding: same}", (4, 9), nn.Conv1d),
     ("{type: depthwise_conv2d, kernel: 3, multiplier: 2, stride: 2}", (4, 9, 9), nn.Conv2d),
+    ("{type: depthwise_conv3d, kernel: 3, padding: 1}", (4, 3, 5, 5), nn.Conv3d),
     ("{type: conv_transpose1d, out: 6, kernel: 4, stride: 2, padding: 1}", (4, 7), nn.ConvTranspose1d),
     ("{type: conv_transpose2d, out: 6, kernel: 3, stride: 2, output_padding: 1}", (4, 5, 5), nn.ConvTranspose2d),
     ("{type: conv_transpose3d, out: 6, kernel: 2, groups: 2, bias: false}", (4, 2, 3, 4), nn.ConvTranspose3d),

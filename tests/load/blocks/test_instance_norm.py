@@ -13,7 +13,10 @@ def built(layer, shape):
     return construct(spec, plan(spec, checked(spec).model.layers, Signal(shape)), 0)[0]
 
 
-@pytest.mark.parametrize(("shape", "kind"), [((3, 8), nn.InstanceNorm1d), ((3, 4, 4), nn.InstanceNorm2d)])
+@pytest.mark.parametrize(
+    ("shape", "kind"),
+    [((3, 8), nn.InstanceNorm1d), ((3, 4, 4), nn.InstanceNorm2d), ((3, 2, 4, 4), nn.InstanceNorm3d)],
+)
 def test_the_shape_chooses_the_module(shape, kind):
     module = built("{type: instance_norm, affine: true}", shape)
     assert isinstance(module, kind)
@@ -29,7 +32,7 @@ def test_every_channel_of_every_sample_is_normalized():
 
 @pytest.mark.parametrize(
     ("shape", "said"),
-    [((8,), "two or three axes"), ((3, 1), "more than one value"), ((3, 1, 1), "more than one value")],
+    [((8,), "two to four axes"), ((3, 1), "more than one value"), ((3, 1, 1), "more than one value")],
 )
 def test_what_cannot_be_normalized_is_refused(shape, said):
     with pytest.raises(SpecError, match=said):

@@ -29,6 +29,13 @@ def test_one_number(layer, expected):
     torch.testing.assert_close(module(x), expected(x))
 
 
+def test_a_fixed_number():
+    module, x = only("{type: multiply, factor: 22.6}"), torch.randn(2, 3, 4, 4)
+    assert not list(module.parameters())
+    assert "22.6" in repr(module)
+    torch.testing.assert_close(module(x), 22.6 * x)
+
+
 def test_words_are_no_numbers():
     with pytest.raises(SpecError, match="a number") as caught:
         only("{type: scalar_bias, value: x}")

@@ -39,10 +39,10 @@ def test_findings_point_into_the_file():
 @pytest.mark.parametrize(
     ("text", "says", "hint"),
     [
-        ("preset:deep-mpl", "no preset 'deep-mpl'", "did you mean preset:deep-mlp? there are: "),
-        ("preset:xyzzy", "no preset 'xyzzy'", "there are: "),
-        ("preset:", "no preset ''", "there are: "),
-        ("preset:../configs/deep-mlp", "no preset", "there are"),
+        ("preset:deep-mpl", "no preset 'deep-mpl'", "did you mean preset:deep-mlp? `initprobe ls presets`"),
+        ("preset:xyzzy", "no preset 'xyzzy'", "`initprobe ls presets` lists"),
+        ("preset:", "no preset ''", "`initprobe ls presets` lists"),
+        ("preset:../configs/deep-mlp", "no preset", "`initprobe ls presets` lists"),
         ("preset:deep-mlp(depth=3)", "takes no arguments", "--set vars.depth="),
     ],
 )

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from initprobe.errors import CodeNotAllowedError, ExitCode, SpecError, TargetError, UsageError
-from initprobe.load.inputs import DrawnInputs, FileInputs, InputSpec
+from initprobe.load.datafile import FileInputs
+from initprobe.load.inputs import DrawnInputs, InputSpec
 from initprobe.load.sources.base import SOURCES
 from initprobe.load.target import open_target
 from initprobe.records import ProbeRequest, TargetRequest

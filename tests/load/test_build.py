@@ -238,8 +238,8 @@ def test_a_shape_that_does_not_fit_is_told_with_both_shapes_and_the_line():
 
 
 def test_what_torch_refuses_is_told_in_one_line():
-    problem, place = refused("- relu\n- {type: batch_norm}", shape=(2, 2, 2, 2))
-    assert problem.message == "batch_norm needs an input of one, two or three axes, here it is (2, 2, 2, 2)"
+    problem, place = refused("- relu\n- {type: batch_norm}", shape=(2, 2, 2, 2, 2))
+    assert problem.message == "batch_norm needs an input of one to four axes, here it is (2, 2, 2, 2, 2)"
     assert place.line == 6
 
 

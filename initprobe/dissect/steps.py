@@ -148,6 +148,11 @@ def _is_plain(node: Node) -> bool:
 
 
 def _fixed(tensor: torch.Tensor) -> Fixed:
+    with torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001 - a subclass is not asked about our arithmetic
+        return _moments(tensor)
+
+
+def _moments(tensor: torch.Tensor) -> Fixed:
     shape = () if tensor.is_nested else tuple(tensor.shape)
     if tensor.is_complex() or tensor.is_meta or tensor.layout is not torch.strided or not tensor.numel():
         return Fixed(shape)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from initprobe.errors import UsageError, first_line
 from initprobe.predict import kinds
 from initprobe.predict.laws.base import Call, Facts, Law, find_law, layer_name
 from initprobe.predict.moments import Gradient, Moments, NoPredictionError, ParameterMoments
@@ -126,8 +127,8 @@ class Network:
         for step in self.flow.steps:
             try:
                 way.expected[step.index] = self._value(step, way)
-            except NoPredictionError as error:
-                way.why[step.index] = str(error)
+            except (NoPredictionError, *UNFIT) as error:
+                way.why[step.index] = _refusal(step, error)
             if any(source in way.resumed for source in step.sources):
                 way.resumed.add(step.index)
             way.settle(step.index, self._shown(step, self.values), reset=reset)
@@ -162,7 +163,10 @@ class Network:
         law = self.laws[step.index]
         if law is None:
             raise NoPredictionError(f"no law of {step.name} is known")
-        return _within(lambda: kinds.forward(law, self._call(step, way.states)))
+        found = kinds.forward(law, self._call(step, way.states))
+        if not math.isfinite(found.second):
+            raise NoPredictionError("it leaves the range of numbers")
+        return found
 
     def _hand_back(self, step: Step, there: Way[Moments], way: Way[Gradient], gradient: Gradient) -> None:
         law = self.laws[step.index]
@@ -174,9 +178,9 @@ class Network:
             return
         try:
             given = kinds.backward(law, self._call(step, there.states), gradient)
-        except (NoPredictionError, OverflowError) as error:
+        except (NoPredictionError, *UNFIT) as error:
             for source in step.sources:
-                way.why[source] = str(error) or "it leaves the range of numbers"
+                way.why[source] = _refusal(step, error)
             return
         for source, back in given.items():
             way.expected[source] = back.plus(way.expected.get(source))
@@ -190,15 +194,17 @@ class Network:
         return next((measured[key] for key in step.sites if key in measured), None)
 
 
-def _within(compute: Callable[[], Moments]) -> Moments:
-    """The moments, if they are numbers."""
-    try:
-        found = compute()
-    except OverflowError:
-        raise NoPredictionError("it leaves the range of numbers") from None
-    if not math.isfinite(found.second):
-        raise NoPredictionError("it leaves the range of numbers")
-    return found
+UNFIT = (UsageError, ArithmeticError, LookupError, TypeError, ValueError)
+"""What a law raises on arguments that nobody thought of: theory must not take the measurement down with it."""
+
+
+def _refusal(step: Step, error: Exception) -> str:
+    """Why a law has nothing to say, for a reader."""
+    if isinstance(error, NoPredictionError):
+        return str(error)
+    if isinstance(error, OverflowError):
+        return "it leaves the range of numbers"
+    return f"the law of {step.name} does not fit this call ({first_line(error)})"
 
 
 def _root(value: float) -> float:

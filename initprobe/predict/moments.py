@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Protocol, Self
 
 from initprobe.records import ActivationUse
 
 
 class NoPredictionError(Exception):
     """The assumptions of the theory do not hold for an operation; the message says which."""
+
+
+class Memory(Protocol):
+    """What the law of a recurrent step keeps for that of the next one, beside the moments of the value itself."""
+
+    def rescaled(self, factor: float) -> Self:
+        """The same in other units: second moments times ``factor``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,7 @@ class Moments:
         mean: E x.
         spread: variance, over draws, of the logarithm of ``second``: what a finite width leaves open.
         origin: the activation that made it, where that is what one value of it is distributed like.
+        memory: what is known of a state beyond its averages.
     """
 
     second: float
@@ -44,6 +53,7 @@ class Moments:
     mean: float = 0.0
     spread: float = 0.0
     origin: Origin | None = None
+    memory: Memory | None = None
 
     def scaled(self, factor: float) -> Moments:
         """The moments of the value times a random factor of that second moment and mean zero, or times its root."""
@@ -54,6 +64,7 @@ class Moments:
             pair=self.pair * factor,
             both=self.both * factor,
             origin=None,
+            memory=None,
         )
 
     def rescaled(self, factor: float) -> Moments:
@@ -63,6 +74,7 @@ class Moments:
             self.scaled(factor),
             mean=self.mean * root,
             origin=None if origin is None else Origin(origin.use, origin.centre * root, origin.variance * factor),
+            memory=None if self.memory is None else self.memory.rescaled(factor),
         )
 
     def shared(self, positions: float, samples: float) -> float:
@@ -89,11 +101,13 @@ class Gradient:
         second: E g², one sample and one position.
         position: E g g' of one sample at two positions.
         spread: as that of ``Moments``.
+        memory: what is known of a state's gradient beyond its average.
     """
 
     second: float
     position: float = 0.0
     spread: float = 0.0
+    memory: Memory | None = None
 
     def scaled(self, factor: float, reach: float = 1.0) -> Gradient:
         """Its second moment times ``factor``, and that over two positions ``reach`` times as much of it."""
@@ -101,7 +115,8 @@ class Gradient:
 
     def rescaled(self, factor: float) -> Gradient:
         """The same gradient in other units."""
-        return self.scaled(factor)
+        memory = None if self.memory is None else self.memory.rescaled(factor)
+        return replace(self.scaled(factor), memory=memory)
 
     def plus(self, other: Gradient | None) -> Gradient:
         """The sum of two independent gradients."""
@@ -111,4 +126,6 @@ class Gradient:
         spread = 0.0
         if second > 0.0:
             spread = (self.second**2 * self.spread + other.second**2 * other.spread) / second**2
-        return Gradient(second, self.position + other.position, spread)
+        both = self.memory is not None and other.memory is not None
+        memory = None if both else self.memory or other.memory
+        return Gradient(second, self.position + other.position, spread, memory)

@@ -13,10 +13,13 @@ from typing import Generic, TypeVar
 
 from initprobe.predict.laws.base import Call, Facts, Law, ParameterMoments, find_law
 from initprobe.predict.moments import Gradient, Moments, NoPredictionError
-from initprobe.records import Anatomy, Expected, ParameterTrace, Prediction, SitePrediction, Statistics, Step, Trace
+from initprobe.records import Anatomy, Expected, ParameterTrace, PartTrace, Prediction, SitePrediction, Statistics, Step, Trace
 
 ERRORS = 5.0
 """Standard errors from which on the mean of a weight is told from 0."""
+
+MOST_OUTPUTS = 2
+"""Outputs of a call beside the first one, where its law takes all of their gradients together."""
 
 State = TypeVar("State", Moments, Gradient)
 
@@ -116,7 +119,23 @@ class Network:
         self.gradients = {key: _gradient(found) for key, found in _gathered(traces, "backward").items()}
         self.inputs = _inputs(traces)
         units = {site.key: site.units for site in anatomy.sites}
-        self.facts = Facts(_parameters(traces, anatomy), _units(self.flow.steps, units), samples, self.flow.samples)
+        self.facts = Facts(_parameters(traces, anatomy), _units(self.flow.steps, units), samples, self.flow.samples, _gates(traces))
+
+        self.one_kernel = self._is_one_kernel()
+
+    def _is_one_kernel(self) -> bool:
+        """Whether the gradient of a cell state comes without what its own call sends back to it.
+
+        That is so where one kernel makes a whole step, as on an accelerator. There a state that is used nowhere else
+        has no gradient at all.
+        """
+        used = {source for step in self.flow.steps for source in step.sources} | set(self.flow.outputs)
+        inner = [
+            step.sites
+            for step, law in zip(self.flow.steps, self.laws, strict=True)
+            if law is not None and law.nested and step.place and step.index not in used and step.sites
+        ]
+        return bool(inner) and not any(key in self.gradients for sites in inner for key in sites)
 
     def forward(self, *, reset: bool) -> Way[Moments]:
         """From the inputs to the last step."""
@@ -141,10 +160,11 @@ class Network:
         for step in reversed(self.flow.steps):
             if step.index in way.why:
                 way.expected.pop(step.index, None)
-            way.settle(step.index, self._shown(step, self.gradients), reset=reset)
-            gradient = way.states.get(step.index)
+            self._settle(step, there, way, reset=reset)
+            others = self._others(step, way)
+            gradient = way.states.get(step.index) or (Gradient(0.0) if others else None)
             if gradient is not None:
-                self._hand_back(step, there, way, gradient)
+                self._hand_back(replace(self._call(step, there.states), others=others), way, gradient)
             elif step.index in way.why:
                 for source in step.sources:
                     way.why.setdefault(source, way.why[step.index])
@@ -162,14 +182,50 @@ class Network:
             raise NoPredictionError(f"no law of {step.name} is known")
         return _within(lambda: law.forward(self._call(step, way.states)))
 
-    def _hand_back(self, step: Step, there: Way[Moments], way: Way[Gradient], gradient: Gradient) -> None:
+    def _settle(self, step: Step, there: Way[Moments], way: Way[Gradient], *, reset: bool) -> None:
+        """What goes on from a step; of one that the same call makes its first output from, with what that tells it."""
+        law, measured = self.laws[step.index], self._shown(step, self.gradients)
+        if law is None or not law.nested or not step.place or step.index - step.place in way.why:
+            way.settle(step.index, measured, reset=reset)
+            return
+        first = self.flow.steps[step.index - step.place]
+        way.settle(first.index, self._shown(first, self.gradients), reset=reset)
+        known = way.states.get(first.index)
+        call = replace(self._call(step, there.states), others={} if known is None else {0: known})
+        if self.one_kernel:
+            way.settle(step.index, measured, reset=reset)
+            whole = law.gathered(call, way.states.get(step.index))
+        else:
+            whole = law.gathered(call, way.expected.get(step.index))
+        if whole is not None and not self.one_kernel:
+            way.expected[step.index] = whole
+            way.settle(step.index, measured, reset=reset)
+        elif whole is not None:
+            way.states[step.index] = whole
+
+    def _others(self, step: Step, way: Way[Gradient]) -> dict[int, Gradient]:
+        """What came to the other outputs of a call, for a law that takes them all together."""
         law = self.laws[step.index]
-        if step.name == "input":
+        if law is None or not law.joint or step.place:
+            return {}
+        found = {}
+        for other in self.flow.steps[step.index + 1 : step.index + 1 + MOST_OUTPUTS]:
+            if other.name != step.name or other.args != step.args or other.place != other.index - step.index:
+                break
+            if (state := way.states.get(other.index)) is not None:
+                found[other.place] = state
+            if other.index in way.resumed:
+                way.resumed.add(step.index)
+        return found
+
+    def _hand_back(self, call: Call, way: Way[Gradient], gradient: Gradient) -> None:
+        step, law = call.step, self.laws[call.step.index]
+        if step.name == "input" or (law is not None and law.joint and step.place):
             return
         try:
             if law is None:
                 raise NoPredictionError(f"no law of {step.name} is known")
-            given = dict(law.backward(self._call(step, there.states), gradient))
+            given = dict(law.backward(call, gradient))
         except (NoPredictionError, OverflowError) as error:
             for source in step.sources:
                 way.why[source] = str(error) or "it leaves the range of numbers"
@@ -266,6 +322,15 @@ def _inputs(traces: Sequence[Trace]) -> dict[str, Moments]:
             if math.isfinite(_number(statistics, "rms")):
                 gathered.setdefault(place, []).append(statistics)
     return {place: _moments(found) for place, found in gathered.items()}
+
+
+def _gates(traces: Sequence[Trace]) -> dict[str, list[Mapping[str, PartTrace]]]:
+    found: dict[str, list[Mapping[str, PartTrace]]] = {}
+    for trace in traces:
+        for parameter in trace.parameters:
+            if parameter.parts:
+                found.setdefault(parameter.name, []).append(parameter.parts)
+    return found
 
 
 def _parameters(traces: Sequence[Trace], anatomy: Anatomy) -> dict[str, ParameterMoments]:

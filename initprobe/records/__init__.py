@@ -58,7 +58,7 @@ from initprobe.records.request import (
 )
 from initprobe.records.residual import Growth, GrowthLaw, ResidualBlock, ResidualStream
 from initprobe.records.spec import Spec
-from initprobe.records.trace import Counts, ParameterTrace, SiteTrace, Statistics, Trace, Unseen, Value
+from initprobe.records.trace import Counts, ParameterTrace, PartTrace, SiteTrace, Statistics, Trace, Unseen, Value
 
 __all__ = [
     "SEVERITIES",
@@ -95,6 +95,7 @@ __all__ = [
     "Override",
     "ParameterSummary",
     "ParameterTrace",
+    "PartTrace",
     "Part",
     "ProbeRequest",
     "Prediction",

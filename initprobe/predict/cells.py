@@ -1,0 +1,149 @@
+"""One step of torch's recurrent cells: what becomes of the states of every unit, and how gradients go through it.
+
+Weights, input and hidden state are independent, and so are the gates of one unit given what lasts of it (its biases).
+Every cell is cut into the same three ways of a gradient, so that one calculus takes all of them back through time: what
+is kept from state to state, what the output tells the state, and what gates hear, through their matrices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from initprobe.activations.base import Array
+from initprobe.predict.batched import bent
+from initprobe.predict.ensemble import Drive, Ensemble, Matrix, State
+
+GATES: Mapping[str, tuple[str, ...]] = {
+    "lstm": ("input_gate", "forget_gate", "cell_gate", "output_gate"),
+    "gru": ("reset_gate", "update_gate", "new_gate"),
+    "rnn_tanh": ("",),
+    "rnn_relu": ("",),
+}
+"""Names of the gates in the order of their rows; a plain cell has one matrix without a name."""
+
+
+class Factor(NamedTuple):
+    """A random factor: its mean, which lasts from step to step, and its second moment; shape (draws, units)."""
+
+    mean: Array
+    second: Array
+
+    def times(self, other: Factor) -> Factor:
+        """The product of two independent factors."""
+        return Factor(self.mean * other.mean, self.second * other.second)
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """The way of a gradient through one gate.
+
+    Attributes:
+        inputs, hidden: the gate's matrices.
+        to_input, to_hidden: what the gradient is multiplied with before each of them.
+        of_output: whether it is the gradient of the output alone, and not that of the state.
+    """
+
+    inputs: Matrix
+    hidden: Matrix
+    to_input: Factor
+    to_hidden: Factor
+    of_output: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Slopes:
+    """How one step hands gradients back.
+
+    Attributes:
+        keep: from a state to the one before it, past all matrices.
+        emit: from the output to the state.
+        branches: through the gates.
+    """
+
+    keep: Factor
+    emit: Factor
+    branches: tuple[Branch, ...]
+
+
+class Advanced(NamedTuple):
+    """One step: the states that it puts out (hidden first) and its slopes."""
+
+    states: tuple[State, ...]
+    slopes: Slopes
+
+
+Cell = Callable[[Ensemble, Drive, tuple[State, ...]], Advanced]
+
+
+def lstm(layer: Ensemble, x: Drive, before: tuple[State, ...]) -> Advanced:
+    """c' = f c + i g, h' = o tanh(c') (Hochreiter & Schmidhuber 1997; Gers et al. 2000 for f)."""
+    hidden, cell = before
+    h = hidden.drive
+    enter, forget = layer.gate("input_gate", "sigmoid", x, h), layer.gate("forget_gate", "sigmoid", x, h)
+    content, leave = layer.gate("cell_gate", "tanh", x, h), layer.gate("output_gate", "sigmoid", x, h)
+    added = enter.mean * content.mean
+    mean = forget.mean * cell.mean + added
+    second = forget.second * cell.second + enter.second * content.second + 2.0 * forget.mean * cell.mean * added
+    squashed = bent("tanh", mean, np.maximum(second - mean**2, 0.0))
+    after = State(leave.mean * squashed.mean, leave.second * squashed.second), State(mean, second)
+    ways = {
+        "input_gate": Factor(content.mean * enter.slope, content.second * enter.slope_second),
+        "forget_gate": Factor(cell.mean * forget.slope, cell.second * forget.slope_second),
+        "cell_gate": Factor(enter.mean * content.slope, enter.second * content.slope_second),
+        "output_gate": Factor(squashed.mean * leave.slope, squashed.second * leave.slope_second),
+    }
+    branches = tuple(
+        Branch(layer.inputs[gate], layer.hidden[gate], way, way, of_output=gate == "output_gate")
+        for gate, way in ways.items()
+    )
+    emit = Factor(leave.mean * squashed.slope, leave.second * squashed.slope_second)
+    return Advanced(after, Slopes(Factor(forget.mean, forget.second), emit, branches))
+
+
+def gru(layer: Ensemble, x: Drive, before: tuple[State, ...]) -> Advanced:
+    """h' = (1 - u) n + u h, n = tanh(W x + r (U h + b)): Cho et al. 2014, with torch's order of r and U."""
+    (hidden,) = before
+    h = hidden.drive
+    reset, update = layer.gate("reset_gate", "sigmoid", x, h), layer.gate("update_gate", "sigmoid", x, h)
+    (own, own_variance), (heard, heard_variance) = layer.from_input("new_gate", x), layer.from_hidden("new_gate", h)
+    heard_second = heard**2 + heard_variance
+    variance = own_variance + reset.second * heard_variance + (reset.second - reset.mean**2) * heard**2
+    content = bent("tanh", own + reset.mean * heard, variance)
+    part, part_second = 1.0 - update.mean, 1.0 - 2.0 * update.mean + update.second
+    mean = part * content.mean + update.mean * hidden.mean
+    cross = 2.0 * (update.mean - update.second) * content.mean * hidden.mean
+    second = part_second * content.second + update.second * hidden.second + cross
+    apart = hidden.second - 2.0 * hidden.mean * content.mean + content.second
+    shut = Factor((hidden.mean - content.mean) * update.slope, apart * update.slope_second)
+    new = Factor(part * content.slope, part_second * content.slope_second)
+    opened = new.times(Factor(heard * reset.slope, heard_second * reset.slope_second))
+    ways = {
+        "reset_gate": (opened, opened),
+        "update_gate": (shut, shut),
+        "new_gate": (new, new.times(Factor(reset.mean, reset.second))),
+    }
+    branches = tuple(Branch(layer.inputs[gate], layer.hidden[gate], *way) for gate, way in ways.items())
+    slopes = Slopes(Factor(update.mean, update.second), _one(hidden), branches)
+    return Advanced((State(mean, second),), slopes)
+
+
+def plain(layer: Ensemble, x: Drive, before: tuple[State, ...]) -> Advanced:
+    """h' = f(W x + U h + b): Elman 1990."""
+    (hidden,) = before
+    out = layer.gate("", layer.kind.removeprefix("rnn_"), x, hidden.drive)
+    way = Factor(out.slope, out.slope_second)
+    nothing = np.zeros_like(hidden.mean)
+    slopes = Slopes(Factor(nothing, nothing), _one(hidden), (Branch(layer.inputs[""], layer.hidden[""], way, way),))
+    return Advanced((State(out.mean, out.second),), slopes)
+
+
+def _one(like: State) -> Factor:
+    ones = np.ones_like(like.mean)
+    return Factor(ones, ones)
+
+
+CELLS: Mapping[str, Cell] = {"lstm": lstm, "gru": gru, "rnn_tanh": plain, "rnn_relu": plain}

@@ -1,0 +1,275 @@
+"""Gradients back through time, with the same matrices at every step.
+
+A gradient goes from state to state past the matrices, or through one of them. Ways that go through as many matrices pass
+the same ones in the same order, whenever they do, so that they add up: after k steps that keep d and pass on a random
+part of variance s², Σ_j C(k, j)² d^2(k-j) s^2j is left, which grows like (d + s)^2k and not like (d² + s²)^k. What two
+steps of time have in common is followed therefore, as dynamic mean-field theory does it (Crisanti & Sompolinsky 2018,
+arXiv 1809.06042): the gradient that comes out of a matrix is Gaussian, and the same in law for every unit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from initprobe.activations.base import Array
+from initprobe.predict.cells import Factor, Slopes
+from initprobe.predict.ensemble import collected
+from initprobe.predict.moments import Memory
+
+WINDOW = 128
+"""Later steps whose gradients are remembered together with that of one step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """The lasting slopes of the later steps, the next one first.
+
+    Attributes:
+        keep, emit: of the state, shape (steps, draws, units).
+        heard: of every branch, before its hidden matrix, shape (branches, steps, draws, units).
+    """
+
+    keep: Array
+    emit: Array
+    heard: Array
+
+    def __len__(self) -> int:
+        return len(self.keep)
+
+    def behind(self, slopes: Slopes) -> Trail:
+        """With one more step in front."""
+        heard = np.stack([way.to_hidden.mean for way in slopes.branches])[:, None]
+        return Trail(
+            np.concatenate([slopes.keep.mean[None], self.keep])[:WINDOW],
+            np.concatenate([slopes.emit.mean[None], self.emit])[:WINDOW],
+            np.concatenate([heard, self.heard], 1)[:, :WINDOW] if len(self) else heard,
+        )
+
+
+def _nowhere(shape: tuple[int, int]) -> Trail:
+    return Trail(np.zeros((0, *shape)), np.zeros((0, *shape)), np.zeros((0, 0, *shape)))
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The gradient that came past the matrices.
+
+    Attributes:
+        second: E d², shape (draws, units).
+        along: E d g of it and the gradient g of the state at each later step, shape (steps, draws, units).
+    """
+
+    second: Array
+    along: Array
+
+    def rescaled(self, factor: float) -> Kept:
+        """In other units."""
+        return Kept(self.second * factor, self.along * math.sqrt(factor))
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The gradient that came out of matrices, and from outside of the layer.
+
+    Attributes:
+        second: E y², shape (draws, 1).
+        later: E y y' of it and the same at each later step, shape (steps, draws, 1).
+        along: E y g of it and the gradient of the state at each later step, shape (steps, draws, units).
+    """
+
+    second: Array
+    later: Array
+    along: Array
+
+    def rescaled(self, factor: float) -> Heard:
+        """In other units."""
+        root = math.sqrt(factor)
+        return Heard(self.second * factor, self.later * root, self.along * root)
+
+
+@dataclass(frozen=True, slots=True)
+class Adjoint(Memory):
+    """The gradient of a state: of the cell state what was kept, of the hidden state what was heard, or both.
+
+    Attributes:
+        kept, heard: its parts.
+        trail: the later steps.
+    """
+
+    kept: Kept | None
+    heard: Heard | None
+    trail: Trail
+
+    def rescaled(self, factor: float) -> Adjoint:
+        """In other units."""
+        kept = None if self.kept is None else self.kept.rescaled(factor)
+        heard = None if self.heard is None else self.heard.rescaled(factor)
+        return Adjoint(kept, heard, self.trail)
+
+    @property
+    def seconds(self) -> Array:
+        """Its second moment, shape (draws, units)."""
+        if self.kept is None or self.heard is None:
+            part = self.kept or self.heard
+            assert part is not None
+            return part.second
+        return self.kept.second + self.heard.second + 2.0 * _meeting(self.heard, self.trail)
+
+    @property
+    def second(self) -> float:
+        """Its second moment, over draws and units."""
+        return collected(self.seconds)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """All that came to the states of one step.
+
+    Attributes:
+        kept, heard: its parts; what comes from outside of the layer is heard.
+        trail: the later steps.
+    """
+
+    kept: Kept
+    heard: Heard
+    trail: Trail
+
+
+def arrived(shape: tuple[int, int], state: Adjoint | None, output: Adjoint | None) -> Arrived:
+    """Put together what came to the state and to the output of one step.
+
+    Args:
+        shape: draws and units.
+        state: the gradient of what is kept.
+        output: the gradient of the output; of a cell with one state the same object, or None.
+    """
+    trail = max((one.trail for one in (state, output) if one is not None), key=len, default=_nowhere(shape))
+    steps = len(trail)
+    kept = None if state is None else state.kept
+    heard = None if output is None else output.heard
+    draws = shape[0]
+    return Arrived(
+        kept or Kept(np.zeros(shape), np.zeros((steps, *shape))),
+        heard or Heard(np.zeros((draws, 1)), np.zeros((steps, draws, 1)), np.zeros((steps, *shape))),
+        trail,
+    )
+
+
+def from_outside(here: Arrived, *, output: float, common: float = 0.0, state: float = 0.0) -> Arrived:
+    """What other layers, or the objective, add to it.
+
+    Args:
+        here: what came from later steps.
+        output: second moment of what is added to the gradient of the output.
+        common: what that has in common with what was added at a later step.
+        state: second moment of what is added to the gradient of the state.
+    """
+    kept, heard = here.kept, here.heard
+    if state:
+        kept = Kept(kept.second + state, kept.along)
+    if output or common:
+        later = heard.later + common
+        along = heard.along if not common else _along(later, here.trail)
+        heard = Heard(heard.second + output, later, along)
+    return Arrived(kept, heard, here.trail)
+
+
+@dataclass(frozen=True, slots=True)
+class Whole(Memory):
+    """The gradient of a state, with what its output tells it.
+
+    Attributes:
+        second: E g², shape (draws, units).
+        along: E g g' of it and the same at each later step, shape (steps, draws, units).
+    """
+
+    second: Array
+    along: Array
+
+    def rescaled(self, factor: float) -> Whole:
+        """In other units."""
+        return Whole(self.second * factor, self.along * math.sqrt(factor))
+
+
+def gathered(here: Arrived, emit: Factor) -> Whole:
+    """Add to what was kept of a state's gradient what is heard at its output.
+
+    Args:
+        here: all that came to the step.
+        emit: from the output to the state.
+    """
+    second = here.kept.second + emit.second * here.heard.second + 2.0 * emit.mean * _meeting(here.heard, here.trail)
+    return Whole(np.maximum(second, 0.0), here.kept.along + emit.mean * here.heard.along)
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """What one step hands back.
+
+    Attributes:
+        before: the gradient of the states before it.
+        inputs: second moment of the gradient of its input, shape (draws, 1).
+    """
+
+    before: Adjoint
+    inputs: Array
+
+
+def hand_back(here: Arrived, whole: Whole, slopes: Slopes) -> Returned:
+    """One step back in time.
+
+    Args:
+        here: all that came to the step.
+        whole: the gradient of its state.
+        slopes: of the step.
+    """
+    trail = here.trail.behind(slopes)
+    kept = Kept(
+        slopes.keep.second * whole.second,
+        slopes.keep.mean * np.concatenate([whole.second[None], whole.along])[:WINDOW],
+    )
+    through, inputs = _through(slopes, whole.second, here.heard)
+    later = np.concatenate([_later(slopes, here, whole.along), np.zeros((1, *through.shape))])[:WINDOW]
+    return Returned(Adjoint(kept, Heard(through, later, _along(later, trail)), trail), inputs)
+
+
+def _through(slopes: Slopes, second: Array, heard: Heard) -> tuple[Array, Array]:
+    """Second moments behind the matrices: at the hidden state, and at the input; shape (draws, 1)."""
+    hidden, inputs = np.zeros((len(second), 1)), np.zeros((len(second), 1))
+    for way in slopes.branches:
+        gradient = heard.second if way.of_output else second
+        hidden += way.hidden.back * (way.to_hidden.second * gradient).mean(1, keepdims=True)
+        inputs += way.inputs.back * (way.to_input.second * gradient).mean(1, keepdims=True)
+    return hidden, inputs
+
+
+def _later(slopes: Slopes, here: Arrived, along: Array) -> Array:
+    """E y y' behind the matrices, of this step and of each later one, shape (steps, draws, 1)."""
+    found = np.zeros_like(here.heard.later)
+    if len(here.trail):
+        for way, others in zip(slopes.branches, here.trail.heard, strict=True):
+            shared = here.heard.later if way.of_output else along
+            found += way.hidden.back * (way.to_hidden.mean * others * shared).mean(2, keepdims=True)
+    return found
+
+
+def _along(later: Array, trail: Trail) -> Array:
+    """E y g, from E y y': the state's gradient is what it hears, and what it keeps of that at the step behind."""
+    found = trail.emit * later
+    for step in range(len(trail) - 2, -1, -1):
+        found[step] += trail.keep[step + 1] * found[step + 1]
+    return found
+
+
+def _meeting(heard: Heard, trail: Trail) -> Array | float:
+    """E d y: what is kept of the gradient at the next step, together with what is heard at this one."""
+    return trail.keep[0] * heard.along[0] if len(trail) else 0.0
+
+
+def collected_gradient(values: Sequence[Array]) -> tuple[float, float]:
+    """Mean over steps of second moments, each of shape (draws, ...), and the variance of its logarithm over draws."""
+    return collected(np.mean([value.reshape(len(value), -1).mean(1) for value in values], axis=0))

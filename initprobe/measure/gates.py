@@ -25,9 +25,7 @@ def gate_traces(parameter: torch.Tensor, weight: Weight) -> dict[str, PartTrace]
     return {name: _part_trace(values) for name, values in _parts(parameter.detach(), weight)}
 
 
-def all_gates(
-    parameters: Mapping[str, torch.Tensor], weights: tuple[Weight, ...]
-) -> dict[str, dict[str, PartTrace]]:
+def all_gates(parameters: Mapping[str, torch.Tensor], weights: tuple[Weight, ...]) -> dict[str, dict[str, PartTrace]]:
     """The gates of every recurrent layer's parameter, by the parameter's name."""
     return {
         weight.name: gate_traces(parameters[weight.name], weight)
@@ -40,7 +38,10 @@ def _parts(values: torch.Tensor, weight: Weight) -> Iterator[tuple[str, torch.Te
     if not weight.parts:
         yield "", values
     for part in weight.parts:
-        yield part.name, torch.cat([values.narrow(part.axis, start, stop - start) for start, stop in part.ranges], part.axis)
+        yield (
+            part.name,
+            torch.cat([values.narrow(part.axis, start, stop - start) for start, stop in part.ranges], part.axis),
+        )
 
 
 def _part_trace(values: torch.Tensor) -> PartTrace:

@@ -81,4 +81,5 @@ def _rectified(centre: Array, deviation: Array) -> Bent:
 
 def _below(x: Array) -> Array:
     """P(z < x) of a standard normal z."""
-    return np.vectorize(lambda one: 0.5 * math.erfc(-one / math.sqrt(2.0)), otypes=[float])(x)
+    found: Array = np.vectorize(lambda one: 0.5 * math.erfc(-one / math.sqrt(2.0)), otypes=[float])(x)
+    return found

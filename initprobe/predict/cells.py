@@ -80,7 +80,7 @@ Cell = Callable[[Ensemble, Drive, tuple[State, ...]], Advanced]
 
 
 def lstm(layer: Ensemble, x: Drive, before: tuple[State, ...]) -> Advanced:
-    """c' = f c + i g, h' = o tanh(c') (Hochreiter & Schmidhuber 1997; Gers et al. 2000 for f)."""
+    """LSTM: c' = f c + i g, h' = o tanh(c') (Hochreiter & Schmidhuber 1997; Gers et al. 2000 for f)."""
     hidden, cell = before
     h = hidden.drive
     enter, forget = layer.gate("input_gate", "sigmoid", x, h), layer.gate("forget_gate", "sigmoid", x, h)
@@ -105,7 +105,7 @@ def lstm(layer: Ensemble, x: Drive, before: tuple[State, ...]) -> Advanced:
 
 
 def gru(layer: Ensemble, x: Drive, before: tuple[State, ...]) -> Advanced:
-    """h' = (1 - u) n + u h, n = tanh(W x + r (U h + b)): Cho et al. 2014, with torch's order of r and U."""
+    """GRU: h' = (1 - u) n + u h, n = tanh(W x + r (U h + b)): Cho et al. 2014, with torch's order of r and U."""
     (hidden,) = before
     h = hidden.drive
     reset, update = layer.gate("reset_gate", "sigmoid", x, h), layer.gate("update_gate", "sigmoid", x, h)
@@ -132,7 +132,7 @@ def gru(layer: Ensemble, x: Drive, before: tuple[State, ...]) -> Advanced:
 
 
 def plain(layer: Ensemble, x: Drive, before: tuple[State, ...]) -> Advanced:
-    """h' = f(W x + U h + b): Elman 1990."""
+    """Plain: h' = f(W x + U h + b): Elman 1990."""
     (hidden,) = before
     out = layer.gate("", layer.kind.removeprefix("rnn_"), x, hidden.drive)
     way = Factor(out.slope, out.slope_second)

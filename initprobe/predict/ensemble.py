@@ -209,15 +209,14 @@ def assemble(kind: str, gates: Sequence[str], packed: Packed, name: str) -> Ense
 
 
 def _matrix(draws: Sequence[Mapping[str, PartTrace]], gate: str, fan_in: int, fan_out: int) -> Matrix:
-    error = math.sqrt(1.0 / (fan_in * fan_out * len(draws)))
     rms = math.sqrt(sum(draw[gate].rms ** 2 for draw in draws) / len(draws))
-    if abs(sum(draw[gate].mean for draw in draws) / len(draws)) > ERRORS * error * rms:
-        raise NoPredictionError("the weights of a gate have a mean: what it adds up is more than chance")
     known = [diagonal for draw in draws if (diagonal := draw[gate].diagonal) is not None]
     if known and abs(sum(known) / len(known)) > ERRORS * rms / math.sqrt(fan_in * len(known)):
-        raise NoPredictionError(
-            "its matrix is no random one but near to a multiple of the identity: each unit hears itself, again and again"
-        )
+        raise NoPredictionError("its matrix is no random one, but near to a multiple of the identity")
+    if abs(sum(draw[gate].mean for draw in draws) / len(draws)) > ERRORS * rms / math.sqrt(
+        fan_in * fan_out * len(draws)
+    ):
+        raise NoPredictionError("the weights of a gate have a mean: what it adds up is more than chance")
     second = np.array([[draw[gate].rms ** 2] for draw in draws])
     return Matrix(fan_in * second, fan_out * second)
 

@@ -102,12 +102,14 @@ class Gradient:
         position: E g g' of one sample at two positions.
         spread: as that of ``Moments``.
         memory: what is known of a state's gradient beyond its average.
+        parts: how much of ``second`` lies at one index of an axis, as (axis, index, second); the rest lies everywhere.
     """
 
     second: float
     position: float = 0.0
     spread: float = 0.0
     memory: Memory | None = None
+    parts: tuple[tuple[int, int, float], ...] = ()
 
     def scaled(self, factor: float, reach: float = 1.0) -> Gradient:
         """Its second moment times ``factor``, and that over two positions ``reach`` times as much of it."""
@@ -116,7 +118,8 @@ class Gradient:
     def rescaled(self, factor: float) -> Gradient:
         """The same gradient in other units."""
         memory = None if self.memory is None else self.memory.rescaled(factor)
-        return replace(self.scaled(factor), memory=memory)
+        parts = tuple((axis, index, second * factor) for axis, index, second in self.parts)
+        return replace(self.scaled(factor), memory=memory, parts=parts)
 
     def plus(self, other: Gradient | None) -> Gradient:
         """The sum of two independent gradients."""
@@ -128,4 +131,4 @@ class Gradient:
             spread = (self.second**2 * self.spread + other.second**2 * other.spread) / second**2
         both = self.memory is not None and other.memory is not None
         memory = None if both else self.memory or other.memory
-        return Gradient(second, self.position + other.position, spread, memory)
+        return Gradient(second, self.position + other.position, spread, memory, self.parts + other.parts)

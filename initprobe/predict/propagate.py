@@ -13,7 +13,17 @@ from typing import Generic, TypeVar
 
 from initprobe.predict.laws.base import Call, Facts, Law, ParameterMoments, find_law
 from initprobe.predict.moments import Gradient, Moments, NoPredictionError
-from initprobe.records import Anatomy, Expected, ParameterTrace, PartTrace, Prediction, SitePrediction, Statistics, Step, Trace
+from initprobe.records import (
+    Anatomy,
+    Expected,
+    ParameterTrace,
+    PartTrace,
+    Prediction,
+    SitePrediction,
+    Statistics,
+    Step,
+    Trace,
+)
 
 ERRORS = 5.0
 """Standard errors from which on the mean of a weight is told from 0."""
@@ -119,7 +129,9 @@ class Network:
         self.gradients = {key: _gradient(found) for key, found in _gathered(traces, "backward").items()}
         self.inputs = _inputs(traces)
         units = {site.key: site.units for site in anatomy.sites}
-        self.facts = Facts(_parameters(traces, anatomy), _units(self.flow.steps, units), samples, self.flow.samples, _gates(traces))
+        self.facts = Facts(
+            _parameters(traces, anatomy), _units(self.flow.steps, units), samples, self.flow.samples, _gates(traces)
+        )
 
         self.one_kernel = self._is_one_kernel()
 

@@ -1,10 +1,10 @@
 """Gradients back through time, with the same matrices at every step.
 
-A gradient goes from state to state past the matrices, or through one of them. Ways that go through as many matrices pass
-the same ones in the same order, whenever they do, so that they add up: after k steps that keep d and pass on a random
-part of variance s², Σ_j C(k, j)² d^2(k-j) s^2j is left, which grows like (d + s)^2k and not like (d² + s²)^k. What two
-steps of time have in common is followed therefore, as dynamic mean-field theory does it (Crisanti & Sompolinsky 2018,
-arXiv 1809.06042): the gradient that comes out of a matrix is Gaussian, and the same in law for every unit.
+A gradient goes from state to state past the matrices, or through one of them. Ways that go through as many matrices
+pass the same ones in the same order, whenever they do, so that they add up: after k steps that keep d and pass on a
+random part of variance s², Σ_j C(k, j)² d^2(k-j) s^2j is left, which grows like (d + s)^2k and not like (d² + s²)^k.
+What two steps of time have in common is followed therefore, as dynamic mean-field theory does it (Crisanti &
+Sompolinsky 2018, arXiv 1809.06042): what comes out of a matrix is Gaussian, and the same in law for every unit.
 """
 
 from __future__ import annotations
@@ -159,23 +159,19 @@ def arrived(shape: tuple[int, int], state: Adjoint | None, output: Adjoint | Non
     )
 
 
-def from_outside(here: Arrived, *, output: float, common: float = 0.0, state: float = 0.0) -> Arrived:
+def from_outside(here: Arrived, output: Array | float, common: float = 0.0, state: Array | float = 0.0) -> Arrived:
     """What other layers, or the objective, add to it.
 
     Args:
         here: what came from later steps.
-        output: second moment of what is added to the gradient of the output.
+        output: second moment of what is added to the gradient of the output, a number or shape (draws, 1).
         common: what that has in common with what was added at a later step.
         state: second moment of what is added to the gradient of the state.
     """
-    kept, heard = here.kept, here.heard
-    if state:
-        kept = Kept(kept.second + state, kept.along)
-    if output or common:
-        later = heard.later + common
-        along = heard.along if not common else _along(later, here.trail)
-        heard = Heard(heard.second + output, later, along)
-    return Arrived(kept, heard, here.trail)
+    kept, heard = Kept(here.kept.second + state, here.kept.along), here.heard
+    later = heard.later + common
+    along = _along(later, here.trail) if common else heard.along
+    return Arrived(kept, Heard(heard.second + output, later, along), here.trail)
 
 
 @dataclass(frozen=True, slots=True)

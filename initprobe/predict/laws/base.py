@@ -141,7 +141,7 @@ class Law(ABC):
     effects: tuple[str, ...] = ()
     """Effects of operations that it is the law of where no name is known."""
     joint: bool = False
-    """Whether ``backward`` is asked once for all outputs of a call: for the first one, with the gradients of the others."""
+    """Whether ``backward`` is asked once for all outputs of a call: for the first, with the gradients of the others."""
     nested: bool = False
     """Whether the first output is made from the others, inside of the call; ``gathered`` is asked for each of them."""
 

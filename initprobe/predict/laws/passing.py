@@ -30,7 +30,8 @@ class Passing(Law):
         if source is None:
             return {}
         share = call.share(source)
-        return {source: gradient.scaled(share, min(1.0, share))}
+        back = gradient.scaled(share, min(1.0, share))
+        return {source: replace(back, parts=_parts(call, gradient, back.second))}
 
 
 @law
@@ -96,6 +97,21 @@ class Concatenation(Law):
         for extent in getattr(part, "shape", ()):
             size *= extent
         return size / call.step.size
+
+
+def _parts(call: Call, gradient: Gradient, second: float) -> tuple[tuple[int, int, float], ...]:
+    """Where one index of an axis was taken, all of the gradient lies there; a cut along the last axis moves nothing."""
+    shape, chosen = call.shapes[call.step.sources[0]], call.step.args[1] if len(call.step.args) > 1 else None
+    if call.step.name == "getitem":
+        indices = chosen if isinstance(chosen, tuple) else (chosen,)
+        taken = [(axis, index) for axis, index in enumerate(indices) if type(index) is int]
+        if len(taken) == 1:
+            (axis, index) = taken[0]
+            if (*shape[:axis], *shape[axis + 1 :]) == call.step.shape:
+                return ((axis, index, second),)
+    if len(shape) == len(call.step.shape) and shape[:-1] == call.step.shape[:-1] and gradient.second > 0.0:
+        return tuple((axis, index, part * second / gradient.second) for axis, index, part in gradient.parts)
+    return ()
 
 
 def _first(call: Call) -> Argument:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from initprobe.predict.cells import CELLS, GATES, Advanced
-from initprobe.predict.ensemble import Ensemble, Packed, Remembered, State, assemble, collected
+from initprobe.predict.cells import CELLS, Advanced
+from initprobe.predict.ensemble import Ensemble, Remembered, State, collected
 from initprobe.predict.laws.base import Call, Law, law
-from initprobe.predict.moments import Gradient, Memory, Moments, NoPredictionError
+from initprobe.predict.moments import Gradient, Moments, NoPredictionError
+from initprobe.predict.recurrent import layer_of, shown
 from initprobe.predict.through_time import Adjoint, Returned, Whole, arrived, from_outside, gathered, hand_back
 from initprobe.records import Argument, Held, Signal
 
@@ -58,9 +59,9 @@ class RecurrentCell(Law):
         if not isinstance(whole, Whole):
             raise NoPredictionError("nothing is known of the gradient of its cell state")
         back = hand_back(here, whole, made.slopes)
-        return self._given(call, gradient, back)
+        return self._given(call, back)
 
-    def _given(self, call: Call, gradient: Gradient, back: Returned) -> dict[int, Gradient]:
+    def _given(self, call: Call, back: Returned) -> dict[int, Gradient]:
         given: dict[int, Gradient] = {}
         source, states = _operands(call)
         before = back.before
@@ -73,13 +74,6 @@ class RecurrentCell(Law):
             if isinstance(target, Signal):
                 given[target.step] = found.plus(given.get(target.step))
         return given
-
-
-def shown(state: State, memory: Memory | None = None) -> Moments:
-    """The moments of a state, over units and draws."""
-    second, spread = collected(state.second)
-    lasting = min(float((state.mean**2).mean()), second)
-    return Moments(second, lasting, lasting, lasting, float(state.mean.mean()), spread, memory=memory)
 
 
 def _gradient(part: Adjoint) -> Gradient:
@@ -146,23 +140,4 @@ def _name(call: Call) -> str:
 
 def _layer(call: Call, kind: str) -> Ensemble:
     given = call.given(*ARGUMENTS)
-    weights = [given.get(name) for name in ("w_ih", "w_hh")]
-    biases = [given.get(name) for name in ("b_ih", "b_hh")]
-    held = [one for one in (*weights, *biases) if isinstance(one, Held)]
-    return layer_of(call, kind, held)
-
-
-def layer_of(call: Call, kind: str, held: list[Held]) -> Ensemble:
-    """The layer that uses these parameters: both matrices, and both biases where it has any.
-
-    Raises:
-        NoPredictionError: they are no parameters, or were not measured gate by gate.
-    """
-    for one in held:
-        call.parameter(one)
-    drawn = [call.facts.gates.get(one.parameter, ()) for one in held]
-    if len(held) not in {2, 4} or not all(drawn):
-        raise NoPredictionError("its gates were not measured one by one")
-    units = held[1].shape[-1]
-    packed = Packed(drawn[0], drawn[1], tuple(drawn[2:]), held[0].shape[-1], units)
-    return assemble(kind, GATES[kind], packed, held[1].parameter)
+    return layer_of(call, kind, [given.get(name) for name in ("w_ih", "w_hh", "b_ih", "b_hh") if name in given])

@@ -1,0 +1,185 @@
+"""A stack of recurrent layers over a whole sequence: forward step by step, and back through time and layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from initprobe.activations.base import Array
+from initprobe.predict.cells import CELLS, Advanced
+from initprobe.predict.ensemble import Drive, Ensemble, State
+from initprobe.predict.moments import Memory
+from initprobe.predict.through_time import Adjoint, arrived, from_outside, gathered, hand_back
+
+STEADY = 1e-6
+"""Relative change from one step to the next below which all further steps are alike."""
+
+FORGOTTEN = 1e-20
+"""Of the largest gradient of the input, below which that of earlier steps adds nothing to their mean."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One layer in one direction.
+
+    Attributes:
+        layer: its ensemble.
+        steps: every step, in the order in which it was made.
+        backwards: whether that is from the end of the sequence.
+    """
+
+    layer: Ensemble
+    steps: tuple[Advanced, ...]
+    backwards: bool
+
+    @property
+    def in_time(self) -> tuple[Advanced, ...]:
+        """The steps in the order of the sequence."""
+        return self.steps[::-1] if self.backwards else self.steps
+
+
+@dataclass(frozen=True, slots=True)
+class Stack(Memory):
+    """Everything that one call has run.
+
+    Attributes:
+        layers: the directions of every layer.
+        keep: what dropout keeps between layers.
+        call: what tells the call from others.
+    """
+
+    layers: tuple[tuple[Run, ...], ...]
+    keep: float
+    call: object
+
+    def rescaled(self, factor: float) -> Stack:
+        """The same: what was run does not depend on what is made of it."""
+        del factor
+        return self
+
+
+def run(layer: Ensemble, drives: Sequence[Drive], start: tuple[State, ...], *, backwards: bool) -> Run:
+    """Run one layer in one direction.
+
+    Args:
+        layer: its ensemble.
+        drives: its input at every step, in the order of the sequence.
+        start: the states before the first step that it makes.
+        backwards: whether it begins at the end.
+    """
+    cell, states = CELLS[layer.kind], start
+    steps: list[Advanced] = []
+    ordered = list(drives)[::-1] if backwards else list(drives)
+    for place, drive in enumerate(ordered):
+        if place > 1 and _steady(steps, ordered[place - 1], drive):
+            steps.append(steps[-1])
+            continue
+        steps.append(cell(layer, drive, states))
+        states = steps[-1].states
+    return Run(layer, tuple(steps), backwards)
+
+
+def _steady(steps: Sequence[Advanced], last: Drive, drive: Drive) -> bool:
+    if not all(np.allclose(one, two, STEADY, 0.0) for one, two in zip(last, drive, strict=True)):
+        return False
+    pairs = zip(steps[-1].states, steps[-2].states, strict=True)
+    return all(np.allclose(new.second, old.second, STEADY, 0.0) for new, old in pairs)
+
+
+def outputs(runs: Sequence[Run], keep: float = 1.0) -> list[Drive]:
+    """What a layer is to the next one, at every step of the sequence.
+
+    Args:
+        runs: its directions, which lie side by side.
+        keep: the part that dropout keeps.
+    """
+    found = []
+    for steps in zip(*(one.in_time for one in runs), strict=True):
+        sides = [step.states[0].drive for step in steps]
+        second = np.mean([side.second for side in sides], axis=0) / keep
+        found.append(Drive(second, np.mean([side.lasting for side in sides], axis=0)))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """The gradient that reaches a stack.
+
+    Attributes:
+        outputs: of the last layer's output, for each direction one second moment per step of the sequence.
+        common: what it has in common at two steps.
+        hidden, cell: of the last states, by layer and direction.
+    """
+
+    outputs: tuple[tuple[Array, ...], ...]
+    common: float = 0.0
+    hidden: Mapping[tuple[int, int], float] | None = None
+    cell: Mapping[tuple[int, int], float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """The gradient that leaves it: of the input, shape (draws, 1) per step, and of the first states."""
+
+    inputs: tuple[Array, ...]
+    starts: tuple[Adjoint, ...]
+
+
+def back_through(stack: Stack, incoming: Incoming) -> Outgoing:
+    """From the gradient of what a stack puts out to that of what it was given."""
+    starts: list[Adjoint] = []
+    for depth in range(len(stack.layers) - 1, -1, -1):
+        sides = [
+            _back(one, incoming.outputs[side], _last(incoming, depth, side))
+            for side, one in enumerate(stack.layers[depth])
+        ]
+        starts += [start for _, start in sides]
+        both = tuple(np.sum(parts, axis=0) for parts in zip(*(inputs for inputs, _ in sides), strict=True))
+        below = tuple(part / stack.keep for part in both)
+        number = len(stack.layers[depth - 1]) if depth else 1
+        incoming = replace(incoming, outputs=(below if depth else both,) * number, common=0.0)
+    return Outgoing(incoming.outputs[0], tuple(starts))
+
+
+@dataclass(frozen=True, slots=True)
+class _Last:
+    hidden: float
+    cell: float
+    common: float
+
+
+def _last(incoming: Incoming, depth: int, side: int) -> _Last:
+    hidden, cell = ((known or {}).get((depth, side), 0.0) for known in (incoming.hidden, incoming.cell))
+    return _Last(hidden, cell, incoming.common)
+
+
+def _back(one: Run, output: Sequence[Array], last: _Last) -> tuple[tuple[Array, ...], Adjoint]:
+    """The gradient of the input at every step of the sequence, and that of the first states."""
+    ordered = output[::-1] if one.backwards else output
+    before: Adjoint | None = None
+    inputs: list[Array] = []
+    for place in range(len(one.steps) - 1, -1, -1):
+        slopes, at_end = one.steps[place].slopes, before is None
+        here = from_outside(
+            arrived(one.layer.shape, before, before),
+            ordered[place] + (last.hidden if at_end else 0.0),
+            0.0 if at_end else last.common,
+            last.cell if at_end else 0.0,
+        )
+        back = hand_back(here, gathered(here, slopes.emit), slopes)
+        before = back.before
+        inputs.append(back.inputs)
+        if _is_over(inputs, ordered[:place]):
+            inputs += [np.zeros_like(back.inputs)] * place
+            before = before.rescaled(0.0)
+            break
+    assert before is not None
+    return tuple(inputs if one.backwards else inputs[::-1]), before
+
+
+def _is_over(inputs: Sequence[Array], rest: Sequence[Array]) -> bool:
+    return float(inputs[-1].max()) < FORGOTTEN * max(float(one.max()) for one in inputs) and not any(
+        one.any() for one in rest
+    )

@@ -24,6 +24,9 @@ STEP = 0.5
 NEAR = 0.8
 """Distance of nodes, in units of the argument: tanh has a pole at πi/2, which leaves errors of 1e-5."""
 
+TINY = 1e-300
+"""Variances below it are taken for it."""
+
 MOST = 1500
 """Nodes for one expectation at most."""
 
@@ -36,6 +39,18 @@ class Bent:
     second: Array
     slope: Array
     slope_second: Array
+    variance: Array
+    order: int
+
+    def echo(self, covariance: Array) -> Array:
+        """E f f' for two arguments with that covariance: exact where they are independent, and where they are one.
+
+        Hermite's polynomials give E f f' = Σ c_n² ρⁿ / n!; the first two terms are exact, and all others are taken for
+        the next one, which is the third for a function that is odd, and the second for a rectifier.
+        """
+        correlation = np.clip(covariance / np.maximum(self.variance, TINY), -1.0, 1.0)
+        rest = np.maximum(self.second - self.mean**2 - self.slope**2 * self.variance, 0.0)
+        return self.mean**2 + self.slope**2 * self.variance * correlation + rest * correlation**self.order
 
 
 def bent(name: str, centre: Array, variance: Array) -> Bent:
@@ -63,7 +78,8 @@ def bent(name: str, centre: Array, variance: Array) -> Bent:
     assert leaf.value is not None and leaf.derivative is not None  # noqa: PT018 all three have both
     x = centre[..., None] + deviation[..., None] * nodes
     value, slope = leaf.value(x), leaf.derivative(x)
-    return Bent(value @ weights, value**2 @ weights, slope @ weights, slope**2 @ weights)
+    expected = (value @ weights, value**2 @ weights, slope @ weights, slope**2 @ weights)
+    return Bent(*expected, np.maximum(variance, 0.0), 3)
 
 
 def _rectified(centre: Array, deviation: Array) -> Bent:
@@ -76,7 +92,7 @@ def _rectified(centre: Array, deviation: Array) -> Bent:
     density = np.exp(-0.5 * edge**2) / math.sqrt(2.0 * math.pi)
     mean = centre * open_part + deviation * density
     second = (centre**2 + deviation**2) * open_part + centre * deviation * density
-    return Bent(mean, np.maximum(second, 0.0), open_part, open_part)
+    return Bent(mean, np.maximum(second, 0.0), open_part, open_part, deviation**2, 2)
 
 
 def _below(x: Array) -> Array:

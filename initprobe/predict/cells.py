@@ -17,6 +17,11 @@ from initprobe.activations.base import Array
 from initprobe.predict.batched import bent
 from initprobe.predict.ensemble import Drive, Ensemble, Matrix, State
 
+WINDOW = 128
+"""Steps of the past that a state is compared with."""
+
+TINY = 1e-12
+
 GATES: Mapping[str, tuple[str, ...]] = {
     "lstm": ("input_gate", "forget_gate", "cell_gate", "output_gate"),
     "gru": ("reset_gate", "update_gate", "new_gate"),
@@ -86,10 +91,16 @@ def lstm(layer: Ensemble, x: Drive, before: tuple[State, ...]) -> Advanced:
     enter, forget = layer.gate("input_gate", "sigmoid", x, h), layer.gate("forget_gate", "sigmoid", x, h)
     content, leave = layer.gate("cell_gate", "tanh", x, h), layer.gate("output_gate", "sigmoid", x, h)
     added = enter.mean * content.mean
+    echo = enter.echo(_heard(layer, "input_gate", x, h)) * content.echo(_heard(layer, "cell_gate", x, h)) - added**2
+    along = _along(echo, forget.mean)
     mean = forget.mean * cell.mean + added
-    second = forget.second * cell.second + enter.second * content.second + 2.0 * forget.mean * cell.mean * added
-    squashed = bent("tanh", mean, np.maximum(second - mean**2, 0.0))
-    after = State(leave.mean * squashed.mean, leave.second * squashed.second), State(mean, second)
+    crossed = cell.mean * added + _first(along)
+    second = forget.second * cell.second + enter.second * content.second + 2.0 * forget.mean * crossed
+    inside = State(mean, second, _earlier(forget.mean, cell, along))
+    squashed = bent("tanh", mean, inside.variance)
+    shown = leave.mean * squashed.mean
+    both = leave.echo(_reaching(_heard(layer, "output_gate", x, h), inside)) * squashed.echo(inside.earlier)
+    after = State(shown, leave.second * squashed.second, both - shown**2), inside
     ways = {
         "input_gate": Factor(content.mean * enter.slope, content.second * enter.slope_second),
         "forget_gate": Factor(cell.mean * forget.slope, cell.second * forget.slope_second),
@@ -114,8 +125,13 @@ def gru(layer: Ensemble, x: Drive, before: tuple[State, ...]) -> Advanced:
     variance = own_variance + reset.second * heard_variance + (reset.second - reset.mean**2) * heard**2
     content = bent("tanh", own + reset.mean * heard, variance)
     part, part_second = 1.0 - update.mean, 1.0 - 2.0 * update.mean + update.second
+    entered, echoed = layer.echo("new_gate", x, h)
+    shut_echo = update.echo(_heard(layer, "update_gate", x, h)) + part**2 - update.mean**2
+    echo = shut_echo * content.echo(entered + reset.mean**2 * echoed) - (part * content.mean) ** 2
+    along = _along(echo, update.mean)
     mean = part * content.mean + update.mean * hidden.mean
-    cross = 2.0 * (update.mean - update.second) * content.mean * hidden.mean
+    half_open = update.mean - update.second
+    cross = 2.0 * half_open * (content.mean * hidden.mean + _first(along) / np.maximum(part, TINY))
     second = part_second * content.second + update.second * hidden.second + cross
     apart = hidden.second - 2.0 * hidden.mean * content.mean + content.second
     shut = Factor((hidden.mean - content.mean) * update.slope, apart * update.slope_second)
@@ -128,7 +144,7 @@ def gru(layer: Ensemble, x: Drive, before: tuple[State, ...]) -> Advanced:
     }
     branches = tuple(Branch(layer.inputs[gate], layer.hidden[gate], *way) for gate, way in ways.items())
     slopes = Slopes(Factor(update.mean, update.second), _one(hidden), branches)
-    return Advanced((State(mean, second),), slopes)
+    return Advanced((State(mean, second, _earlier(update.mean, hidden, along)),), slopes)
 
 
 def plain(layer: Ensemble, x: Drive, before: tuple[State, ...]) -> Advanced:
@@ -138,7 +154,44 @@ def plain(layer: Ensemble, x: Drive, before: tuple[State, ...]) -> Advanced:
     way = Factor(out.slope, out.slope_second)
     nothing = np.zeros_like(hidden.mean)
     slopes = Slopes(Factor(nothing, nothing), _one(hidden), (Branch(layer.inputs[""], layer.hidden[""], way, way),))
-    return Advanced((State(out.mean, out.second),), slopes)
+    before_that = out.echo(_heard(layer, "", x, hidden.drive)) - out.mean**2
+    first = np.zeros((1, *out.mean.shape))
+    return Advanced((State(out.mean, out.second, before_that if len(before_that) else first),), slopes)
+
+
+def _heard(layer: Ensemble, gate: str, x: Drive, h: Drive) -> Array:
+    """Covariance of what drives a gate with what drove it at each earlier step, shape (steps, draws, 1)."""
+    inputs, hidden = layer.echo(gate, x, h)
+    return inputs + hidden
+
+
+def _along(echo: Array, keep: Array) -> Array:
+    """Covariance of what is added to a state with the state of each earlier step, from that with what was added then."""
+    found = np.array(np.broadcast_to(echo, (len(echo), *keep.shape)))
+    for step in range(len(found) - 2, -1, -1):
+        found[step] += keep * found[step + 1]
+    return found
+
+
+def _first(along: Array) -> Array | float:
+    return along[0] if len(along) else 0.0
+
+
+def _earlier(keep: Array, before: State, along: Array) -> Array:
+    """Covariances of a state that keeps a part of the one before, shape (steps, draws, units)."""
+    kept = keep * np.concatenate([before.variance[None], np.broadcast_to(before.earlier, _over(before))])[:WINDOW]
+    return kept + _reaching(along, State(keep, keep, kept))
+
+
+def _over(state: State) -> tuple[int, ...]:
+    return (len(state.earlier), *state.mean.shape)
+
+
+def _reaching(values: Array, state: State) -> Array:
+    """Cut or filled with zeros to as many steps as are known of a state."""
+    steps = len(state.earlier)
+    missing = max(0, steps - len(values))
+    return np.concatenate([values[:steps], np.zeros((missing, *values.shape[1:]))])
 
 
 def _one(like: State) -> Factor:

@@ -30,28 +30,52 @@ ERRORS = 5.0
 """Standard errors from which on the mean of a matrix, or of its diagonal, is told from 0."""
 
 
+def _never() -> Array:
+    return np.zeros((0, 1, 1))
+
+
 class Drive(NamedTuple):
-    """What arrives at every unit: E x², and the part of it that two steps of one sample share; shape (draws, 1)."""
+    """What arrives at every unit.
+
+    Attributes:
+        second: E x², shape (draws, 1).
+        lasting: the part of it that all steps of one sample share, likewise.
+        earlier: what it shares beyond that with each earlier step, the last one first, shape (steps, draws, 1).
+    """
 
     second: Array
     lasting: Array
+    earlier: Array = _never()  # noqa: RUF009 an empty array is never changed
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A hidden or a cell state: E s and E s² of every unit, shape (draws, units)."""
+    """A hidden or a cell state.
+
+    Attributes:
+        mean, second: E s and E s² of every unit, shape (draws, units).
+        earlier: covariance with the state of each earlier step, the last one first, shape (steps, draws, units).
+    """
 
     mean: Array
     second: Array
+    earlier: Array = field(default_factory=_never)
+
+    @property
+    def variance(self) -> Array:
+        """Of every unit."""
+        return np.maximum(self.second - self.mean**2, 0.0)
 
     def rescaled(self, factor: float) -> State:
         """In other units: second moments times ``factor``."""
-        return State(self.mean * math.sqrt(factor), self.second * factor)
+        root = math.sqrt(factor)
+        return State(self.mean * root, self.second * factor, self.earlier * root)
 
     @property
     def drive(self) -> Drive:
         """What it is to a matrix behind it."""
-        return Drive(self.second.mean(1, keepdims=True), (self.mean**2).mean(1, keepdims=True))
+        lasting = (self.mean**2).mean(1, keepdims=True)
+        return Drive(self.second.mean(1, keepdims=True), lasting, self.earlier.mean(2, keepdims=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +123,19 @@ class Ensemble:
     def gate(self, name: str, function: str, x: Drive, h: Drive) -> Bent:
         """Expectations of a gate that adds up its input, its hidden state and both biases."""
         x, h = _rounded(x), _rounded(h)
-        key = (name, function, *(part.tobytes() for part in (*x, *h)))
+        key = (name, function, *(part.tobytes() for part in (*x[:2], *h[:2])))
         if key not in self.known:
             left, right = self.from_input(name, x), self.from_hidden(name, h)
             self.known[key] = bent(function, left[0] + right[0], left[1] + right[1])
         return self.known[key]
+
+    def echo(self, name: str, x: Drive, h: Drive) -> tuple[Array, Array]:
+        """What the input and the hidden state of earlier steps have in common with a gate's of this one.
+
+        Covariances with each earlier step, shape (steps, draws, 1): those of both sides.
+        """
+        steps = max(len(x.earlier), len(h.earlier))
+        return _padded(self.inputs[name].into * x.earlier, steps), _padded(self.hidden[name].into * h.earlier, steps)
 
     def from_input(self, name: str, x: Drive) -> tuple[Array, Array]:
         """What the input adds to a gate: a constant of each unit, and the variance around it."""
@@ -164,8 +196,15 @@ def collected(values: Array) -> tuple[float, float]:
     return float(math.exp(logs.mean() + 0.5 * spread)), spread
 
 
+def _padded(values: Array, steps: int) -> Array:
+    """With zeros for steps of which nothing is known."""
+    missing = steps - len(values)
+    return np.concatenate([values, np.zeros((missing, *values.shape[1:]))]) if missing else values
+
+
 def _rounded(drive: Drive) -> Drive:
-    return Drive(*(np.vectorize(lambda one: float(f"{one:.{DIGITS}g}"), otypes=[float])(part) for part in drive))
+    cut = np.vectorize(lambda one: float(f"{one:.{DIGITS}g}"), otypes=[float])
+    return Drive(cut(drive.second), cut(drive.lasting))
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,18 +71,18 @@ def run(layer: Ensemble, drives: Sequence[Drive], start: tuple[State, ...], *, b
     """
     cell, states = CELLS[layer.kind], start
     steps: list[Advanced] = []
-    ordered = list(drives)[::-1] if backwards else list(drives)
+    ordered = turned(drives) if backwards else list(drives)
     for place, drive in enumerate(ordered):
         if place > 1 and _steady(steps, ordered[place - 1], drive):
             steps.append(steps[-1])
             continue
         steps.append(cell(layer, drive, states))
         states = steps[-1].states
-    return Run(layer, tuple(steps), backwards)
+    return Run(layer, tuple(steps), backwards=backwards)
 
 
 def _steady(steps: Sequence[Advanced], last: Drive, drive: Drive) -> bool:
-    if not all(np.allclose(one, two, STEADY, 0.0) for one, two in zip(last, drive, strict=True)):
+    if not all(np.allclose(one, two, STEADY, 0.0) for one, two in zip(last[:2], drive[:2], strict=True)):
         return False
     pairs = zip(steps[-1].states, steps[-2].states, strict=True)
     return all(np.allclose(new.second, old.second, STEADY, 0.0) for new, old in pairs)
@@ -95,11 +95,30 @@ def outputs(runs: Sequence[Run], keep: float = 1.0) -> list[Drive]:
         runs: its directions, which lie side by side.
         keep: the part that dropout keeps.
     """
+    ordered = []
+    for one in runs:
+        drives = [step.states[0].drive for step in one.steps]
+        ordered.append(turned(drives) if one.backwards else drives)
     found = []
-    for steps in zip(*(one.in_time for one in runs), strict=True):
-        sides = [step.states[0].drive for step in steps]
+    for sides in zip(*ordered, strict=True):
+        steps = min(len(side.earlier) for side in sides)
         second = np.mean([side.second for side in sides], axis=0) / keep
-        found.append(Drive(second, np.mean([side.lasting for side in sides], axis=0)))
+        lasting = np.mean([side.lasting for side in sides], axis=0)
+        found.append(Drive(second, lasting, np.mean([side.earlier[:steps] for side in sides], axis=0)))
+    return found
+
+
+def turned(drives: Sequence[Drive]) -> list[Drive]:
+    """From the end to the beginning: what was later is earlier then."""
+    found = []
+    for place in range(len(drives) - 1, -1, -1):
+        later = []
+        for lag, other in enumerate(drives[place + 1 :]):
+            if lag >= len(other.earlier):
+                break
+            later.append(other.earlier[lag])
+        earlier = np.array(later) if later else np.zeros((0, *drives[place].second.shape))
+        found.append(Drive(drives[place].second, drives[place].lasting, earlier))
     return found
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from initprobe.activations.base import Array
 from initprobe.predict.batched import bent
-from initprobe.predict.ensemble import Drive, Ensemble, Matrix, State
+from initprobe.predict.ensemble import Drive, Ensemble, Matrix, State, reaching
 
 WINDOW = 128
 """Steps of the past that a state is compared with."""
@@ -49,6 +49,7 @@ class Branch:
     Attributes:
         inputs, hidden: the gate's matrices.
         to_input, to_hidden: what the gradient is multiplied with before each of them.
+        echo: covariance of ``to_hidden`` with that of each earlier step, over units, shape (steps, draws, 1).
         of_output: whether it is the gradient of the output alone, and not that of the state.
     """
 
@@ -56,6 +57,7 @@ class Branch:
     hidden: Matrix
     to_input: Factor
     to_hidden: Factor
+    echo: Array
     of_output: bool = False
 
 
@@ -91,7 +93,8 @@ def lstm(layer: Ensemble, x: Drive, before: tuple[State, ...]) -> Advanced:
     enter, forget = layer.gate("input_gate", "sigmoid", x, h), layer.gate("forget_gate", "sigmoid", x, h)
     content, leave = layer.gate("cell_gate", "tanh", x, h), layer.gate("output_gate", "sigmoid", x, h)
     added = enter.mean * content.mean
-    echo = enter.echo(_heard(layer, "input_gate", x, h)) * content.echo(_heard(layer, "cell_gate", x, h)) - added**2
+    entered, said = enter.echo(_heard(layer, "input_gate", x, h)), content.echo(_heard(layer, "cell_gate", x, h))
+    echo = entered * said - added**2
     along = _along(echo, forget.mean)
     mean = forget.mean * cell.mean + added
     crossed = cell.mean * added + _first(along)
@@ -99,8 +102,15 @@ def lstm(layer: Ensemble, x: Drive, before: tuple[State, ...]) -> Advanced:
     inside = State(mean, second, _earlier(forget.mean, cell, along))
     squashed = bent("tanh", mean, inside.variance)
     shown = leave.mean * squashed.mean
-    both = leave.echo(_reaching(_heard(layer, "output_gate", x, h), inside)) * squashed.echo(inside.earlier)
+    held = squashed.echo(inside.earlier)
+    both = leave.echo(reaching(_heard(layer, "output_gate", x, h), len(inside.earlier))) * held
     after = State(shown, leave.second * squashed.second, both - shown**2), inside
+    echoes = {
+        "input_gate": enter.slope**2 * (said - content.mean**2),
+        "forget_gate": forget.slope**2 * cell.earlier,
+        "cell_gate": content.slope**2 * (entered - enter.mean**2),
+        "output_gate": leave.slope**2 * (held - squashed.mean**2),
+    }
     ways = {
         "input_gate": Factor(content.mean * enter.slope, content.second * enter.slope_second),
         "forget_gate": Factor(cell.mean * forget.slope, cell.second * forget.slope_second),
@@ -108,7 +118,7 @@ def lstm(layer: Ensemble, x: Drive, before: tuple[State, ...]) -> Advanced:
         "output_gate": Factor(squashed.mean * leave.slope, squashed.second * leave.slope_second),
     }
     branches = tuple(
-        Branch(layer.inputs[gate], layer.hidden[gate], way, way, of_output=gate == "output_gate")
+        Branch(layer.inputs[gate], layer.hidden[gate], way, way, _pooled(echoes[gate]), gate == "output_gate")
         for gate, way in ways.items()
     )
     emit = Factor(leave.mean * squashed.slope, leave.second * squashed.slope_second)
@@ -127,7 +137,8 @@ def gru(layer: Ensemble, x: Drive, before: tuple[State, ...]) -> Advanced:
     part, part_second = 1.0 - update.mean, 1.0 - 2.0 * update.mean + update.second
     entered, echoed = layer.echo("new_gate", x, h)
     shut_echo = update.echo(_heard(layer, "update_gate", x, h)) + part**2 - update.mean**2
-    echo = shut_echo * content.echo(entered + reset.mean**2 * echoed) - (part * content.mean) ** 2
+    said = content.echo(entered + reset.mean**2 * echoed)
+    echo = shut_echo * said - (part * content.mean) ** 2
     along = _along(echo, update.mean)
     mean = part * content.mean + update.mean * hidden.mean
     half_open = update.mean - update.second
@@ -142,7 +153,15 @@ def gru(layer: Ensemble, x: Drive, before: tuple[State, ...]) -> Advanced:
         "update_gate": (shut, shut),
         "new_gate": (new, new.times(Factor(reset.mean, reset.second))),
     }
-    branches = tuple(Branch(layer.inputs[gate], layer.hidden[gate], *way) for gate, way in ways.items())
+    gap = hidden.earlier + reaching(said - content.mean**2, len(hidden.earlier))
+    echoes = {
+        "reset_gate": (new.mean * reset.slope) ** 2 * echoed,
+        "update_gate": update.slope**2 * gap,
+        "new_gate": np.zeros((0, *mean.shape)),
+    }
+    branches = tuple(
+        Branch(layer.inputs[gate], layer.hidden[gate], *way, _pooled(echoes[gate])) for gate, way in ways.items()
+    )
     slopes = Slopes(Factor(update.mean, update.second), _one(hidden), branches)
     return Advanced((State(mean, second, _earlier(update.mean, hidden, along)),), slopes)
 
@@ -153,7 +172,8 @@ def plain(layer: Ensemble, x: Drive, before: tuple[State, ...]) -> Advanced:
     out = layer.gate("", layer.kind.removeprefix("rnn_"), x, hidden.drive)
     way = Factor(out.slope, out.slope_second)
     nothing = np.zeros_like(hidden.mean)
-    slopes = Slopes(Factor(nothing, nothing), _one(hidden), (Branch(layer.inputs[""], layer.hidden[""], way, way),))
+    branch = Branch(layer.inputs[""], layer.hidden[""], way, way, _pooled(np.zeros((0, *nothing.shape))))
+    slopes = Slopes(Factor(nothing, nothing), _one(hidden), (branch,))
     before_that = out.echo(_heard(layer, "", x, hidden.drive)) - out.mean**2
     first = np.zeros((1, *out.mean.shape))
     return Advanced((State(out.mean, out.second, before_that if len(before_that) else first),), slopes)
@@ -173,6 +193,11 @@ def _along(echo: Array, keep: Array) -> Array:
     return found
 
 
+def _pooled(echo: Array) -> Array:
+    """Over units: one by one they would fill the memory."""
+    return echo.mean(2, keepdims=True)
+
+
 def _first(along: Array) -> Array | float:
     return along[0] if len(along) else 0.0
 
@@ -180,18 +205,11 @@ def _first(along: Array) -> Array | float:
 def _earlier(keep: Array, before: State, along: Array) -> Array:
     """Covariances of a state that keeps a part of the one before, shape (steps, draws, units)."""
     kept = keep * np.concatenate([before.variance[None], np.broadcast_to(before.earlier, _over(before))])[:WINDOW]
-    return kept + _reaching(along, State(keep, keep, kept))
+    return kept + reaching(along, len(kept))
 
 
 def _over(state: State) -> tuple[int, ...]:
     return (len(state.earlier), *state.mean.shape)
-
-
-def _reaching(values: Array, state: State) -> Array:
-    """Cut or filled with zeros to as many steps as are known of a state."""
-    steps = len(state.earlier)
-    missing = max(0, steps - len(values))
-    return np.concatenate([values[:steps], np.zeros((missing, *values.shape[1:]))])
 
 
 def _one(like: State) -> Factor:

@@ -135,7 +135,10 @@ class Ensemble:
         Covariances with each earlier step, shape (steps, draws, 1): those of both sides.
         """
         steps = max(len(x.earlier), len(h.earlier))
-        return _padded(self.inputs[name].into * x.earlier, steps), _padded(self.hidden[name].into * h.earlier, steps)
+        return (
+            reaching(self.inputs[name].into * x.earlier, steps),
+            reaching(self.hidden[name].into * h.earlier, steps),
+        )
 
     def from_input(self, name: str, x: Drive) -> tuple[Array, Array]:
         """What the input adds to a gate: a constant of each unit, and the variance around it."""
@@ -196,10 +199,10 @@ def collected(values: Array) -> tuple[float, float]:
     return float(math.exp(logs.mean() + 0.5 * spread)), spread
 
 
-def _padded(values: Array, steps: int) -> Array:
-    """With zeros for steps of which nothing is known."""
-    missing = steps - len(values)
-    return np.concatenate([values, np.zeros((missing, *values.shape[1:]))]) if missing else values
+def reaching(values: Array, steps: int) -> Array:
+    """Cut, or filled with zeros, to so many steps."""
+    missing = max(0, steps - len(values))
+    return np.concatenate([values[:steps], np.zeros((missing, *values.shape[1:]))])
 
 
 def _rounded(drive: Drive) -> Drive:

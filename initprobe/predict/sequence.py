@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from initprobe.activations.base import Array
 from initprobe.predict.cells import CELLS, Advanced
-from initprobe.predict.ensemble import Drive, Ensemble, State
+from initprobe.predict.ensemble import Drive, Ensemble, State, reaching
 from initprobe.predict.moments import Memory
 from initprobe.predict.through_time import Adjoint, arrived, from_outside, gathered, hand_back
 
@@ -127,15 +127,14 @@ class Incoming:
     """The gradient that reaches a stack.
 
     Attributes:
-        outputs: of the last layer's output, for each direction one second moment per step of the sequence.
-        common: what it has in common at two steps.
-        hidden, cell: of the last states, by layer and direction.
+        outputs: of the last layer's output, for each direction one per step of the sequence, with what it has in common
+            with the gradient of each *later* step.
+        hidden, cell: second moments of those of the last states, by layer and direction.
     """
 
-    outputs: tuple[tuple[Array, ...], ...]
-    common: float = 0.0
-    hidden: Mapping[tuple[int, int], float] | None = None
-    cell: Mapping[tuple[int, int], float] | None = None
+    outputs: tuple[tuple[Drive, ...], ...]
+    hidden: Mapping[tuple[int, int], float] = field(default_factory=dict)
+    cell: Mapping[tuple[int, int], float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,56 +148,55 @@ class Outgoing:
 def back_through(stack: Stack, incoming: Incoming) -> Outgoing:
     """From the gradient of what a stack puts out to that of what it was given."""
     starts: list[Adjoint] = []
+    outputs_of = incoming.outputs
     for depth in range(len(stack.layers) - 1, -1, -1):
-        sides = [
-            _back(one, incoming.outputs[side], _last(incoming, depth, side))
-            for side, one in enumerate(stack.layers[depth])
-        ]
-        starts += [start for _, start in sides]
-        both = tuple(np.sum(parts, axis=0) for parts in zip(*(inputs for inputs, _ in sides), strict=True))
-        below = tuple(part / stack.keep for part in both)
-        number = len(stack.layers[depth - 1]) if depth else 1
-        incoming = replace(incoming, outputs=(below if depth else both,) * number, common=0.0)
-    return Outgoing(incoming.outputs[0], tuple(starts))
+        sides = []
+        for side, one in enumerate(stack.layers[depth]):
+            ends = incoming.hidden.get((depth, side), 0.0), incoming.cell.get((depth, side), 0.0)
+            inputs, start = _back(one, outputs_of[side], ends)
+            sides.append(inputs)
+            starts.append(start)
+        whole = tuple(_sum(parts, stack.keep if depth else 1.0) for parts in zip(*sides, strict=True))
+        outputs_of = (whole,) * len(stack.layers[depth - 1])
+    return Outgoing(tuple(one.second for one in outputs_of[0]), tuple(starts))
 
 
-@dataclass(frozen=True, slots=True)
-class _Last:
-    hidden: float
-    cell: float
-    common: float
+def _sum(parts: Sequence[Drive], keep: float) -> Drive:
+    """Of independent gradients that come to one input, behind dropout; what two steps share is dropped apart."""
+    steps = max(len(part.earlier) for part in parts)
+    earlier = np.sum([reaching(part.earlier, steps) for part in parts], axis=0)
+    second: Array = np.sum([part.second for part in parts], axis=0)
+    return Drive(second / keep, np.zeros_like(second), earlier)
 
 
-def _last(incoming: Incoming, depth: int, side: int) -> _Last:
-    hidden, cell = ((known or {}).get((depth, side), 0.0) for known in (incoming.hidden, incoming.cell))
-    return _Last(hidden, cell, incoming.common)
-
-
-def _back(one: Run, output: Sequence[Array], last: _Last) -> tuple[tuple[Array, ...], Adjoint]:
+def _back(one: Run, output: Sequence[Drive], ends: tuple[float, float]) -> tuple[list[Drive], Adjoint]:
     """The gradient of the input at every step of the sequence, and that of the first states."""
-    ordered = output[::-1] if one.backwards else output
+    # Later steps of the run are earlier ones of the sequence, where it runs backwards.
+    ordered = turned(output[::-1])[::-1] if one.backwards else list(output)
     before: Adjoint | None = None
-    inputs: list[Array] = []
+    inputs: list[Drive] = []
     for place in range(len(one.steps) - 1, -1, -1):
-        slopes, at_end = one.steps[place].slopes, before is None
+        step, at_end = one.steps[place], before is None
+        given = ordered[place]
+        arriving = arrived(one.layer.shape, before, before)
         here = from_outside(
-            arrived(one.layer.shape, before, before),
-            ordered[place] + (last.hidden if at_end else 0.0),
-            0.0 if at_end else last.common,
-            last.cell if at_end else 0.0,
+            arriving,
+            given.second + (ends[0] if at_end else 0.0),
+            reaching(given.earlier, len(arriving.trail)),
+            ends[1] if at_end else 0.0,
         )
-        back = hand_back(here, gathered(here, slopes.emit), slopes)
+        back = hand_back(here, gathered(here, step.slopes.emit), step.slopes)
         before = back.before
-        inputs.append(back.inputs)
+        inputs.append(Drive(back.inputs, np.zeros_like(back.inputs), back.inputs_later))
         if _is_over(inputs, ordered[:place]):
-            inputs += [np.zeros_like(back.inputs)] * place
+            nothing = np.zeros_like(back.inputs)
+            inputs += [Drive(nothing, nothing)] * place
             before = before.rescaled(0.0)
             break
     assert before is not None
-    return tuple(inputs if one.backwards else inputs[::-1]), before
+    return (turned(inputs)[::-1] if one.backwards else inputs[::-1]), before
 
 
-def _is_over(inputs: Sequence[Array], rest: Sequence[Array]) -> bool:
-    return float(inputs[-1].max()) < FORGOTTEN * max(float(one.max()) for one in inputs) and not any(
-        one.any() for one in rest
-    )
+def _is_over(inputs: Sequence[Drive], rest: Sequence[Drive]) -> bool:
+    largest = max(float(one.second.max()) for one in inputs)
+    return float(inputs[-1].second.max()) < FORGOTTEN * largest and not any(one.second.any() for one in rest)

@@ -31,11 +31,13 @@ class Trail:
     Attributes:
         keep, emit: of the state, shape (steps, draws, units).
         heard: of every branch, before its hidden matrix, shape (branches, steps, draws, units).
+        echoes: of every step and branch, what such a slope has in common with those of the steps before it.
     """
 
     keep: Array
     emit: Array
     heard: Array
+    echoes: tuple[tuple[Array, ...], ...] = ()
 
     def __len__(self) -> int:
         return len(self.keep)
@@ -47,7 +49,14 @@ class Trail:
             np.concatenate([slopes.keep.mean[None], self.keep])[:WINDOW],
             np.concatenate([slopes.emit.mean[None], self.emit])[:WINDOW],
             np.concatenate([heard, self.heard], 1)[:, :WINDOW] if len(self) else heard,
+            (tuple(way.echo for way in slopes.branches), *self.echoes)[:WINDOW],
         )
+
+    def echo(self, branch: int) -> Array:
+        """What a branch's slope of the step in front has in common with that of each later step, (steps, draws, 1)."""
+        rows = [ways[branch] for ways in self.echoes]
+        nothing = np.zeros((self.keep.shape[1], 1))
+        return np.array([row[lag] if lag < len(row) else nothing for lag, row in enumerate(rows)])
 
 
 def _nowhere(shape: tuple[int, int]) -> Trail:
@@ -159,18 +168,18 @@ def arrived(shape: tuple[int, int], state: Adjoint | None, output: Adjoint | Non
     )
 
 
-def from_outside(here: Arrived, output: Array | float, common: float = 0.0, state: Array | float = 0.0) -> Arrived:
+def from_outside(here: Arrived, output: Array | float, common: Array | float = 0.0, state: Array | float = 0.0) -> Arrived:
     """What other layers, or the objective, add to it.
 
     Args:
         here: what came from later steps.
         output: second moment of what is added to the gradient of the output, a number or shape (draws, 1).
-        common: what that has in common with what was added at a later step.
+        common: what that has in common with what was added at a later step, a number or shape (steps, draws, 1).
         state: second moment of what is added to the gradient of the state.
     """
     kept, heard = Kept(here.kept.second + state, here.kept.along), here.heard
     later = heard.later + common
-    along = _along(later, here.trail) if common else heard.along
+    along = _along(later, here.trail) if np.any(common) else heard.along
     return Arrived(kept, Heard(heard.second + output, later, along), here.trail)
 
 
@@ -209,10 +218,12 @@ class Returned:
     Attributes:
         before: the gradient of the states before it.
         inputs: second moment of the gradient of its input, shape (draws, 1).
+        inputs_later: what that has in common with the gradient of each later input, shape (steps, draws, 1).
     """
 
     before: Adjoint
     inputs: Array
+    inputs_later: Array
 
 
 def hand_back(here: Arrived, whole: Whole, slopes: Slopes) -> Returned:
@@ -229,8 +240,9 @@ def hand_back(here: Arrived, whole: Whole, slopes: Slopes) -> Returned:
         slopes.keep.mean * np.concatenate([whole.second[None], whole.along])[:WINDOW],
     )
     through, inputs = _through(slopes, whole.second, here.heard)
-    later = np.concatenate([_later(slopes, here, whole.along), np.zeros((1, *through.shape))])[:WINDOW]
-    return Returned(Adjoint(kept, Heard(through, later, _along(later, trail)), trail), inputs)
+    later, inputs_later = _later(slopes, here, whole.along)
+    later = np.concatenate([later, np.zeros((1, *through.shape))])[:WINDOW]
+    return Returned(Adjoint(kept, Heard(through, later, _along(later, trail)), trail), inputs, inputs_later)
 
 
 def _through(slopes: Slopes, second: Array, heard: Heard) -> tuple[Array, Array]:
@@ -243,14 +255,17 @@ def _through(slopes: Slopes, second: Array, heard: Heard) -> tuple[Array, Array]
     return hidden, inputs
 
 
-def _later(slopes: Slopes, here: Arrived, along: Array) -> Array:
-    """E y y' behind the matrices, of this step and of each later one, shape (steps, draws, 1)."""
-    found = np.zeros_like(here.heard.later)
+def _later(slopes: Slopes, here: Arrived, along: Array) -> tuple[Array, Array]:
+    """E y y' behind the matrices, of this step and of each later one: at hidden state and input, (steps, draws, 1)."""
+    hidden, inputs = np.zeros_like(here.heard.later), np.zeros_like(here.heard.later)
     if len(here.trail):
-        for way, others in zip(slopes.branches, here.trail.heard, strict=True):
+        for place, (way, others) in enumerate(zip(slopes.branches, here.trail.heard, strict=True)):
             shared = here.heard.later if way.of_output else along
-            found += way.hidden.back * (way.to_hidden.mean * others * shared).mean(2, keepdims=True)
-    return found
+            common = (way.to_hidden.mean * others * shared).mean(2, keepdims=True)
+            common += here.trail.echo(place) * shared.mean(2, keepdims=True)
+            hidden += way.hidden.back * common
+            inputs += way.inputs.back * common
+    return hidden, inputs
 
 
 def _along(later: Array, trail: Trail) -> Array:

@@ -136,8 +136,10 @@ def _output(stack: Stack) -> Moments:
     hidden = [[step.states[0] for step in one.in_time] for one in stack.layers[-1]]
     second, spread = collected(np.mean([[state.second.mean(1) for state in side] for side in hidden], axis=(0, 1)))
     means = np.array([[state.mean for state in side] for side in hidden])
-    position, pair = float((means.mean(1) ** 2).mean()), float((means**2).mean())
-    return Moments(second, position, pair, position, float(means.mean()), spread, memory=stack)
+    pair, apart = float((means**2).mean()), max(1, len(hidden[0]) * (len(hidden[0]) - 1))
+    both = float((means.sum(1) ** 2).mean() - (means**2).sum(1).mean()) / apart
+    echo = sum(2.0 * float(state.earlier.mean((1, 2)).sum()) for side in hidden for state in side) / len(hidden)
+    return Moments(second, both + echo / apart, pair, both, float(means.mean()), spread, memory=stack)
 
 
 def _incoming(call: Call, layout: Layout, gradient: Gradient) -> Incoming:
@@ -157,8 +159,14 @@ def _incoming(call: Call, layout: Layout, gradient: Gradient) -> Incoming:
                 seconds[index] += second * layout.steps
             elif index == (0 if side else layout.steps - 1):
                 seconds[index] += 2.0 * second * layout.steps
-        sides.append(tuple(np.array([[one]]) for one in seconds))
-    return Incoming(tuple(sides), max(0.0, gradient.position) if rest else 0.0, hidden, cell)
+        common = np.full((layout.steps, 1, 1), max(0.0, gradient.position) if rest else 0.0)
+        sides.append(
+            tuple(
+                Drive(np.array([[one]]), np.zeros((1, 1)), common[: layout.steps - 1 - place])
+                for place, one in enumerate(seconds)
+            )
+        )
+    return Incoming(tuple(sides), hidden, cell)
 
 
 def _last_states(gradient: Gradient | None, layout: Layout) -> dict[tuple[int, int], float]:

@@ -30,13 +30,14 @@ class Trail:
 
     Attributes:
         keep, emit: of the state, shape (steps, draws, units).
-        heard: of every branch, before its hidden matrix, shape (branches, steps, draws, units).
+        inputs, hidden: of every branch, before each of its matrices, shape (branches, steps, draws, units).
         echoes: of every step and branch, what such a slope has in common with those of the steps before it.
     """
 
     keep: Array
     emit: Array
-    heard: Array
+    inputs: Array
+    hidden: Array
     echoes: tuple[tuple[Array, ...], ...] = ()
 
     def __len__(self) -> int:
@@ -44,11 +45,13 @@ class Trail:
 
     def behind(self, slopes: Slopes) -> Trail:
         """With one more step in front."""
-        heard = np.stack([way.to_hidden.mean for way in slopes.branches])[:, None]
+        inputs = np.stack([way.to_input.mean for way in slopes.branches])[:, None]
+        hidden = np.stack([way.to_hidden.mean for way in slopes.branches])[:, None]
         return Trail(
             np.concatenate([slopes.keep.mean[None], self.keep])[:WINDOW],
             np.concatenate([slopes.emit.mean[None], self.emit])[:WINDOW],
-            np.concatenate([heard, self.heard], 1)[:, :WINDOW] if len(self) else heard,
+            np.concatenate([inputs, self.inputs], 1)[:, :WINDOW] if len(self) else inputs,
+            np.concatenate([hidden, self.hidden], 1)[:, :WINDOW] if len(self) else hidden,
             (tuple(way.echo for way in slopes.branches), *self.echoes)[:WINDOW],
         )
 
@@ -60,7 +63,7 @@ class Trail:
 
 
 def _nowhere(shape: tuple[int, int]) -> Trail:
-    return Trail(np.zeros((0, *shape)), np.zeros((0, *shape)), np.zeros((0, 0, *shape)))
+    return Trail(*[np.zeros((0, *shape))] * 2, *[np.zeros((0, 0, *shape))] * 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,13 +261,14 @@ def _through(slopes: Slopes, second: Array, heard: Heard) -> tuple[Array, Array]
 def _later(slopes: Slopes, here: Arrived, along: Array) -> tuple[Array, Array]:
     """E y y' behind the matrices, of this step and of each later one: at hidden state and input, (steps, draws, 1)."""
     hidden, inputs = np.zeros_like(here.heard.later), np.zeros_like(here.heard.later)
-    if len(here.trail):
-        for place, (way, others) in enumerate(zip(slopes.branches, here.trail.heard, strict=True)):
-            shared = here.heard.later if way.of_output else along
-            common = (way.to_hidden.mean * others * shared).mean(2, keepdims=True)
-            common += here.trail.echo(place) * shared.mean(2, keepdims=True)
-            hidden += way.hidden.back * common
-            inputs += way.inputs.back * common
+    if not len(here.trail):
+        return hidden, inputs
+    for place, way in enumerate(slopes.branches):
+        shared = here.heard.later if way.of_output else along
+        echo = here.trail.echo(place) * shared.mean(2, keepdims=True)
+        told, heard = way.to_input.mean * here.trail.inputs[place], way.to_hidden.mean * here.trail.hidden[place]
+        inputs += way.inputs.back * ((told * shared).mean(2, keepdims=True) + echo)
+        hidden += way.hidden.back * ((heard * shared).mean(2, keepdims=True) + echo)
     return hidden, inputs
 
 

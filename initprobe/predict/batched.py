@@ -18,14 +18,17 @@ from initprobe.predict.moments import NoPredictionError
 REACH = 7.0
 """Standard deviations that are integrated; what lies beyond weighs less than 1e-11."""
 
-STEP = 0.5
-"""Distance of nodes, in standard deviations: the weight alone is integrated to 1e-30."""
+STEP = 0.4
+"""Distance of nodes, in standard deviations: the weight alone is integrated to 1e-50."""
 
-NEAR = 0.8
-"""Distance of nodes, in units of the argument: tanh has a pole at πi/2, which leaves errors of 1e-5."""
+NEAR = 0.5
+"""Distance of nodes, in units of the argument: tanh has a pole at πi/2, which leaves errors of 1e-6."""
 
 TINY = 1e-300
 """Variances below it are taken for it."""
+
+FARTHEST = 38.0
+"""Standard deviations behind which a normal tail is below the smallest number there is."""
 
 MOST = 1500
 """Nodes for one expectation at most."""
@@ -87,7 +90,7 @@ def _rectified(centre: Array, deviation: Array) -> Bent:
     deviation = np.broadcast_to(deviation, centre.shape)
     with np.errstate(divide="ignore", invalid="ignore"):
         edge = np.where(deviation > 0.0, centre / deviation, np.sign(centre) * np.inf)
-    edge = np.nan_to_num(edge, nan=0.0, posinf=40.0, neginf=-40.0)
+    edge = np.clip(np.nan_to_num(edge), -FARTHEST, FARTHEST)
     open_part = np.where((deviation == 0.0) & (centre == 0.0), 0.0, _below(edge))
     density = np.exp(-0.5 * edge**2) / math.sqrt(2.0 * math.pi)
     mean = centre * open_part + deviation * density

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from initprobe.activations.base import Array
-from initprobe.predict.batched import bent
+from initprobe.predict.batched import Bent, bent
 from initprobe.predict.ensemble import Drive, Ensemble, Matrix, State, reaching
 
 WINDOW = 128
@@ -50,6 +50,7 @@ class Branch:
         inputs, hidden: the gate's matrices.
         to_input, to_hidden: what the gradient is multiplied with before each of them.
         echo: covariance of ``to_hidden`` with that of each earlier step, over units, shape (steps, draws, 1).
+        excess: how much more of it there is, relatively, together with what the same step keeps, shape (draws, units).
         of_output: whether it is the gradient of the output alone, and not that of the state.
     """
 
@@ -58,6 +59,7 @@ class Branch:
     to_input: Factor
     to_hidden: Factor
     echo: Array
+    excess: Array
     of_output: bool = False
 
 
@@ -117,12 +119,29 @@ def lstm(layer: Ensemble, x: Drive, before: tuple[State, ...]) -> Advanced:
         "cell_gate": Factor(enter.mean * content.slope, enter.second * content.slope_second),
         "output_gate": Factor(squashed.mean * leave.slope, squashed.second * leave.slope_second),
     }
+    nothing = np.zeros_like(mean)
     branches = tuple(
-        Branch(layer.inputs[gate], layer.hidden[gate], way, way, _pooled(echoes[gate]), gate == "output_gate")
+        Branch(layer.inputs[gate], layer.hidden[gate], way, way, _pooled(echoes[gate]), nothing, gate == "output_gate")
         for gate, way in ways.items()
     )
     emit = Factor(leave.mean * squashed.slope, leave.second * squashed.slope_second)
     return Advanced(after, Slopes(Factor(forget.mean, forget.second), emit, branches))
+
+
+class _New(NamedTuple):
+    """What a GRU would put in the place of its state.
+
+    Attributes:
+        content: its new gate.
+        echo: E n n' of it and of each earlier one, shape (steps, draws, units).
+        heard: what the hidden matrix of the new gate sends, before the reset gate.
+        heard_echo: covariance of that with what it sent at each earlier step, shape (steps, draws, 1).
+    """
+
+    content: Bent
+    echo: Array
+    heard: Factor
+    heard_echo: Array
 
 
 def gru(layer: Ensemble, x: Drive, before: tuple[State, ...]) -> Advanced:
@@ -130,40 +149,49 @@ def gru(layer: Ensemble, x: Drive, before: tuple[State, ...]) -> Advanced:
     (hidden,) = before
     h = hidden.drive
     reset, update = layer.gate("reset_gate", "sigmoid", x, h), layer.gate("update_gate", "sigmoid", x, h)
+    new = _new(layer, reset, x, h)
+    content, part = new.content, 1.0 - update.mean
+    shut_echo = update.echo(_heard(layer, "update_gate", x, h)) + part**2 - update.mean**2
+    along = _along(shut_echo * new.echo - (part * content.mean) ** 2, update.mean)
+    mean = part * content.mean + update.mean * hidden.mean
+    met = content.mean * hidden.mean + _first(along) / np.maximum(part, TINY)
+    kept = update.second * hidden.second + 2.0 * (update.mean - update.second) * met
+    second = (1.0 - 2.0 * update.mean + update.second) * content.second + kept
+    apart = Factor(hidden.mean - content.mean, hidden.second - 2.0 * met + content.second)
+    slopes = Slopes(
+        Factor(update.mean, update.second), _one(hidden), _gru_branches(layer, (reset, update), new, apart, hidden)
+    )
+    return Advanced((State(mean, second, _earlier(update.mean, hidden, along)),), slopes)
+
+
+def _new(layer: Ensemble, reset: Bent, x: Drive, h: Drive) -> _New:
     (own, own_variance), (heard, heard_variance) = layer.from_input("new_gate", x), layer.from_hidden("new_gate", h)
-    heard_second = heard**2 + heard_variance
     variance = own_variance + reset.second * heard_variance + (reset.second - reset.mean**2) * heard**2
     content = bent("tanh", own + reset.mean * heard, variance)
-    part, part_second = 1.0 - update.mean, 1.0 - 2.0 * update.mean + update.second
-    entered, echoed = layer.echo("new_gate", x, h)
-    shut_echo = update.echo(_heard(layer, "update_gate", x, h)) + part**2 - update.mean**2
-    said = content.echo(entered + reset.mean**2 * echoed)
-    echo = shut_echo * said - (part * content.mean) ** 2
-    along = _along(echo, update.mean)
-    mean = part * content.mean + update.mean * hidden.mean
-    half_open = update.mean - update.second
-    cross = 2.0 * half_open * (content.mean * hidden.mean + _first(along) / np.maximum(part, TINY))
-    second = part_second * content.second + update.second * hidden.second + cross
-    apart = hidden.second - 2.0 * hidden.mean * content.mean + content.second
-    shut = Factor((hidden.mean - content.mean) * update.slope, apart * update.slope_second)
-    new = Factor(part * content.slope, part_second * content.slope_second)
-    opened = new.times(Factor(heard * reset.slope, heard_second * reset.slope_second))
-    ways = {
-        "reset_gate": (opened, opened),
-        "update_gate": (shut, shut),
-        "new_gate": (new, new.times(Factor(reset.mean, reset.second))),
-    }
-    gap = hidden.earlier + reaching(said - content.mean**2, len(hidden.earlier))
-    echoes = {
-        "reset_gate": (new.mean * reset.slope) ** 2 * echoed,
-        "update_gate": update.slope**2 * gap,
-        "new_gate": np.zeros((0, *mean.shape)),
-    }
-    branches = tuple(
-        Branch(layer.inputs[gate], layer.hidden[gate], *way, _pooled(echoes[gate])) for gate, way in ways.items()
+    entered, heard_echo = layer.echo("new_gate", x, h)
+    echo = content.echo(entered + reset.mean**2 * heard_echo)
+    return _New(content, echo, Factor(heard, heard**2 + heard_variance), heard_echo)
+
+
+def _gru_branches(
+    layer: Ensemble, gates: tuple[Bent, Bent], new: _New, apart: Factor, hidden: State
+) -> tuple[Branch, ...]:
+    reset, update = gates
+    part, half_open = 1.0 - update.mean, update.mean - update.second
+    renewed = Factor(part * new.content.slope, (1.0 - 2.0 * update.mean + update.second) * new.content.slope_second)
+    opened = renewed.times(new.heard).times(Factor(reset.slope, reset.slope_second))
+    shut = apart.times(Factor(update.slope, update.slope_second))
+    gap = hidden.earlier + reaching(new.echo - new.content.mean**2, len(hidden.earlier))
+    # A gate that keeps a state lets nothing new in: E u (1 - u) is less than E u times E (1 - u).
+    less = half_open / np.maximum(update.mean * part, TINY) - 1.0
+    inputs, matrices, never = layer.inputs, layer.hidden, np.zeros((0, *part.shape))
+    echoes = _pooled((renewed.mean * reset.slope) ** 2 * new.heard_echo), _pooled(update.slope**2 * gap), _pooled(never)
+    said = renewed.times(Factor(reset.mean, reset.second))
+    return (
+        Branch(inputs["reset_gate"], matrices["reset_gate"], opened, opened, echoes[0], less),
+        Branch(inputs["update_gate"], matrices["update_gate"], shut, shut, echoes[1], np.zeros_like(part)),
+        Branch(inputs["new_gate"], matrices["new_gate"], renewed, said, echoes[2], less),
     )
-    slopes = Slopes(Factor(update.mean, update.second), _one(hidden), branches)
-    return Advanced((State(mean, second, _earlier(update.mean, hidden, along)),), slopes)
 
 
 def plain(layer: Ensemble, x: Drive, before: tuple[State, ...]) -> Advanced:
@@ -172,11 +200,11 @@ def plain(layer: Ensemble, x: Drive, before: tuple[State, ...]) -> Advanced:
     out = layer.gate("", layer.kind.removeprefix("rnn_"), x, hidden.drive)
     way = Factor(out.slope, out.slope_second)
     nothing = np.zeros_like(hidden.mean)
-    branch = Branch(layer.inputs[""], layer.hidden[""], way, way, _pooled(np.zeros((0, *nothing.shape))))
+    branch = Branch(layer.inputs[""], layer.hidden[""], way, way, _pooled(np.zeros((0, *nothing.shape))), nothing)
     slopes = Slopes(Factor(nothing, nothing), _one(hidden), (branch,))
-    before_that = out.echo(_heard(layer, "", x, hidden.drive)) - out.mean**2
-    first = np.zeros((1, *out.mean.shape))
-    return Advanced((State(out.mean, out.second, before_that if len(before_that) else first),), slopes)
+    echo = out.echo(_heard(layer, "", x, hidden.drive)) - out.mean**2
+    earlier = reaching(echo, max(len(echo), len(hidden.earlier) + 1))[:WINDOW]
+    return Advanced((State(out.mean, out.second, earlier),), slopes)
 
 
 def _heard(layer: Ensemble, gate: str, x: Drive, h: Drive) -> Array:
@@ -186,7 +214,7 @@ def _heard(layer: Ensemble, gate: str, x: Drive, h: Drive) -> Array:
 
 
 def _along(echo: Array, keep: Array) -> Array:
-    """Covariance of what is added to a state with the state of each earlier step, from that with what was added then."""
+    """Covariance of what is added to a state with each earlier state, from that with what was added to it."""
     found = np.array(np.broadcast_to(echo, (len(echo), *keep.shape)))
     for step in range(len(found) - 2, -1, -1):
         found[step] += keep * found[step + 1]
@@ -195,7 +223,8 @@ def _along(echo: Array, keep: Array) -> Array:
 
 def _pooled(echo: Array) -> Array:
     """Over units: one by one they would fill the memory."""
-    return echo.mean(2, keepdims=True)
+    pooled: Array = echo.mean(2, keepdims=True)
+    return pooled
 
 
 def _first(along: Array) -> Array | float:
@@ -204,12 +233,9 @@ def _first(along: Array) -> Array | float:
 
 def _earlier(keep: Array, before: State, along: Array) -> Array:
     """Covariances of a state that keeps a part of the one before, shape (steps, draws, units)."""
-    kept = keep * np.concatenate([before.variance[None], np.broadcast_to(before.earlier, _over(before))])[:WINDOW]
+    known = np.broadcast_to(before.earlier, (len(before.earlier), *before.mean.shape))
+    kept: Array = keep * np.concatenate([before.variance[None], known])[:WINDOW]
     return kept + reaching(along, len(kept))
-
-
-def _over(state: State) -> tuple[int, ...]:
-    return (len(state.earlier), *state.mean.shape)
 
 
 def _one(like: State) -> Factor:

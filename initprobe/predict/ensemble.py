@@ -45,7 +45,7 @@ class Drive(NamedTuple):
 
     second: Array
     lasting: Array
-    earlier: Array = _never()  # noqa: RUF009 an empty array is never changed
+    earlier: Array = _never()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
+from initprobe.predict.calls import is_one_kernel, other_outputs
 from initprobe.predict.laws.base import Call, Facts, Law, ParameterMoments, find_law
 from initprobe.predict.moments import Gradient, Moments, NoPredictionError
+from initprobe.predict.recurrent import gates_of
 from initprobe.records import (
     Anatomy,
     Expected,
     ParameterTrace,
-    PartTrace,
     Prediction,
     SitePrediction,
     Statistics,
@@ -27,9 +28,6 @@ from initprobe.records import (
 
 ERRORS = 5.0
 """Standard errors from which on the mean of a weight is told from 0."""
-
-MOST_OUTPUTS = 2
-"""Outputs of a call beside the first one, where its law takes all of their gradients together."""
 
 State = TypeVar("State", Moments, Gradient)
 
@@ -58,7 +56,7 @@ class Way(Generic[State]):
                 self.states[index] = measured
                 self.resumed.add(index)
             return
-        if reset and measured is not None:
+        if reset and measured is not None and measured.second != state.second:
             state = state.rescaled(measured.second / state.second) if state.second > 0.0 else measured
         self.states[index] = state
 
@@ -130,24 +128,10 @@ class Network:
         self.inputs = _inputs(traces)
         units = {site.key: site.units for site in anatomy.sites}
         self.facts = Facts(
-            _parameters(traces, anatomy), _units(self.flow.steps, units), samples, self.flow.samples, _gates(traces)
+            _parameters(traces, anatomy), _units(self.flow.steps, units), samples, self.flow.samples, gates_of(traces)
         )
 
-        self.one_kernel = self._is_one_kernel()
-
-    def _is_one_kernel(self) -> bool:
-        """Whether the gradient of a cell state comes without what its own call sends back to it.
-
-        That is so where one kernel makes a whole step, as on an accelerator. There a state that is used nowhere else
-        has no gradient at all.
-        """
-        used = {source for step in self.flow.steps for source in step.sources} | set(self.flow.outputs)
-        inner = [
-            step.sites
-            for step, law in zip(self.flow.steps, self.laws, strict=True)
-            if law is not None and law.nested and step.place and step.index not in used and step.sites
-        ]
-        return bool(inner) and not any(key in self.gradients for sites in inner for key in sites)
+        self.one_kernel = is_one_kernel(self.flow, self.laws, self.gradients)
 
     def forward(self, *, reset: bool) -> Way[Moments]:
         """From the inputs to the last step."""
@@ -206,9 +190,13 @@ class Network:
         call = replace(self._call(step, there.states), others={} if known is None else {0: known})
         if self.one_kernel:
             way.settle(step.index, measured, reset=reset)
-            whole = law.gathered(call, way.states.get(step.index))
-        else:
-            whole = law.gathered(call, way.expected.get(step.index))
+        arrived = way.states if self.one_kernel else way.expected
+        try:
+            whole = law.gathered(call, arrived.get(step.index))
+        except (NoPredictionError, OverflowError) as error:
+            way.why[step.index] = str(error) or "it leaves the range of numbers"
+            way.settle(step.index, measured, reset=reset)
+            return
         if whole is not None and not self.one_kernel:
             way.expected[step.index] = whole
             way.settle(step.index, measured, reset=reset)
@@ -217,18 +205,10 @@ class Network:
 
     def _others(self, step: Step, way: Way[Gradient]) -> dict[int, Gradient]:
         """What came to the other outputs of a call, for a law that takes them all together."""
-        law = self.laws[step.index]
-        if law is None or not law.joint or step.place:
-            return {}
-        found = {}
-        for other in self.flow.steps[step.index + 1 : step.index + 1 + MOST_OUTPUTS]:
-            if other.name != step.name or other.args != step.args or other.place != other.index - step.index:
-                break
-            if (state := way.states.get(other.index)) is not None:
-                found[other.place] = state
-            if other.index in way.resumed:
-                way.resumed.add(step.index)
-        return found
+        others = other_outputs(self.flow, step, self.laws[step.index])
+        if any(other.index in way.resumed for other in others):
+            way.resumed.add(step.index)
+        return {other.place: way.states[other.index] for other in others if other.index in way.states}
 
     def _hand_back(self, call: Call, way: Way[Gradient], gradient: Gradient) -> None:
         step, law = call.step, self.laws[call.step.index]
@@ -334,15 +314,6 @@ def _inputs(traces: Sequence[Trace]) -> dict[str, Moments]:
             if math.isfinite(_number(statistics, "rms")):
                 gathered.setdefault(place, []).append(statistics)
     return {place: _moments(found) for place, found in gathered.items()}
-
-
-def _gates(traces: Sequence[Trace]) -> dict[str, list[Mapping[str, PartTrace]]]:
-    found: dict[str, list[Mapping[str, PartTrace]]] = {}
-    for trace in traces:
-        for parameter in trace.parameters:
-            if parameter.parts:
-                found.setdefault(parameter.name, []).append(parameter.parts)
-    return found
 
 
 def _parameters(traces: Sequence[Trace], anatomy: Anatomy) -> dict[str, ParameterMoments]:

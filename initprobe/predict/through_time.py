@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -31,6 +31,7 @@ class Trail:
     Attributes:
         keep, emit: of the state, shape (steps, draws, units).
         inputs, hidden: of every branch, before each of its matrices, shape (branches, steps, draws, units).
+        excess: of every branch, with what the same step keeps, likewise.
         echoes: of every step and branch, what such a slope has in common with those of the steps before it.
     """
 
@@ -38,6 +39,7 @@ class Trail:
     emit: Array
     inputs: Array
     hidden: Array
+    excess: Array
     echoes: tuple[tuple[Array, ...], ...] = ()
 
     def __len__(self) -> int:
@@ -45,15 +47,19 @@ class Trail:
 
     def behind(self, slopes: Slopes) -> Trail:
         """With one more step in front."""
-        inputs = np.stack([way.to_input.mean for way in slopes.branches])[:, None]
-        hidden = np.stack([way.to_hidden.mean for way in slopes.branches])[:, None]
+        ways = slopes.branches
         return Trail(
             np.concatenate([slopes.keep.mean[None], self.keep])[:WINDOW],
             np.concatenate([slopes.emit.mean[None], self.emit])[:WINDOW],
-            np.concatenate([inputs, self.inputs], 1)[:, :WINDOW] if len(self) else inputs,
-            np.concatenate([hidden, self.hidden], 1)[:, :WINDOW] if len(self) else hidden,
-            (tuple(way.echo for way in slopes.branches), *self.echoes)[:WINDOW],
+            self._with([way.to_input.mean for way in ways], self.inputs),
+            self._with([way.to_hidden.mean for way in ways], self.hidden),
+            self._with([way.excess for way in ways], self.excess),
+            (tuple(way.echo for way in ways), *self.echoes)[:WINDOW],
         )
+
+    def _with(self, front: Sequence[Array], known: Array) -> Array:
+        first = np.stack(front)[:, None]
+        return np.concatenate([first, known], 1)[:, :WINDOW] if len(self) else first
 
     def echo(self, branch: int) -> Array:
         """What a branch's slope of the step in front has in common with that of each later step, (steps, draws, 1)."""
@@ -63,7 +69,8 @@ class Trail:
 
 
 def _nowhere(shape: tuple[int, int]) -> Trail:
-    return Trail(*[np.zeros((0, *shape))] * 2, *[np.zeros((0, 0, *shape))] * 2)
+    empty, none = np.zeros((0, *shape)), np.zeros((0, 0, *shape))
+    return Trail(empty, empty, none, none, none)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +80,17 @@ class Kept:
     Attributes:
         second: E d², shape (draws, units).
         along: E d g of it and the gradient g of the state at each later step, shape (steps, draws, units).
+        through: the part of that which came past the later step itself, likewise.
     """
 
     second: Array
     along: Array
+    through: Array
 
     def rescaled(self, factor: float) -> Kept:
         """In other units."""
-        return Kept(self.second * factor, self.along * math.sqrt(factor))
+        root = math.sqrt(factor)
+        return Kept(self.second * factor, self.along * root, self.through * root)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,13 +175,15 @@ def arrived(shape: tuple[int, int], state: Adjoint | None, output: Adjoint | Non
     heard = None if output is None else output.heard
     draws = shape[0]
     return Arrived(
-        kept or Kept(np.zeros(shape), np.zeros((steps, *shape))),
+        kept or Kept(np.zeros(shape), *[np.zeros((steps, *shape))] * 2),
         heard or Heard(np.zeros((draws, 1)), np.zeros((steps, draws, 1)), np.zeros((steps, *shape))),
         trail,
     )
 
 
-def from_outside(here: Arrived, output: Array | float, common: Array | float = 0.0, state: Array | float = 0.0) -> Arrived:
+def from_outside(
+    here: Arrived, output: Array | float, common: Array | float = 0.0, state: Array | float = 0.0
+) -> Arrived:
     """What other layers, or the objective, add to it.
 
     Args:
@@ -180,7 +192,7 @@ def from_outside(here: Arrived, output: Array | float, common: Array | float = 0
         common: what that has in common with what was added at a later step, a number or shape (steps, draws, 1).
         state: second moment of what is added to the gradient of the state.
     """
-    kept, heard = Kept(here.kept.second + state, here.kept.along), here.heard
+    kept, heard = replace(here.kept, second=here.kept.second + state), here.heard
     later = heard.later + common
     along = _along(later, here.trail) if np.any(common) else heard.along
     return Arrived(kept, Heard(heard.second + output, later, along), here.trail)
@@ -193,14 +205,17 @@ class Whole(Memory):
     Attributes:
         second: E g², shape (draws, units).
         along: E g g' of it and the same at each later step, shape (steps, draws, units).
+        through: the part of that which came past the later step itself, likewise.
     """
 
     second: Array
     along: Array
+    through: Array
 
     def rescaled(self, factor: float) -> Whole:
         """In other units."""
-        return Whole(self.second * factor, self.along * math.sqrt(factor))
+        root = math.sqrt(factor)
+        return Whole(self.second * factor, self.along * root, self.through * root)
 
 
 def gathered(here: Arrived, emit: Factor) -> Whole:
@@ -211,7 +226,7 @@ def gathered(here: Arrived, emit: Factor) -> Whole:
         emit: from the output to the state.
     """
     second = here.kept.second + emit.second * here.heard.second + 2.0 * emit.mean * _meeting(here.heard, here.trail)
-    return Whole(np.maximum(second, 0.0), here.kept.along + emit.mean * here.heard.along)
+    return Whole(np.maximum(second, 0.0), here.kept.along + emit.mean * here.heard.along, here.kept.through)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,9 +256,10 @@ def hand_back(here: Arrived, whole: Whole, slopes: Slopes) -> Returned:
     kept = Kept(
         slopes.keep.second * whole.second,
         slopes.keep.mean * np.concatenate([whole.second[None], whole.along])[:WINDOW],
+        slopes.keep.mean * np.concatenate([whole.second[None], whole.through])[:WINDOW],
     )
     through, inputs = _through(slopes, whole.second, here.heard)
-    later, inputs_later = _later(slopes, here, whole.along)
+    later, inputs_later = _later(slopes, here, whole)
     later = np.concatenate([later, np.zeros((1, *through.shape))])[:WINDOW]
     return Returned(Adjoint(kept, Heard(through, later, _along(later, trail)), trail), inputs, inputs_later)
 
@@ -258,13 +274,13 @@ def _through(slopes: Slopes, second: Array, heard: Heard) -> tuple[Array, Array]
     return hidden, inputs
 
 
-def _later(slopes: Slopes, here: Arrived, along: Array) -> tuple[Array, Array]:
+def _later(slopes: Slopes, here: Arrived, whole: Whole) -> tuple[Array, Array]:
     """E y y' behind the matrices, of this step and of each later one: at hidden state and input, (steps, draws, 1)."""
     hidden, inputs = np.zeros_like(here.heard.later), np.zeros_like(here.heard.later)
     if not len(here.trail):
         return hidden, inputs
     for place, way in enumerate(slopes.branches):
-        shared = here.heard.later if way.of_output else along
+        shared = here.heard.later if way.of_output else whole.along + here.trail.excess[place] * whole.through
         echo = here.trail.echo(place) * shared.mean(2, keepdims=True)
         told, heard = way.to_input.mean * here.trail.inputs[place], way.to_hidden.mean * here.trail.hidden[place]
         inputs += way.inputs.back * ((told * shared).mean(2, keepdims=True) + echo)

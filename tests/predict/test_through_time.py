@@ -20,7 +20,7 @@ def linear(keep, second):
     """A step that keeps a part, and sends the rest through one random matrix."""
     matrix = Matrix(np.full(UNIT, second), np.full(UNIT, second))
     one = constant(1.0)
-    return Slopes(constant(keep), one, (Branch(matrix, matrix, one, one, np.zeros((0, *UNIT))),))
+    return Slopes(constant(keep), one, (Branch(matrix, matrix, one, one, np.zeros((0, *UNIT)), np.zeros(UNIT)),))
 
 
 def back(slopes, steps, *, every=False):

@@ -140,4 +140,4 @@ def _name(call: Call) -> str:
 
 def _layer(call: Call, kind: str) -> Ensemble:
     given = call.given(*ARGUMENTS)
-    return layer_of(call, kind, [given.get(name) for name in ("w_ih", "w_hh", "b_ih", "b_hh") if name in given])
+    return layer_of(kind, [given.get(name) for name in ("w_ih", "w_hh", "b_ih", "b_hh")], call.facts.gates)

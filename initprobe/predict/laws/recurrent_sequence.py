@@ -120,7 +120,8 @@ def _stack(call: Call, layout: Layout) -> Stack:
     layers: list[tuple[Run, ...]] = []
     for place in range(0, len(layout.weights), layout.directions):
         ensembles = [
-            layer_of(call, call.step.name, weights) for weights in layout.weights[place : place + layout.directions]
+            layer_of(call.step.name, weights, call.facts.gates)
+            for weights in layout.weights[place : place + layout.directions]
         ]
         drives = outputs(layers[-1], layout.keep) if layers else [ensembles[0].drive(source)] * layout.steps
         layers.append(tuple(_run(layer, drives, starts, side) for side, layer in enumerate(ensembles)))

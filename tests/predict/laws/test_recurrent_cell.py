@@ -63,7 +63,7 @@ def with_forget_bias(value):
 
 
 def test_an_open_forget_gate_hands_the_gradient_on_whole():
-    forward, backward = unrolled(nn.LSTMCell, 5, 8, prepare=with_forget_bias(40.0))
+    _, backward = unrolled(nn.LSTMCell, 5, 8, prepare=with_forget_bias(40.0))
     last = backward["cell#5[1]"]
     for key in ("cell#2[1]", "cell#3[1]", "cell#4[1]"):
         shown, told = backward[key]

@@ -44,6 +44,7 @@ class Moments:
         spread: variance, over draws, of the logarithm of ``second``: what a finite width leaves open.
         origin: the activation that made it, where that is what one value of it is distributed like.
         memory: what is known of a state beyond its averages.
+        parts: moments of each index of the first axis, where it is known that they differ.
     """
 
     second: float
@@ -54,6 +55,15 @@ class Moments:
     spread: float = 0.0
     origin: Origin | None = None
     memory: Memory | None = None
+    parts: tuple[Moments, ...] = ()
+
+    def part(self, index: int) -> Moments:
+        """The moments of one index of the first axis."""
+        whole = sum(part.second for part in self.parts)
+        if whole <= 0.0 or not -len(self.parts) <= index < len(self.parts):
+            return self
+        # An operation in between may have changed the size of the whole and let its parts go on as they were.
+        return self.parts[index].rescaled(self.second * len(self.parts) / whole)
 
     def scaled(self, factor: float) -> Moments:
         """The moments of the value times a random factor of that second moment and mean zero, or times its root."""
@@ -65,6 +75,7 @@ class Moments:
             both=self.both * factor,
             origin=None,
             memory=None,
+            parts=(),
         )
 
     def rescaled(self, factor: float) -> Moments:
@@ -75,6 +86,7 @@ class Moments:
             mean=self.mean * root,
             origin=None if origin is None else Origin(origin.use, origin.centre * root, origin.variance * factor),
             memory=None if self.memory is None else self.memory.rescaled(factor),
+            parts=tuple(part.rescaled(factor) for part in self.parts),
         )
 
     def shared(self, positions: float, samples: float) -> float:

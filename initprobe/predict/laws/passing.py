@@ -21,8 +21,10 @@ class Passing(Law):
     effects = ("view",)
 
     def forward(self, call: Call) -> Moments:
-        """Those of what was given."""
-        return call.moments(_first(call))
+        """Those of what was given, or of the one index of the first axis that is taken."""
+        known = call.moments(_first(call))
+        taken = _taken(call) if call.step.sources else None
+        return known.part(taken[1]) if taken is not None and taken[0] == 0 else known
 
     def backward(self, call: Call, gradient: Gradient) -> Mapping[int, Gradient]:
         """Back to where each value came from; those left out get nothing, those spread gather what they gave."""
@@ -101,17 +103,24 @@ class Concatenation(Law):
 
 def _parts(call: Call, gradient: Gradient, second: float) -> tuple[tuple[int, int, float], ...]:
     """Where one index of an axis was taken, all of the gradient lies there; a cut along the last axis moves nothing."""
-    shape, chosen = call.shapes[call.step.sources[0]], call.step.args[1] if len(call.step.args) > 1 else None
-    if call.step.name == "getitem":
-        indices = chosen if isinstance(chosen, tuple) else (chosen,)
-        taken = [(axis, index) for axis, index in enumerate(indices) if type(index) is int]
-        if len(taken) == 1:
-            (axis, index) = taken[0]
-            if (*shape[:axis], *shape[axis + 1 :]) == call.step.shape:
-                return ((axis, index, second),)
+    shape, taken = call.shapes[call.step.sources[0]], _taken(call)
+    if taken is not None:
+        return ((*taken, second),)
     if len(shape) == len(call.step.shape) and shape[:-1] == call.step.shape[:-1] and gradient.second > 0.0:
         return tuple((axis, index, part * second / gradient.second) for axis, index, part in gradient.parts)
     return ()
+
+
+def _taken(call: Call) -> tuple[int, int] | None:
+    """The axis of which one index is taken, and that index."""
+    if call.step.name != "getitem" or len(call.step.args) < 2:
+        return None
+    shape, chosen = call.shapes[call.step.sources[0]], call.step.args[1]
+    indices = chosen if isinstance(chosen, tuple) else (chosen,)
+    taken = [(axis, index) for axis, index in enumerate(indices) if type(index) is int]
+    if len(taken) != 1 or (*shape[: taken[0][0]], *shape[taken[0][0] + 1 :]) != call.step.shape:
+        return None
+    return taken[0]
 
 
 def _first(call: Call) -> Argument:

@@ -6,7 +6,7 @@ The arithmetic of a step stands in ``predict/cells.py``, that of a stack of laye
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -60,7 +60,7 @@ class RecurrentSequence(Law):
         whole = State(
             np.concatenate([one.mean for one in states], 1), np.concatenate([one.second for one in states], 1)
         )
-        return shown(whole, stack)
+        return replace(shown(whole, stack), parts=tuple(shown(one) for one in states))
 
     def backward(self, call: Call, gradient: Gradient) -> Mapping[int, Gradient]:
         """To the sequence, and to the first states."""

@@ -62,6 +62,27 @@ def test_two_layers_in_both_directions(kind, scheme):
     within(backward, 0.12 if kind is nn.LSTM else 0.15)
 
 
+def test_the_last_state_of_each_layer_has_a_size_of_its_own():
+    torch.manual_seed(0)
+
+    def read(out, last):
+        return last[0][-1] * 1.0, last[0][0] * 1.0
+
+    class Named(Reader):
+        def __init__(self):
+            super().__init__(nn.LSTM(WIDTH, WIDTH, 2, batch_first=True), read)
+            self.upper, self.lower = nn.Linear(WIDTH, 512, bias=False), nn.Linear(WIDTH, 512, bias=False)
+
+        def forward(self, x):
+            upper, lower = super().forward(x)
+            return self.upper(upper), self.lower(lower)
+
+    forward, backward = measured_and_predicted(Named, torch.randn(16, STEPS, WIDTH))
+    within(forward, 0.1)
+    within(backward, 0.1)
+    assert forward["lower"][0] > 1.3 * forward["upper"][0]
+
+
 def test_both_directions_are_read_where_they_end():
     torch.manual_seed(0)
 

@@ -23,6 +23,7 @@ from torch.utils.hooks import RemovableHandle
 from initprobe.activations.base import ACTIVATIONS
 from initprobe.errors import TargetError, first_line, raised_here, user_trace
 from initprobe.hooks import OUT_OF_SIGHT, ROOT, Visit, Watch, tensors_in, undisturbed, unmeasurable, watching
+from initprobe.measure.gates import all_gates
 from initprobe.measure.gradients import Reach, first_edges, reach_of, unseen_functions
 from initprobe.measure.ledger import Ledger, Plan
 from initprobe.measure.reductions import SMALL, View
@@ -58,6 +59,7 @@ class Recorder:
         self.batch = batch
         self.backward = backward
         self.sites = {site.key: site for site in anatomy.sites}
+        self.weights = anatomy.weights
         self.known = anatomy.calls
         self.mortal = {name for name, leaf in ACTIVATIONS.items() if leaf.dead}
         self.visits: dict[str, Recorded] = {}
@@ -316,11 +318,11 @@ def _trace(
         missing = site.why if backward is not None else site.why or "the loss does not depend on it"
         sites.append(SiteTrace(key, site.shape, site.dtype, values[("forward", key)], backward, missing))
     parameters = []
+    gates = all_gates(dict(held), recorder.weights)
     for name, parameter in held:
         reached = None if reach is None else id(parameter) in reach.leaves
-        parameters.append(
-            ParameterTrace(name, values.get(("parameter", name), {}), values.get(("gradient", name)), reached)
-        )
+        value, gradient = values.get(("parameter", name), {}), values.get(("gradient", name))
+        parameters.append(ParameterTrace(name, value, gradient, reached, gates.get(name, {})))
     inputs = {name: row for (kind, name), row in values.items() if kind == "input"}
     unseen = [Unseen(key, reason, hidden=reason in OUT_OF_SIGHT) for key, reason in watch.unseen.items()]
     if reach is not None:

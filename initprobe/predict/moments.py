@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol, Self
 
 from initprobe.predict.marginal import Marginal
 from initprobe.records import ActivationUse
@@ -12,6 +13,13 @@ from initprobe.records import ActivationUse
 
 class NoPredictionError(Exception):
     """The assumptions of the theory do not hold for an operation; the message says which."""
+
+
+class Memory(Protocol):
+    """What the law of a recurrent step keeps for that of the next one, beside the moments of the value itself."""
+
+    def rescaled(self, factor: float) -> Self:
+        """The same in other units: second moments times ``factor``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,8 @@ class Moments:
         marginal: how one value is distributed, None where it is normal.
         kinds: positions of different kinds (a class token among patches) with the part of all that each kind has, and
             its own moments; empty where all positions are alike. The other numbers are averages over all.
+        memory: what is known of a state beyond its averages.
+        parts: moments of each index of the first axis, where it is known that they differ.
     """
 
     second: float
@@ -58,6 +68,16 @@ class Moments:
     spread: float = 0.0
     marginal: Marginal | None = None
     kinds: tuple[tuple[float, Moments], ...] = ()
+    memory: Memory | None = None
+    parts: tuple[Moments, ...] = ()
+
+    def part(self, index: int) -> Moments:
+        """The moments of one index of the first axis."""
+        whole = sum(part.second for part in self.parts)
+        if whole <= 0.0 or not -len(self.parts) <= index < len(self.parts):
+            return self
+        # An operation in between may have changed the size of the whole and let its parts go on as they were.
+        return self.parts[index].rescaled(self.second * len(self.parts) / whole)
 
     def scaled(self, factor: float) -> Moments:
         """The moments of the value times a random factor of that second moment and mean zero, or times its root."""
@@ -69,6 +89,8 @@ class Moments:
             both=self.both * factor,
             marginal=None,
             kinds=(),
+            memory=None,
+            parts=(),
         )
 
     def without_mean(self) -> Moments:
@@ -84,6 +106,8 @@ class Moments:
             mean=self.mean * factor**0.5,
             marginal=None if self.marginal is None else self.marginal.rescaled(factor),
             kinds=tuple((part, kind.rescaled(factor)) for part, kind in self.kinds),
+            memory=None if self.memory is None else self.memory.rescaled(factor),
+            parts=tuple(part.rescaled(factor) for part in self.parts),
         )
 
     def shared(self, positions: float, samples: float) -> float:
@@ -115,6 +139,8 @@ class Gradient:
         profile: how much larger E g² is than ``second`` where the value is large or small, for each atom of the value's
             marginal; empty where it makes no difference.
         kinds: as those of ``Moments``.
+        memory: what is known of a state's gradient beyond its average.
+        parts: how much of ``second`` lies at one index of an axis, as (axis, index, second); the rest lies everywhere.
     """
 
     second: float
@@ -124,6 +150,8 @@ class Gradient:
     passed: ActivationUse | None = None
     profile: tuple[float, ...] = ()
     kinds: tuple[tuple[float, Gradient], ...] = ()
+    memory: Memory | None = None
+    parts: tuple[tuple[int, int, float], ...] = ()
 
     def scaled(self, factor: float, reach: float = 1.0) -> Gradient:
         """Its second moment times ``factor``, and that over two positions ``reach`` times as much of it."""
@@ -131,8 +159,14 @@ class Gradient:
 
     def rescaled(self, factor: float) -> Gradient:
         """The same gradient in other units."""
-        kinds = tuple((part, kind.rescaled(factor)) for part, kind in self.kinds)
-        return replace(self, second=self.second * factor, position=self.position * factor, kinds=kinds)
+        return replace(
+            self,
+            second=self.second * factor,
+            position=self.position * factor,
+            kinds=tuple((part, kind.rescaled(factor)) for part, kind in self.kinds),
+            memory=None if self.memory is None else self.memory.rescaled(factor),
+            parts=tuple((axis, index, second * factor) for axis, index, second in self.parts),
+        )
 
     def plus(self, other: Gradient | None) -> Gradient:
         """The sum of two independent gradients."""
@@ -147,7 +181,17 @@ class Gradient:
         if second > 0.0:
             spread = (self.second**2 * self.spread + other.second**2 * other.spread) / second**2
         profile = self._profile_with(other, second)
-        return Gradient(second, self.position + other.position, spread, profile=profile, kinds=kinds)
+        remembered = self.memory is not None and other.memory is not None
+        memory = None if remembered else self.memory or other.memory
+        return Gradient(
+            second=second,
+            position=self.position + other.position,
+            spread=spread,
+            profile=profile,
+            kinds=kinds,
+            memory=memory,
+            parts=self.parts + other.parts,
+        )
 
     def _profile_with(self, other: Gradient, second: float) -> tuple[float, ...]:
         size = max(len(self.profile), len(other.profile))

@@ -9,13 +9,15 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 from initprobe.errors import UsageError, first_line
 from initprobe.predict import kinds
+from initprobe.predict.calls import is_one_kernel, other_outputs
 from initprobe.predict.laws.base import Call, Facts, Law, find_law, layer_name
 from initprobe.predict.moments import Gradient, Moments, NoPredictionError, ParameterMoments
+from initprobe.predict.states import gates_of
 from initprobe.records import Anatomy, Expected, Prediction, SitePrediction, Statistics, Step, Trace
 
 ERRORS = 5.0
@@ -48,7 +50,7 @@ class Way(Generic[State]):
                 self.states[index] = measured
                 self.resumed.add(index)
             return
-        if reset and measured is not None:
+        if reset and measured is not None and measured.second != state.second:
             state = state.rescaled(measured.second / state.second) if state.second > 0.0 else measured
         self.states[index] = state
 
@@ -119,7 +121,11 @@ class Network:
         self.gradients = {key: _gradient(found) for key, found in _gathered(traces, "backward").items()}
         self.inputs = _inputs(traces)
         units = {site.key: site.units for site in anatomy.sites}
-        self.facts = Facts(_parameters(traces, anatomy), _units(self.flow.steps, units), samples, self.flow.samples)
+        self.facts = Facts(
+            _parameters(traces, anatomy), _units(self.flow.steps, units), samples, self.flow.samples, gates_of(traces)
+        )
+
+        self.one_kernel = is_one_kernel(self.flow, self.laws, self.gradients)
 
     def forward(self, *, reset: bool) -> Way[Moments]:
         """From the inputs to the last step."""
@@ -144,10 +150,11 @@ class Network:
         for step in reversed(self.flow.steps):
             if step.index in way.why:
                 way.expected.pop(step.index, None)
-            way.settle(step.index, self._shown(step, self.gradients), reset=reset)
-            gradient = way.states.get(step.index)
+            self._settle(step, there, way, reset=reset)
+            others = self._others(step, way)
+            gradient = way.states.get(step.index) or (Gradient(0.0) if others else None)
             if gradient is not None:
-                self._hand_back(step, there, way, gradient)
+                self._hand_back(replace(self._call(step, there.states), others=others), way, gradient)
             elif step.index in way.why:
                 for source in step.sources:
                     way.why.setdefault(source, way.why[step.index])
@@ -168,16 +175,48 @@ class Network:
             raise NoPredictionError("it leaves the range of numbers")
         return found
 
-    def _hand_back(self, step: Step, there: Way[Moments], way: Way[Gradient], gradient: Gradient) -> None:
-        law = self.laws[step.index]
-        if step.name == "input":
+    def _settle(self, step: Step, there: Way[Moments], way: Way[Gradient], *, reset: bool) -> None:
+        """What goes on from a step; of one that the same call makes its first output from, with what that tells it."""
+        law, measured = self.laws[step.index], self._shown(step, self.gradients)
+        if law is None or not law.nested or not step.place or step.index - step.place in way.why:
+            way.settle(step.index, measured, reset=reset)
+            return
+        first = self.flow.steps[step.index - step.place]
+        way.settle(first.index, self._shown(first, self.gradients), reset=reset)
+        known = way.states.get(first.index)
+        call = replace(self._call(step, there.states), others={} if known is None else {0: known})
+        if self.one_kernel:
+            way.settle(step.index, measured, reset=reset)
+        arrived = way.states if self.one_kernel else way.expected
+        try:
+            whole = law.gathered(call, arrived.get(step.index))
+        except (NoPredictionError, *UNFIT) as error:
+            way.why[step.index] = _refusal(step, error)
+            way.settle(step.index, measured, reset=reset)
+            return
+        if whole is not None and not self.one_kernel:
+            way.expected[step.index] = whole
+            way.settle(step.index, measured, reset=reset)
+        elif whole is not None:
+            way.states[step.index] = whole
+
+    def _others(self, step: Step, way: Way[Gradient]) -> dict[int, Gradient]:
+        """What came to the other outputs of a call, for a law that takes them all together."""
+        others = other_outputs(self.flow, step, self.laws[step.index])
+        if any(other.index in way.resumed for other in others):
+            way.resumed.add(step.index)
+        return {other.place: way.states[other.index] for other in others if other.index in way.states}
+
+    def _hand_back(self, call: Call, way: Way[Gradient], gradient: Gradient) -> None:
+        step, law = call.step, self.laws[call.step.index]
+        if step.name == "input" or (law is not None and law.joint and step.place):
             return
         if law is None:
             for source in step.sources:
                 way.why[source] = f"no law of {step.name} is known"
             return
         try:
-            given = kinds.backward(law, self._call(step, there.states), gradient)
+            given = kinds.backward(law, call, gradient)
         except (NoPredictionError, *UNFIT) as error:
             for source in step.sources:
                 way.why[source] = _refusal(step, error)

@@ -69,7 +69,7 @@ from initprobe.records.theory import (
     Stability,
     Theory,
 )
-from initprobe.records.trace import Counts, ParameterTrace, SiteTrace, Statistics, Trace, Unseen, Value
+from initprobe.records.trace import Counts, ParameterTrace, PartTrace, SiteTrace, Statistics, Trace, Unseen, Value
 
 __all__ = [
     "SEVERITIES",
@@ -112,6 +112,7 @@ __all__ = [
     "ParameterSummary",
     "ParameterTrace",
     "Part",
+    "PartTrace",
     "Phase",
     "PhaseDiagram",
     "PhasePoint",

@@ -39,17 +39,35 @@ class SiteTrace:
 
 
 @dataclass(frozen=True, slots=True)
+class PartTrace:
+    """One gate of a recurrent layer's weight or bias.
+
+    Attributes:
+        mean, rms: of its values.
+        diagonal: mean of a square matrix' diagonal; None of any other part.
+        sample: of a bias, the values of a few units, the same ones in every gate; empty of a matrix.
+    """
+
+    mean: float
+    rms: float
+    diagonal: float | None = None
+    sample: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ParameterTrace:
     """One parameter: statistics of its values, and of its gradient when that was measured.
 
     Attributes:
         reached: whether the loss depends on it (read off the autograd graph); None when there was no backward pass.
+        parts: of a recurrent layer's parameter, every gate by its name; the whole by an empty name where it has none.
     """
 
     name: str
     value: Statistics
     gradient: Statistics | None = None
     reached: bool | None = None
+    parts: Mapping[str, PartTrace] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

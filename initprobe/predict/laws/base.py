@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from initprobe.predict.moments import Gradient, Moments, NoPredictionError, ParameterMoments
-from initprobe.records import Argument, Fixed, Held, Signal, Step
+from initprobe.records import Argument, Fixed, Held, PartTrace, Signal, Step
 from initprobe.registry import Registry
 
 
@@ -20,12 +20,14 @@ class Facts:
         units: the number of units of each step's value, by index, where it is known.
         samples: batch of the measured passes.
         traced: batch of the traced pass, which shapes have.
+        gates: the gates of recurrent layers' parameters, by the parameter's name, one mapping per draw.
     """
 
     parameters: Mapping[str, ParameterMoments]
     units: Mapping[int, int]
     samples: int = 2
     traced: int = 2
+    gates: Mapping[str, Sequence[Mapping[str, PartTrace]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +39,14 @@ class Call:
         states: moments of earlier steps, by index; those without a prediction are missing.
         shapes: shape of every step.
         facts: of the network.
+        others: on the way back, gradients of the call's other outputs, by their places, for a law that asks for them.
     """
 
     step: Step
     states: Mapping[int, Moments]
     shapes: Sequence[tuple[int, ...]]
     facts: Facts
+    others: Mapping[int, Gradient] = field(default_factory=dict)
 
     def given(self, *names: str) -> dict[str, Argument]:
         """Arguments by name, in the order in which the function takes them."""
@@ -137,6 +141,10 @@ class Law(ABC):
     """Effects of operations that it is the law of where no name is known."""
     crosses: bool = False
     """Whether it mixes or chooses positions, so that it has to see all kinds of them at once."""
+    joint: bool = False
+    """Whether ``backward`` is asked once for all outputs of a call: for the first, with the gradients of the others."""
+    nested: bool = False
+    """Whether the first output is made from the others, inside of the call; ``gathered`` is asked for each of them."""
 
     @abstractmethod
     def forward(self, call: Call) -> Moments:
@@ -145,6 +153,11 @@ class Law(ABC):
     @abstractmethod
     def backward(self, call: Call, gradient: Gradient) -> Mapping[int, Gradient]:
         """What the gradient of the value adds to that of each source, by the index of its step."""
+
+    def gathered(self, call: Call, gradient: Gradient | None) -> Gradient | None:
+        """The gradient of an output, with what comes to it inside of the call from the first output."""
+        del call
+        return gradient
 
 
 LAWS: Registry[Law] = Registry("law", "initprobe.predict.laws", "initprobe.laws")

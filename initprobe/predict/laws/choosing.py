@@ -22,6 +22,9 @@ class Choosing(Law):
     def forward(self, call: Call) -> Moments:
         """Those of what was given; of one kind of positions where one is chosen."""
         known = call.moments(call.step.args[0])
+        taken = _taken(call)
+        if taken is not None and taken[0] == 0:
+            return known.part(taken[1])
         if not known.kinds or self._keeps(call):
             return known
         return self._kind(call, known)
@@ -32,7 +35,8 @@ class Choosing(Law):
         share = call.share(source)
         known = call.states.get(source)
         if known is None or not known.kinds or self._keeps(call):
-            return {source: replace(gradient.scaled(share, min(1.0, share)), kinds=gradient.kinds)}
+            back = gradient.scaled(share, min(1.0, share))
+            return {source: replace(back, kinds=gradient.kinds, parts=_parts(call, gradient, back.second))}
         chosen = self._kind(call, known)
         parts = [(part, kind) for part, kind in known.kinds]
         backs = [
@@ -55,3 +59,25 @@ class Choosing(Law):
         if rare and abs(left - size) < 1e-9 and len(behind) <= len(before):
             return rare[0]
         return max(known.kinds, key=lambda kind: kind[0])[1]
+
+
+def _parts(call: Call, gradient: Gradient, second: float) -> tuple[tuple[int, int, float], ...]:
+    """Where one index of an axis was taken, all of the gradient lies there; a cut along the last axis moves nothing."""
+    shape, taken = call.shapes[call.step.sources[0]], _taken(call)
+    if taken is not None:
+        return ((*taken, second),)
+    if len(shape) == len(call.step.shape) and shape[:-1] == call.step.shape[:-1] and gradient.second > 0.0:
+        return tuple((axis, index, part * second / gradient.second) for axis, index, part in gradient.parts)
+    return ()
+
+
+def _taken(call: Call) -> tuple[int, int] | None:
+    """The axis of which one index is taken, and that index."""
+    if call.step.name != "getitem" or len(call.step.args) < 2:
+        return None
+    shape, chosen = call.shapes[call.step.sources[0]], call.step.args[1]
+    indices = chosen if isinstance(chosen, tuple) else (chosen,)
+    taken = [(axis, index) for axis, index in enumerate(indices) if type(index) is int]
+    if len(taken) != 1 or (*shape[: taken[0][0]], *shape[taken[0][0] + 1 :]) != call.step.shape:
+        return None
+    return taken[0]

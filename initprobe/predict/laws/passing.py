@@ -27,7 +27,8 @@ class Passing(Law):
         if source is None:
             return {}
         share = call.share(source)
-        return {source: gradient.scaled(share, min(1.0, share))}
+        back = gradient.scaled(share, min(1.0, share))
+        return {source: back}
 
 
 @law

@@ -6,7 +6,7 @@ A residual stream that is rectified again and again is far from normal, while ev
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from statistics import NormalDist
 
@@ -35,6 +35,10 @@ class Marginal:
     atoms: tuple[float, ...]
     variance: float = 0.0
 
+    def read(self) -> Marginal:
+        """Itself: nothing is left to be computed."""
+        return self
+
     def rescaled(self, factor: float) -> Marginal:
         """The same in other units: the second moment times ``factor``."""
         root = factor**0.5
@@ -53,6 +57,35 @@ class Marginal:
         return values
 
 
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """The distribution behind an activation, as long as nobody asks for it.
+
+    Attributes:
+        use: the activation.
+        centre, variance: of the normal value that it was made from.
+        factor: what the second moment was multiplied with since.
+    """
+
+    use: ActivationUse
+    centre: float
+    variance: float
+    factor: float = 1.0
+
+    def rescaled(self, factor: float) -> Unread:
+        """The same in other units."""
+        return replace(self, factor=self.factor * factor)
+
+    def read(self) -> Marginal:
+        """The distribution."""
+        return _behind(self.use, self.centre, self.variance).rescaled(self.factor)
+
+
+@lru_cache(maxsize=1024)
+def _behind(use: ActivationUse, centre: float, variance: float) -> Marginal:
+    return thinned(applied(use)(normal_values(centre, variance)))
+
+
 def normal_values(centre: float, variance: float) -> Array:
     """Values that stand for N(centre, variance), in ascending order."""
     values: Array = centre + max(0.0, variance) ** 0.5 * normal(ATOMS * FINE)
@@ -63,7 +96,8 @@ def thinned(values: Array) -> Marginal:
     """The distribution of some values, each as likely as the others."""
     ordered = np.sort(values)
     number = min(ATOMS, ordered.size)
-    return Marginal(tuple(part.mean() for part in np.array_split(ordered, number)))
+    even = ordered[: ordered.size - ordered.size % number].reshape(number, -1)
+    return Marginal(tuple(even.mean(axis=1).tolist()))
 
 
 def applied(use: ActivationUse, which: str = "value") -> Callable[[Array], Array]:

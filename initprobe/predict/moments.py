@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
-from initprobe.predict.marginal import Marginal
+from initprobe.predict.marginal import Marginal, Unread
 from initprobe.records import ActivationUse
 
 
@@ -66,7 +66,7 @@ class Moments:
     both: float = 0.0
     mean: float = 0.0
     spread: float = 0.0
-    marginal: Marginal | None = None
+    marginal: Marginal | Unread | None = None
     kinds: tuple[tuple[float, Moments], ...] = ()
     memory: Memory | None = None
     parts: tuple[Moments, ...] = ()

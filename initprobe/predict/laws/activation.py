@@ -8,19 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import lru_cache
 
 import numpy as np
 
 from initprobe.activations import moments as gaussian
 from initprobe.predict import pairs
 from initprobe.predict.laws.base import Call, Law, law
-from initprobe.predict.marginal import Marginal, applied, largest_of, normal_values, thinned
+from initprobe.predict.marginal import Marginal, Unread, applied, largest_of, normal_values, thinned
 from initprobe.predict.moments import Gradient, Moments, NoPredictionError
 from initprobe.records import ActivationUse, Signal
 
-DIGITS = 4
-"""Digits of means, variances and correlations that are told apart: layers that are alike share their integrals."""
+DIGITS = 3
+"""Digits of means, deviations and correlations that are told apart: layers that are alike share their integrals."""
 
 
 @law
@@ -32,9 +31,9 @@ class ActivationLaw(Law):
     def forward(self, call: Call) -> Moments:
         """Its moments."""
         use, known = _use(call), call.moments(Signal(_source(call)))
-        centre, variance = centred(known)
+        centre, variance, left = centred(known)
         mean, second = gaussian.moments_around(use, centre, variance)
-        cosines = {value: _cosine(value, centre, variance) for value in (known.position, known.pair, known.both)}
+        cosines = {value: _cosine(value, known) for value in (known.position, known.pair, known.both)}
         products = {value: pairs.product(use, variance, cosine, centre) for value, cosine in cosines.items()}
         noise = _noise(use, centre, variance, second) * known.alike(call.positions, call.facts.samples) ** 0.5
         found = Moments(
@@ -44,21 +43,22 @@ class ActivationLaw(Law):
             both=products[known.both],
             mean=mean,
             spread=max(0.0, known.spread + noise / max(1, call.units)),
-            marginal=_marginal(use, centre, variance),
-        )
-        return found if known.marginal is None else _reshaped(use, known.marginal, found)
+            marginal=Unread(use, centre, variance),
+        ).rescaled(left)
+        return found if known.marginal is None else _reshaped(use, known.marginal.read(), found)
 
     def backward(self, call: Call, gradient: Gradient) -> Mapping[int, Gradient]:
         """The gradient times f'."""
         use, source = _use(call), _source(call)
         known = call.moments(Signal(source))
-        centre, variance = centred(known)
+        centre, variance, _ = centred(known)
         slope = gaussian.derivative_moments_around(use, centre, variance)[1]
-        shared = pairs.derivative_product(use, variance, _cosine(known.position, centre, variance), centre)
+        shared = pairs.derivative_product(use, variance, _cosine(known.position, known), centre)
         noise = gaussian.derivative_fourth_moment(use, variance, centre) / slope**2 - 1.0 if slope > 0.0 else 0.0
         noise *= known.alike(call.positions, call.facts.samples) ** 0.5
         if known.marginal is not None or gradient.largest > 1 or gradient.profile:
-            slope = _slope(use, gradient, known.marginal, (centre, variance))
+            marginal = None if known.marginal is None else known.marginal.read()
+            slope = _slope(use, gradient, marginal, (centre, variance))
         spread = gradient.spread + max(0.0, noise) / max(1, call.units)
         return {source: Gradient(gradient.second * slope, gradient.position * shared, spread, passed=use)}
 
@@ -74,11 +74,6 @@ def _slope(use: ActivationUse, gradient: Gradient, marginal: Marginal | None, no
             weights = weights * np.interp(behind, atoms, gradient.profile)
             weights /= weights.sum()
     return float((applied(use, "derivative")(values) ** 2 * weights).sum())
-
-
-@lru_cache(maxsize=1024)
-def _marginal(use: ActivationUse, centre: float, variance: float) -> Marginal:
-    return thinned(applied(use)(normal_values(centre, variance)))
 
 
 def _reshaped(use: ActivationUse, before: Marginal, found: Moments) -> Moments:
@@ -102,22 +97,29 @@ def _reshaped(use: ActivationUse, before: Marginal, found: Moments) -> Moments:
     )
 
 
-def centred(known: Moments) -> tuple[float, float]:
-    """Mean and variance of the normal distribution that has a value's moments, to ``DIGITS``."""
+def centred(known: Moments) -> tuple[float, float, float]:
+    """Mean and variance of the normal distribution that has a value's moments, to ``DIGITS``, and what they leave.
+
+    The last number is the second moment over the rounded one: most activations hand it on, ReLU exactly, so that
+    rounding does not add up along a deep network.
+    """
     deviation = max(0.0, known.second - known.mean**2) ** 0.5
-    centre = known.mean if abs(known.mean) > 10.0**-DIGITS * deviation else 0.0
-    return _rounded(centre), _rounded(deviation) ** 2
+    centre = _rounded(known.mean) if abs(known.mean) > 10.0**-DIGITS * deviation else 0.0
+    variance = _rounded(deviation) ** 2
+    whole = variance + centre**2
+    return centre, variance, known.second / whole if whole > 0.0 else 1.0
 
 
 def _rounded(value: float) -> float:
     return float(f"{value:.{DIGITS}g}")
 
 
-def _cosine(covariance: float, centre: float, variance: float) -> float:
+def _cosine(covariance: float, known: Moments) -> float:
     """The correlation of two values with that second moment in common, to ``DIGITS``."""
+    variance = known.second - known.mean**2
     if variance <= 0.0:
         return 1.0
-    return round(max(-1.0, min(1.0, (covariance - centre**2) / variance)), DIGITS)
+    return round(max(-1.0, min(1.0, (covariance - known.mean**2) / variance)), DIGITS)
 
 
 def _noise(use: ActivationUse, centre: float, variance: float, second: float) -> float:

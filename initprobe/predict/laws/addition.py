@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from initprobe.predict.laws.base import Call, Law, law
-from initprobe.predict.marginal import Marginal, opened
+from initprobe.predict.marginal import Marginal, Unread, opened
 from initprobe.predict.moments import Gradient, Moments, NoPredictionError
 from initprobe.predict.sums import shifted
 from initprobe.records import ActivationUse, Argument
@@ -59,9 +59,10 @@ def _profile(call: Call, use: ActivationUse | None, term: Argument, other: Argum
     if use is None:
         return ()
     known, rest = call.moments(term), call.moments(other)
-    if known.marginal is None or known.marginal.variance > 0.0 or rest.marginal is not None:
+    if known.marginal is None or rest.marginal is not None:
         return ()
-    return opened(use, known.marginal, rest.mean, rest.second - rest.mean**2)
+    marginal = known.marginal.read()
+    return () if marginal.variance > 0.0 else opened(use, marginal, rest.mean, rest.second - rest.mean**2)
 
 
 def _sum(known: Moments, other: Moments, sign: float) -> Moments:
@@ -77,5 +78,5 @@ def _sum(known: Moments, other: Moments, sign: float) -> Moments:
     )
 
 
-def _with(marginal: Marginal | None, other: Moments, sign: float) -> Marginal | None:
-    return None if marginal is None else marginal.plus(sign * other.mean, other.second - other.mean**2)
+def _with(marginal: Marginal | Unread | None, other: Moments, sign: float) -> Marginal | None:
+    return None if marginal is None else marginal.read().plus(sign * other.mean, other.second - other.mean**2)

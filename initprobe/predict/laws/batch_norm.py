@@ -39,7 +39,9 @@ class BatchNorm(Law):
             pair=(known.pair - centre) * factor,
             both=(known.both - centre) * factor,
             spread=0.0 if self._batch(given) else known.spread,
-            marginal=None if known.marginal is None else known.marginal.plus(-(centre**0.5), 0.0).rescaled(factor),
+            marginal=None
+            if known.marginal is None
+            else known.marginal.read().plus(-(centre**0.5), 0.0).rescaled(factor),
         )
         bias = given.get("bias")
         return out if bias is None else shifted(out, call.moments(bias))

@@ -25,7 +25,7 @@ class MaxPool(Law):
         spare = known.second - known.mean**2
         cosine = (known.position - known.mean**2) / spare if spare > 0.0 else 1.0
         independent = 1.0 + (number - 1.0) * (1.0 - min(1.0, max(0.0, cosine)))
-        values = normal_values(known.mean, spare) if known.marginal is None else known.marginal.values()
+        values = normal_values(known.mean, spare) if known.marginal is None else known.marginal.read().values()
         likely = largest_of(independent, values.size)
         mean, second = float(values @ likely), float(values**2 @ likely)
 

@@ -23,6 +23,9 @@ from initprobe.records import Anatomy, Expected, Prediction, SitePrediction, Sta
 ERRORS = 5.0
 """Standard errors from which on the mean of a weight is told from 0."""
 
+LARGEST = 1e150
+"""RMS from which on second moments leave float64."""
+
 State = TypeVar("State", Moments, Gradient)
 
 
@@ -275,9 +278,14 @@ def _gathered(traces: Sequence[Trace], direction: str) -> dict[str, list[Statist
     for trace in traces:
         for site in trace.sites:
             statistics: Statistics | None = getattr(site, direction)
-            if statistics is not None and math.isfinite(_number(statistics, "rms")):
+            if statistics is not None and _usable(statistics):
                 found.setdefault(site.key, []).append(statistics)
     return found
+
+
+def _usable(statistics: Statistics) -> bool:
+    """Whether its RMS is a number that can be squared."""
+    return _number(statistics, "rms") < LARGEST
 
 
 def _number(statistics: Statistics, name: str) -> float:
@@ -312,7 +320,7 @@ def _inputs(traces: Sequence[Trace]) -> dict[str, Moments]:
     gathered: dict[str, list[Statistics]] = {}
     for trace in traces:
         for place, statistics in trace.inputs.items():
-            if math.isfinite(_number(statistics, "rms")):
+            if _usable(statistics):
                 gathered.setdefault(place, []).append(statistics)
     return {place: _moments(found) for place, found in gathered.items()}
 
@@ -324,7 +332,7 @@ def _parameters(traces: Sequence[Trace], anatomy: Anatomy) -> dict[str, Paramete
     drawn: dict[str, list[Statistics]] = {}
     for trace in traces:
         for name, value in [*((one.name, one.value) for one in trace.parameters), *trace.effective.items()]:
-            if math.isfinite(_number(value, "rms")):
+            if _usable(value):
                 drawn.setdefault(name, []).append(value)
     found = {}
     for name, draws in drawn.items():

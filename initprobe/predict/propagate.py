@@ -23,8 +23,8 @@ from initprobe.records import Anatomy, Expected, Prediction, SitePrediction, Sta
 ERRORS = 5.0
 """Standard errors from which on the mean of a weight is told from 0."""
 
-LARGEST = 1e150
-"""RMS from which on second moments leave float64."""
+LARGEST = 1e75
+"""RMS from which on fourth moments leave float64; float32 ends at half of its digits."""
 
 State = TypeVar("State", Moments, Gradient)
 
@@ -174,7 +174,7 @@ class Network:
         if law is None:
             raise NoPredictionError(f"no law of {step.name} is known")
         found = kinds.forward(law, self._call(step, way.states))
-        if not math.isfinite(found.second):
+        if not found.second < LARGEST**2:
             raise NoPredictionError("it leaves the range of numbers")
         return found
 

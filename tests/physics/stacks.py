@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from statistics import fmean, stdev
 
 import torch
 import torch.nn.functional as F
@@ -140,3 +141,9 @@ def _cosine(signal: torch.Tensor) -> float:
     rows = signal.detach().double().flatten(2).movedim(1, -1) if signal.dim() > 2 else signal.detach().double()
     rows = F.normalize(rows, dim=-1)
     return (rows[::2] * rows[1::2]).sum(-1).mean().item()
+
+
+def agrees(errors: list[float], tolerance: float) -> None:
+    """The mean over draws is 0 within the tolerance or within three standard errors."""
+    error = 3.0 * stdev(errors) / len(errors) ** 0.5
+    assert abs(fmean(errors)) <= max(tolerance, error), f"{fmean(errors):.4f} ± {error:.4f}"

@@ -18,7 +18,7 @@ from initprobe.predict.critical import critical_points, half_stable_point, why_n
 from initprobe.predict.mean_field import c_map, chi, q_map, q_slope
 from initprobe.predict.pairs import derivative_product
 from initprobe.records import ActivationUse, CriticalPoint
-from tests.physics.stacks import FUNCTIONS, START, Measured, Shape, run
+from tests.physics.stacks import FUNCTIONS, START, Measured, Shape, agrees, run
 
 DEPTH, BATCH, SEEDS = 30, 24, 4
 BIAS = 0.05
@@ -109,12 +109,6 @@ def found(request):
         for seed in range(SEEDS)
     ]
     return Cell(ActivationUse(activation), variances, draws)
-
-
-def agrees(errors: list[float], tolerance: float) -> None:
-    """The mean over draws is 0 within the tolerance or within three standard errors."""
-    error = 3.0 * stdev(errors) / len(errors) ** 0.5
-    assert abs(fmean(errors)) <= max(tolerance, error), f"{fmean(errors):.4f} ± {error:.4f}"
 
 
 def test_forward_gain_per_layer(found):

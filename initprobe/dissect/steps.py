@@ -63,7 +63,7 @@ def find_flow(tape: Tape, attentions: Sequence[Mixing], ends: Ends, keys: Mappin
             continue
         step = Step(
             index=len(steps),
-            name="multi_head_attention" if node.name == ATTENTION else plain_name(node.name),
+            name=_name(node),
             effect=node.effect,
             shape=node.shape,
             activation=node.activation,
@@ -87,6 +87,13 @@ def find_flow(tape: Tape, attentions: Sequence[Mixing], ends: Ends, keys: Mappin
         numbers[node] = len(steps)
         steps.append(step)
     return Flow(tuple(steps), tuple(numbers[node] for node in ends.outputs if node in numbers), ends.samples)
+
+
+def _name(node: Node) -> str:
+    """The short name; a reflected difference keeps its own, for its terms stand in the other order."""
+    if node.name == ATTENTION:
+        return "multi_head_attention"
+    return "rsub" if short_name(node.name).strip("_") == "rsub" else plain_name(node.name)
 
 
 def _attention(step: Step, tape: Tape, node: Node, mixing: Mixing, numbers: Mapping[Node, int]) -> Step:
@@ -242,17 +249,19 @@ def mixing_pattern(visible: torch.Tensor) -> dict[str, float]:
         visible: which key each query sees, shape (queries, keys).
 
     Returns:
-        ``row``: mean over queries of the summed squared weights; ``cross``: mean over pairs of queries of the summed
-        products of their weights; ``column``: mean over keys of the summed squared weights; ``column_cross``: mean over
-        keys of the summed products of the weights of two different queries.
+        ``row``: mean over queries of the summed squared weights r; ``row_apart``: of r (1 - r); ``cross``: mean over
+        pairs of queries of the summed products of their weights; ``column``: mean over keys of the summed squared
+        weights; ``column_cross``: mean over keys of the summed products of the weights of two different queries.
     """
     seen = visible.double()
     weights = seen / seen.sum(1, keepdim=True).clamp(min=1.0)
     queries, keys = weights.shape
-    squares = weights.square().sum().item()
+    rows = weights.square().sum(1)
+    squares = rows.sum().item()
     products = weights.sum(0).square().sum().item()
     return {
         "row": squares / queries,
+        "row_apart": (rows * (1.0 - rows)).mean().item(),
         "cross": (products - squares) / max(1, queries * (queries - 1)),
         "column": squares / keys,
         "column_cross": (products - squares) / keys,

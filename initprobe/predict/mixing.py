@@ -41,6 +41,47 @@ def unmixed(pattern: Mapping[str, float], gradient: Gradient, factor: float) -> 
     """The gradient towards the values."""
     kept = factor / (1.0 - pattern.get("dropout", 0.0))
     second = pattern["column"] * kept * gradient.second + pattern["column_cross"] * gradient.position
-    # Two keys hear the same queries: what they get differs as far as the weights do.
-    apart = pattern["column"] * gradient.second + pattern["column_cross"] * gradient.position
-    return Gradient(second, min(second, apart), gradient.spread)
+    queries, keys = _extents(pattern)
+    if keys <= 1.0:
+        return Gradient(second, second, gradient.spread)
+    # Two keys hear the same queries: what all of a row's weights give away, less what each key has alone.
+    row = min(1.0, pattern["row"] * factor)
+    same, other = (1.0 - row) * gradient.second, (queries - 1.0) * (1.0 - pattern["cross"]) * gradient.position
+    return Gradient(second, queries * (same + other) / (keys * (keys - 1.0)), gradient.spread)
+
+
+def _extents(pattern: Mapping[str, float]) -> tuple[float, float]:
+    """How many queries and keys there are: sums over rows and over columns are the same sums."""
+    ratio = pattern["column"] / pattern["row"]
+    queries = 1.0 + pattern["column_cross"] / (pattern["cross"] * ratio) if pattern["cross"] > 0.0 else 1.0
+    return queries, queries / ratio
+
+
+def through_scores(
+    pattern: Mapping[str, float], gradient: Gradient, operands: tuple[Moments, Moments, Moments], factor: float
+) -> tuple[Gradient, Gradient]:
+    """The gradients towards queries and keys.
+
+    A score moves the output by its weight a times how far its value lies from the mixture: with d units of a head
+    E (∂L/∂s)² is a² d E g² (E v² - E v v'), less what the value has of the mixture. The scores of a query sum to no
+    gradient, so that it sees of keys what tells them apart, and the gradients of all keys sum to nothing.
+
+    Args:
+        pattern: of the attention.
+        gradient: towards its output.
+        operands: query, key, value.
+        factor: e^s.
+    """
+    query, key, value = operands
+    apart = max(0.0, value.second - value.position)
+    dropped = max(0.0, value.second / (1.0 - pattern.get("dropout", 0.0)) - value.position)
+    moved = pattern["scale"] ** 2 * pattern["width"] * factor * pattern["row_apart"] / pattern["row"]
+    told = moved * max(0.0, key.second - key.position)
+    near = min(1.0 / factor, pattern["cross"] / pattern["row"] / factor)
+    towards_query = Gradient(
+        told * pattern["row"] * gradient.second * dropped, told * pattern["row"] * near * gradient.position * apart
+    )
+    heard = pattern["column"] * gradient.second * query.second * dropped
+    heard = moved * (heard + pattern["column_cross"] * gradient.position * query.position * apart)
+    _, keys = _extents(pattern)
+    return towards_query, Gradient(heard, -heard / (keys - 1.0) if keys > 1.0 else 0.0)

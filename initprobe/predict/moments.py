@@ -227,6 +227,22 @@ def pooled(kinds: Sequence[tuple[float, Moments]]) -> Moments:
     )
 
 
+def averaged(parts: Sequence[tuple[float, Moments]]) -> Moments:
+    """The average over units, so many of each part: positions are the same in all parts."""
+
+    def mean(name: str) -> float:
+        return math.fsum(part * float(getattr(known, name)) for part, known in parts)
+
+    return Moments(
+        second=mean("second"),
+        position=mean("position"),
+        pair=mean("pair"),
+        both=mean("both"),
+        mean=mean("mean"),
+        spread=mean("spread"),
+    )
+
+
 def pooled_gradient(kinds: Sequence[tuple[float, Gradient]]) -> Gradient:
     """The average over kinds of positions; gradients of two kinds share nothing."""
     return Gradient(

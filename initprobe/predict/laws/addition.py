@@ -27,7 +27,7 @@ class Addition(Law):
         left, right, times = self._terms(call)
         known, other = call.moments(left), call.moments(right)
         if left == right:
-            return known.scaled((1.0 + times) ** 2)
+            return known.rescaled((1.0 + times) ** 2)
         other = other.scaled(times**2) if times != 1.0 else other
         sign = 1.0 if times > 0.0 else -1.0
         return _sum(known, other, sign)
@@ -35,6 +35,8 @@ class Addition(Law):
     def backward(self, call: Call, gradient: Gradient) -> Mapping[int, Gradient]:
         """The same gradient to both; a term that was spread over others gathers what they got."""
         left, right, times = self._terms(call)
+        if left == right:
+            return {call.step.sources[0]: gradient.scaled((1.0 + times) ** 2)}
         given: dict[int, Gradient] = {}
         for term, factor in ((left, 1.0), (right, times)):
             for source in call.step.sources:
@@ -50,6 +52,8 @@ class Addition(Law):
         left, right, alpha = given.get("input"), given.get("other"), given.get("alpha", 1.0)
         if not isinstance(alpha, (int, float)):
             raise NoPredictionError("a term is scaled by a tensor")
+        if call.step.name == "rsub":
+            left, right = right, left
         sign = 1.0 if call.step.name == "add" else -1.0
         return left, right, sign * float(alpha)
 

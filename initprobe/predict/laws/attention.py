@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from initprobe.predict.laws.base import Call, Law, law
-from initprobe.predict.mixing import mixed, scores, unmixed
+from initprobe.predict.mixing import mixed, scores, through_scores, unmixed
 from initprobe.predict.moments import Gradient, Moments, NoPredictionError
 from initprobe.records import Signal
 
@@ -30,24 +30,16 @@ class Attention(Law):
         return mixed(call.step.pattern, value, concentration(call, query, key))
 
     def backward(self, call: Call, gradient: Gradient) -> Mapping[int, Gradient]:
-        """To each value what its queries got, and to queries and keys what comes back through the scores.
-
-        A score moves the output by its weight a times how far its value lies from the others: E (∂L/∂s)² is
-        a² · d · E g² · (E v² - E v v'), for d units of a head.
-        """
+        """To each value what its queries got, and to queries and keys what comes back through the scores."""
         query, key, value = call.step.args[:3]
-        factor = concentration(call, call.moments(query), call.moments(key))
-        pattern, known = call.step.pattern, call.moments(value)
-        apart = max(0.0, known.second - known.position)
-        moved = pattern["scale"] ** 2 * pattern["width"] * gradient.second * apart * factor
+        operands = (call.moments(query), call.moments(key), call.moments(value))
+        factor = concentration(call, operands[0], operands[1])
+        pattern = call.step.pattern
+        backs = (*through_scores(pattern, gradient, operands, factor), unmixed(pattern, gradient, factor))
         given: dict[int, Gradient] = {}
-        for own, other, rows in ((query, key, pattern["row"]), (key, query, pattern["column"])):
-            if isinstance(own, Signal):
-                known = call.moments(other)
-                spread = known.second - (known.position if own is query else 0.0)
-                given[own.step] = Gradient(moved * rows * max(0.0, spread)).plus(given.get(own.step))
-        if isinstance(value, Signal):
-            given[value.step] = unmixed(pattern, gradient, factor).plus(given.get(value.step))
+        for source, back in zip((query, key, value), backs, strict=True):
+            if isinstance(source, Signal):
+                given[source.step] = back.plus(given.get(source.step))
         return given
 
 

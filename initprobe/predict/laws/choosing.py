@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -35,7 +36,7 @@ class Choosing(Law):
         share = call.share(source)
         known = call.states.get(source)
         if known is None or not known.kinds or self._keeps(call):
-            back = gradient.scaled(share, min(1.0, share))
+            back = gradient.scaled(share, self._reach(call))
             return {source: replace(back, kinds=gradient.kinds, parts=_parts(call, gradient, back.second))}
         chosen = self._kind(call, known)
         parts = [(part, kind) for part, kind in known.kinds]
@@ -44,6 +45,20 @@ class Choosing(Law):
             for part, kind in parts
         ]
         return {source: pooled_gradient(backs)}
+
+    def _reach(self, call: Call) -> float:
+        """How many pairs of positions are left, for each position that is: all of them where units are chosen."""
+        source = call.step.sources[0]
+        before, behind = call.shapes[source], call.step.shape
+        units = call.facts.units.get(source, before[-1])
+        changed = [one for one, other in zip(before, behind, strict=False) if one != other]
+        if len(before) == len(behind) and set(changed) <= {units}:
+            return 1.0
+        if before[0] != call.facts.traced:  # parts of a packed projection, in front of the samples
+            return 1.0
+        places = math.prod(before) / (call.facts.traced * units)
+        left = places * call.share(source)
+        return max(0.0, left - 1.0) / (places - 1.0) if places > 1.0 else 1.0
 
     def _keeps(self, call: Call) -> bool:
         """Whether all positions are still there: they are the second axis of (samples, positions, units)."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from initprobe.predict.laws.base import Call, Law, law
-from initprobe.predict.moments import Gradient, Moments, NoPredictionError, pooled
+from initprobe.predict.moments import Gradient, Moments, NoPredictionError, averaged, pooled
 from initprobe.records import Argument, Signal
 
 
@@ -21,8 +21,8 @@ class Concatenation(Law):
         """The mean of all, each as often as it has values."""
         parts = [(self._share(call, part), replace(call.moments(part), kinds=())) for part in self._parts(call)]
         whole = sum(share for share, _ in parts)
-        found = pooled([(share / whole, known) for share, known in parts])
-        return found if self._of_positions(call) else replace(found, kinds=())
+        weighted = [(share / whole, known) for share, known in parts]
+        return pooled(weighted) if self._of_positions(call) else averaged(weighted)
 
     def backward(self, call: Call, gradient: Gradient) -> Mapping[int, Gradient]:
         """To each signal its part of the gradient."""

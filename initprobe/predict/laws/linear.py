@@ -21,7 +21,7 @@ BIAS_FIRST = ("bias", "input", "weight")
 class Linear(Law):
     """Products of a signal with a weight that is a matrix, however they are written."""
 
-    names = ("linear", "matmul", "mm", "addmm")
+    names = ("linear", "matmul", "mm", "spmm", "addmm")  # torch.mm goes by the name of its sparse twin
 
     def forward(self, call: Call) -> Moments:
         """Its moments."""

@@ -1,6 +1,7 @@
 """Max pooling: of k independent values with the distribution function F, the largest has F^k.
 
-Values that share a part of their variance count as fewer: 1 + (k - 1) (1 - c) for a correlation of c.
+What normal values share moves the largest along. Of others, those that share a part of their variance count as fewer:
+1 + (k - 1) (1 - c) for a correlation of c.
 """
 
 from __future__ import annotations
@@ -22,10 +23,12 @@ class MaxPool(Law):
     def forward(self, call: Call) -> Moments:
         """Its moments."""
         known, number = call.moments(call.step.args[0]), self._number(call)
+        if known.marginal is None:
+            return self._normal(known, number)
         spare = known.second - known.mean**2
         cosine = (known.position - known.mean**2) / spare if spare > 0.0 else 1.0
         independent = 1.0 + (number - 1.0) * (1.0 - min(1.0, max(0.0, cosine)))
-        values = normal_values(known.mean, spare) if known.marginal is None else known.marginal.read().values()
+        values = known.marginal.read().values()
         likely = largest_of(independent, values.size)
         mean, second = float(values @ likely), float(values**2 @ likely)
 
@@ -35,6 +38,23 @@ class MaxPool(Law):
             return mean**2 + part * (second - mean**2)
 
         return Moments(second, common(known.position), common(known.pair), common(known.both), mean, known.spread)
+
+    def _normal(self, known: Moments, number: int) -> Moments:
+        """What a window shares is a shift of its largest value; the rest is independent."""
+        own = max(0.0, known.second - known.position)
+        values = normal_values(0.0, own)
+        likely = largest_of(number, values.size)
+        mean, second = float(values @ likely), float(values**2 @ likely)
+        shift = 2.0 * known.mean * mean
+        part = (known.pair - known.both) / own if own > 0.0 else 1.0
+        return Moments(
+            second=known.position + shift + second,
+            position=known.position + shift + mean**2,
+            pair=known.both + shift + mean**2 + part * (second - mean**2),
+            both=known.both + shift + mean**2,
+            mean=known.mean + mean,
+            spread=known.spread,
+        )
 
     def backward(self, call: Call, gradient: Gradient) -> Mapping[int, Gradient]:
         """To the largest of each window."""

@@ -6,7 +6,6 @@ from what was measured just before, which tells the layer where theory and netwo
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,16 +14,18 @@ from typing import Generic, TypeVar
 from initprobe.errors import UsageError, first_line
 from initprobe.predict import kinds
 from initprobe.predict.calls import is_one_kernel, other_outputs
-from initprobe.predict.laws.base import Call, Facts, Law, find_law, layer_name
-from initprobe.predict.moments import Gradient, Moments, NoPredictionError, ParameterMoments
+from initprobe.predict.laws.base import Call, Facts, Law, find_law
+from initprobe.predict.measured import (
+    LARGEST,
+    gathered,
+    input_moments,
+    parameter_moments,
+    value_gradient,
+    value_moments,
+)
+from initprobe.predict.moments import Gradient, Moments, NoPredictionError
 from initprobe.predict.states import gates_of
-from initprobe.records import Anatomy, Expected, Prediction, SitePrediction, Statistics, Step, Trace
-
-ERRORS = 5.0
-"""Standard errors from which on the mean of a weight is told from 0."""
-
-LARGEST = 1e75
-"""RMS from which on fourth moments leave float64; float32 ends at half of its digits."""
+from initprobe.records import Anatomy, Expected, Prediction, SitePrediction, Step, Trace
 
 State = TypeVar("State", Moments, Gradient)
 
@@ -120,12 +121,16 @@ class Network:
         self.laws: list[Law | None] = [find_law(step) for step in self.flow.steps]
         measured = {site.key for trace in traces for site in trace.sites}
         self.shown = {key: step.index for step in self.flow.steps for key in step.sites if key in measured}
-        self.values = {key: _moments(found) for key, found in _gathered(traces, "forward").items()}
-        self.gradients = {key: _gradient(found) for key, found in _gathered(traces, "backward").items()}
-        self.inputs = _inputs(traces)
+        self.values = {key: value_moments(found) for key, found in gathered(traces, "forward").items()}
+        self.gradients = {key: value_gradient(found) for key, found in gathered(traces, "backward").items()}
+        self.inputs = input_moments(traces)
         units = {site.key: site.units for site in anatomy.sites}
         self.facts = Facts(
-            _parameters(traces, anatomy), _units(self.flow.steps, units), samples, self.flow.samples, gates_of(traces)
+            parameter_moments(traces, anatomy),
+            _units(self.flow.steps, units),
+            samples,
+            self.flow.samples,
+            gates_of(traces),
         )
 
         self.one_kernel = is_one_kernel(self.flow, self.laws, self.gradients)
@@ -270,82 +275,3 @@ def _units(steps: Sequence[Step], known: Mapping[str, int | None]) -> dict[int, 
         elif step.effect == "weighted" and step.shape:
             units[step.index] = step.shape[-1]
     return units
-
-
-def _gathered(traces: Sequence[Trace], direction: str) -> dict[str, list[Statistics]]:
-    """Statistics of every site over the draws, where they are finite."""
-    found: dict[str, list[Statistics]] = {}
-    for trace in traces:
-        for site in trace.sites:
-            statistics: Statistics | None = getattr(site, direction)
-            if statistics is not None and _usable(statistics):
-                found.setdefault(site.key, []).append(statistics)
-    return found
-
-
-def _usable(statistics: Statistics) -> bool:
-    """Whether its RMS is a number that can be squared."""
-    return _number(statistics, "rms") < LARGEST
-
-
-def _number(statistics: Statistics, name: str) -> float:
-    value = statistics.get(name, math.nan)
-    return math.nan if isinstance(value, tuple) else value
-
-
-def _typical(found: Sequence[Statistics]) -> float:
-    """Second moment of the typical draw: the geometric mean, because the logarithm is what spreads evenly."""
-    values = [_number(one, "rms") for one in found]
-    if min(values) <= 0.0:
-        return sum(value**2 for value in values) / len(values)
-    return math.exp(2.0 * sum(math.log(value) for value in values) / len(values))
-
-
-def _moments(found: Sequence[Statistics]) -> Moments:
-    """What was measured at a site, with what two samples have in common where that was measured too."""
-    second = _typical(found)
-    mean = sum(_number(one, "mean") for one in found) / len(found)
-    mean = mean if math.isfinite(mean) else 0.0
-    cosines = [_number(one, "cosine") for one in found]
-    known = [cosine for cosine in cosines if math.isfinite(cosine)]
-    common = second * sum(known) / len(known) if known else mean**2
-    return Moments(second, common, common, common, mean)
-
-
-def _gradient(found: Sequence[Statistics]) -> Gradient:
-    return Gradient(_typical(found))
-
-
-def _inputs(traces: Sequence[Trace]) -> dict[str, Moments]:
-    gathered: dict[str, list[Statistics]] = {}
-    for trace in traces:
-        for place, statistics in trace.inputs.items():
-            if _usable(statistics):
-                gathered.setdefault(place, []).append(statistics)
-    return {place: _moments(found) for place, found in gathered.items()}
-
-
-def _parameters(traces: Sequence[Trace], anatomy: Anatomy) -> dict[str, ParameterMoments]:
-    """Every parameter as it was drawn, averaged over the draws; it goes by all of its names."""
-    sizes = {layer_name(weight.name): math.prod(weight.shape) for weight in anatomy.weights}
-    sizes |= {weight.name: math.prod(weight.shape) for weight in anatomy.weights}
-    drawn: dict[str, list[Statistics]] = {}
-    for trace in traces:
-        for name, value in [*((one.name, one.value) for one in trace.parameters), *trace.effective.items()]:
-            if _usable(value):
-                drawn.setdefault(name, []).append(value)
-    found = {}
-    for name, draws in drawn.items():
-        second = sum(_number(draw, "rms") ** 2 for draw in draws) / len(draws)
-        mean = sum(_number(draw, "mean") for draw in draws) / len(draws)
-        error = math.sqrt(second / max(1, sizes.get(name, 1) * len(draws)))
-        found[name] = ParameterMoments(second, mean if abs(mean) > ERRORS * error else 0.0, _taps(draws))
-    return found
-
-
-def _taps(draws: Sequence[Statistics]) -> tuple[float, ...]:
-    """The share of every tap of a kernel, averaged over the draws; empty where it is not known."""
-    known = [taps for draw in draws if isinstance(taps := draw.get("tap_energy"), tuple)]
-    if len(known) < len(draws) or not known or not all(map(math.isfinite, itertools.chain(*known))):
-        return ()
-    return tuple(sum(column) / len(column) for column in zip(*known, strict=True))

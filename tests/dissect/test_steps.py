@@ -59,6 +59,7 @@ def test_an_attention_is_one_step_however_it_is_written(written_out):
 def test_even_mixing_of_all_keys():
     assert mixing_pattern(torch.ones(3, 5, dtype=torch.bool)) == {
         "row": pytest.approx(1 / 5),
+        "row_apart": pytest.approx(4 / 25),
         "cross": pytest.approx(1 / 5),
         "column": pytest.approx(3 / 25),
         "column_cross": pytest.approx(6 / 25),

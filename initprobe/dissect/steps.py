@@ -56,6 +56,7 @@ def find_flow(tape: Tape, attentions: Sequence[Mixing], ends: Ends, keys: Mappin
         keys: the sites that show each node's value.
     """
     mixed = {mixing.output: mixing for mixing in attentions}
+    within = _within(attentions)
     numbers: dict[Node, int] = {}
     steps: list[Step] = []
     for node in tape.nodes:
@@ -75,6 +76,8 @@ def find_flow(tape: Tape, attentions: Sequence[Mixing], ends: Ends, keys: Mappin
             step = replace(step, args=(ends.inputs[node],))
         elif mixing is not None and all(one in numbers for one in (mixing.query, mixing.key, mixing.value)):
             step = _attention(step, tape, node, mixing, numbers)
+        elif node in within:
+            step = replace(step, name="scores", effect="attention", activation=None)
         elif given in numbers:
             step = _norm_by_hand(step, node, given, numbers)
         elif node.activation is not None:
@@ -87,6 +90,16 @@ def find_flow(tape: Tape, attentions: Sequence[Mixing], ends: Ends, keys: Mappin
         numbers[node] = len(steps)
         steps.append(step)
     return Flow(tuple(steps), tuple(numbers[node] for node in ends.outputs if node in numbers), ends.samples)
+
+
+def _within(attentions: Sequence[Mixing]) -> set[Node]:
+    """What lies inside an attention: the step of the whole follows signals and gradients past it."""
+    found: set[Node] = set()
+    for mixing in attentions:
+        ends = {mixing.query, mixing.key, mixing.value, mixing.output}
+        if not any(one.fixed or one.operand is not None for one in ends):
+            found |= set(mixing.scores) - ends
+    return found
 
 
 def _name(node: Node) -> str:

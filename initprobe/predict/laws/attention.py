@@ -24,13 +24,17 @@ class Attention(Law):
 
     def forward(self, call: Call) -> Moments:
         """The values, mixed."""
-        if call.step.name == "attention" and len(call.step.args) < 3:
+        if call.step.name == "scores":
+            raise NoPredictionError("it lies inside an attention, which is followed as a whole")
+        if len(call.step.args) < 3:
             raise NoPredictionError("nothing tells what it mixes")
         query, key, value = (call.moments(argument) for argument in call.step.args[:3])
         return mixed(call.step.pattern, value, concentration(call, query, key))
 
     def backward(self, call: Call, gradient: Gradient) -> Mapping[int, Gradient]:
         """To each value what its queries got, and to queries and keys what comes back through the scores."""
+        if call.step.name == "scores":
+            return {}
         query, key, value = call.step.args[:3]
         operands = (call.moments(query), call.moments(key), call.moments(value))
         factor = concentration(call, operands[0], operands[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from initprobe.predict.laws.base import LAWS
-from initprobe.predict.moments import ParameterMoments
+from initprobe.predict.moments import Gradient, ParameterMoments
 from tests.predict.laws.monte_carlo import (
     APART,
     Case,
@@ -201,6 +202,24 @@ WITHOUT_A_LAW = {
     "dropping all": (plain(lambda x: F.dropout(x, 1.0, training=True)), "it drops everything"),
     "large scores": (plain(F.scaled_dot_product_attention, *WORDS, parts=(Parts(own=9.0),) * 3), "a few keys take all"),
 }
+
+
+def test_signals_pass_by_the_inside_of_an_attention():
+    """Scores have no prediction, and a gradient that was measured there is not handed back a second time."""
+    case = ATTENTIONS["by hand"]
+    network = network_of(case, Whole(case.build()).double())
+    there, back = network.forward(reset=False), network.backward(network.forward(reset=False), reset=False)
+    inside = [step for step in network.flow.steps if step.name == "scores"]
+    assert len(inside) == 3, "product, scale and softmax"
+    assert all("inside an attention" in there.why[step.index] for step in inside)
+    network.gradients |= {f"inner/{step.index}": Gradient(9.0) for step in inside}
+    network.flow = replace(network.flow, steps=tuple(
+        replace(step, sites=(f"inner/{step.index}",)) if step in inside else step for step in network.flow.steps
+    ))  # fmt: skip
+    again = network.backward(there, reset=False)
+    for step in network.flow.steps:
+        if step.name == "input":
+            assert again.expected[step.index] == back.expected[step.index]
 
 
 @pytest.mark.parametrize("name", WITHOUT_A_LAW)

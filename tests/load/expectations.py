@@ -20,7 +20,8 @@ A line of the comment is an expectation if it begins with ``# expect``::
 A gain is that of the longest stream, or of the one that runs through the site named; a statistic is the mean over seeds at
 a call site. A log variance is that of the squared RMS at one site over that at another, from seed to seed; a correlation
 depth the number of layers in which the cosine of two inputs comes e times nearer to a limit, between two sites. ``under``
-names one of the schemes of the ``compare:`` list, or any other; ``with`` is what ``--set`` would say.
+names one of the schemes of the ``compare:`` list, or any other; ``with`` is what ``--set`` would say. What stands in
+parentheses at the end is what the paper says.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ from initprobe.records import Entry, Estimate, Expected, Segment, SiteSummary, T
 from initprobe.settings import Flags
 
 LINE = re.compile(
-    r"# expect(?: with (?P<sets>\S+=\S+(?:, \S+=\S+)*))?(?: under (?P<scheme>[^:]+(?:\([^)]*\))?))?: (?P<what>.+)"
+    r"# expect(?: with (?P<sets>\S+=\S+(?:, \S+=\S+)*))?(?: under (?P<scheme>[^:]+(?:\([^)]*\))?))?: "
+    r"(?P<what>[^(]+?)(?: \((?P<published>.+)\))?"
 )
 NUMBER = r"(?P<value>[0-9.e+-]+) \+- (?P<slack>[0-9.e+-]+)"
 SPAN = r"of (?P<site>\S+) to (?P<other>\S+)"
@@ -71,6 +73,7 @@ class Expectation:
     scheme: str | None
     text: str
     sets: tuple[tuple[str, str], ...] = ()
+    published: str = ""
 
     @property
     def variant(self) -> tuple[tuple[tuple[str, str], ...], str | None]:
@@ -86,8 +89,18 @@ class Expectation:
         found, reader = self._read()
         reading = reader(entry, found, self.text)
         if reading is not None:
-            near = pytest.approx(float(found["value"]), abs=float(found["slack"]), rel=0)
+            near = pytest.approx(self.value, abs=self.slack, rel=0)
             assert reading.measured == near, f"{self.text}: measured {reading.measured:.4g}"
+
+    @property
+    def value(self) -> float:
+        """The number of a line that is about one."""
+        return float(self._read()[0]["value"])
+
+    @property
+    def slack(self) -> float:
+        """How far what is measured may be from it."""
+        return float(self._read()[0]["slack"])
 
     def reading(self, entry: Entry) -> Reading | None:
         """What was measured; None where the line is not about a number."""
@@ -114,7 +127,7 @@ def expectations(text: str) -> list[Expectation]:
         one = LINE.fullmatch(line)
         assert one is not None, f"cannot read {line!r}"
         sets = tuple(tuple(each.split("=", 1)) for each in (one["sets"] or "").split(", ") if each)
-        found.append(Expectation(one["scheme"], one["what"].strip(), sets))
+        found.append(Expectation(one["scheme"], one["what"].strip(), sets, one["published"] or ""))
     return found
 
 

@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-import initprobe as ip
 from initprobe.load.target import open_target
 from initprobe.records import ProbeRequest, TargetRequest
-from tests.load.expectations import expectations
+from tests.load.expectations import expectations, probed
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 FILES = sorted(CONFIGS.glob("*.yaml"))
@@ -45,8 +44,5 @@ def test_the_data_are_real_and_standardized():
 def test_a_config_shows_the_numbers_that_its_comment_states(path):
     wanted = expectations(path.read_text())
     assert wanted, "say in the comment what one should see: `# expect: forward gain 0.995 +- 0.02`"
-    for scheme in dict.fromkeys(one.scheme for one in wanted):
-        result = ip.probe(path, scheme=scheme)
-        for one in wanted:
-            if one.scheme == scheme:
-                one.hold(result)
+    for one, entry in probed(path, wanted):
+        one.hold(entry)

@@ -77,7 +77,7 @@ def find_flow(tape: Tape, attentions: Sequence[Mixing], ends: Ends, keys: Mappin
         elif mixing is not None and all(one in numbers for one in (mixing.query, mixing.key, mixing.value)):
             step = _attention(step, tape, node, mixing, numbers)
         elif node in within:
-            step = replace(step, name="scores", effect="attention", activation=None)
+            step = replace(step, name="scores", activation=None)
         elif given in numbers:
             step = _norm_by_hand(step, node, given, numbers)
         elif node.activation is not None:

@@ -20,6 +20,7 @@ class Attention(Law):
     """Scores, softmax and the mixing of values, in one call or written out."""
 
     crosses = True
+    names = ("scores",)
     effects = ("attention",)
 
     def forward(self, call: Call) -> Moments:

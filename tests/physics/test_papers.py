@@ -6,6 +6,7 @@ The others are in configs/papers/, held by tests/load/test_papers.py.
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -36,7 +37,7 @@ def trained(scheme: str, steps: int = 200, lr: float = 0.001) -> list[float]:
     labels = torch.arange(256) % 10
     x = torch.randn(10, 32, generator=generator)[labels] + 0.3 * torch.randn(256, 32, generator=generator)
     widths = [32, *[128] * 30]
-    hidden = [layer for pair in zip(widths, widths[1:], strict=False) for layer in (nn.Linear(*pair), nn.ReLU())]
+    hidden = [layer for pair in pairwise(widths) for layer in (nn.Linear(*pair), nn.ReLU())]
     model = nn.Sequential(*hidden, nn.Linear(128, 10))
     ip.initialize(model, scheme, inputs=(32,))
     optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9)

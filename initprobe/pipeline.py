@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from functools import cache, partial
 
 import torch
 
@@ -59,10 +60,10 @@ def probe_target(target: Target, request: Request, listen: Listener = lambda _li
         for seed in seeds_up_to(request.probe.seeds, wanted)[len(evidences) :]:
             listen(f"seed {seed} ({len(evidences) + 1} of {wanted})")
             evidences.append(bench.draw(seed))
-        prediction = predict(evidences[0].anatomy, [one.trace for one in evidences], samples=bench.batch)
-        answer = judge(evidences, request.check, one_draw=one_draw, planned=looks, prediction=prediction)
+        expect = cache(partial(bench.expect, evidences))
+        answer = judge(evidences, request.check, one_draw=one_draw, planned=looks, expect=expect)
         if isinstance(answer, Judgement):
-            return bench.entry(evidences, answer, prediction, one_draw=one_draw)
+            return bench.entry(evidences, answer, expect(), one_draw=one_draw)
         wanted = _more(answer, wanted)
 
 
@@ -122,6 +123,10 @@ class Bench:
         batch, note = choose_batch(subject, self.request.probe.batch, bytes_per_sample)
         self.notes += [note] if note else []
         return batch
+
+    def expect(self, evidences: Sequence[Evidence]) -> Prediction:
+        """What theory expects of these draws."""
+        return predict(evidences[0].anatomy, [one.trace for one in evidences], samples=self.batch)
 
     def entry(
         self, evidences: Sequence[Evidence], judgement: Judgement, prediction: Prediction, *, one_draw: bool

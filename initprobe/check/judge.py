@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from initprobe.check.case import Case, Facts
@@ -48,7 +48,7 @@ def judge(
     *,
     one_draw: bool,
     planned: LookPlan,
-    prediction: Prediction | None = None,
+    expect: Callable[[], Prediction] = Prediction,
 ) -> Judgement | NeedSeeds:
     """Judge a network over its seeds.
 
@@ -58,7 +58,7 @@ def judge(
         one_draw: whether the weights are a single draw; then intervals come from the spread over layers and no seed
             would help.
         planned: the looks that were planned; an interval is as wide as all of them together need.
-        prediction: what theory expects of these draws, None where it was not asked.
+        expect: says what theory expects of these draws; asked only once nothing more is to be measured.
 
     Returns:
         The verdict, or ``NeedSeeds`` while a selected rule is undecided and seeds are left.
@@ -74,8 +74,7 @@ def judge(
     over_layers = one_draw or len(evidences) == 1
     confidence = CONFIDENCE if one_draw else planned.confidence
     judging = Judging(thresholds, "layers" if over_layers else "seeds", confidence)
-    prediction = prediction or Prediction()
-    segments = with_expected(fit_segments(anatomy, signals, judging), prediction)
+    segments = fit_segments(anatomy, signals, judging)
     undecided = find_undecided(
         segments,
         [rule.card for rule in selection.rules],
@@ -86,6 +85,8 @@ def judge(
     more = None if one_draw else planned.after(len(evidences))
     if undecided and more is not None:
         return NeedSeeds(more)
+    prediction = expect()
+    segments = with_expected(segments, prediction)
     facts = Facts(
         tuple(evidences), anatomy, signals, segments, undecided, thresholds, selection.policy, one_draw, prediction
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 from initprobe.predict.moments import Gradient, Moments, NoPredictionError, ParameterMoments
 from initprobe.records import Argument, Fixed, Held, PartTrace, Signal, Step
@@ -171,7 +172,12 @@ def law(cls: type[Law]) -> type[Law]:
 
 def find_law(step: Step) -> Law | None:
     """The law of an operation, by its name first."""
-    laws = [leaf for _, leaf in LAWS.items()]
-    by_name = (leaf for leaf in laws if step.name in leaf.names)
-    by_effect = (leaf for leaf in laws if step.effect in leaf.effects)
+    return _law_of(step.name, step.effect)
+
+
+@cache
+def _law_of(name: str, effect: str) -> Law | None:
+    laws = list(LAWS.values())
+    by_name = (leaf for leaf in laws if name in leaf.names)
+    by_effect = (leaf for leaf in laws if effect in leaf.effects)
     return next(by_name, None) or next(by_effect, None)

@@ -52,6 +52,11 @@ def _inside(size: int, kernel: int, padding: int, stride: int, dilation: int) ->
     last = size + 2 * padding - dilation * (kernel - 1) - 1
     if last < 0:
         raise ValueError(f"a kernel of {kernel} taps does not fit into {size} pixels and twice {padding} zeros")
-    starts = range(-padding, last - padding + 1, stride)
-    taps = [start + dilation * tap for start in starts for tap in range(kernel)]
-    return sum(0 <= tap < size for tap in taps) / len(taps)
+    outputs = last // stride + 1
+    return sum(joined(size, outputs, kernel, stride, padding, dilation)) / (outputs * kernel)
+
+
+def joined(size: int, outputs: int, kernel: int, stride: int, padding: int, dilation: int) -> list[int]:
+    """For every tap of one axis, at how many output positions it falls inside the image."""
+    starts = [position * stride - padding for position in range(outputs)]
+    return [sum(0 <= start + tap * dilation < size for start in starts) for tap in range(kernel)]

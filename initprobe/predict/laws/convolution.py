@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from initprobe.predict.convolution import joined
 from initprobe.predict.laws.base import Call, Law, law
 from initprobe.predict.moments import Gradient, Moments, NoPredictionError
 from initprobe.predict.sums import shifted, weighted
@@ -114,12 +115,6 @@ def _joints(counts: Sequence[Sequence[int]], shares: tuple[float, ...]) -> tuple
     likely = [share * len(joins) for share in shares] if len(shares) == len(joins) else [1.0] * len(joins)
     taps = math.fsum(part * join for part, join in zip(likely, joins, strict=True))
     return taps, math.fsum(part * join * (join - 1) for part, join in zip(likely, joins, strict=True))
-
-
-def joined(wide: int, narrow: int, kernel: int, stride: int, padding: int, dilation: int) -> list[int]:
-    """For every tap of one axis, at how many output positions it falls inside the image."""
-    starts = [position * stride - padding for position in range(narrow)]
-    return [sum(0 <= start + tap * dilation < wide for start in starts) for tap in range(kernel)]
 
 
 def _padding(given: Argument, kernel: tuple[int, ...], dilation: tuple[int, ...]) -> tuple[int, ...]:

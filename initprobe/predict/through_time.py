@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
@@ -74,8 +75,8 @@ def _nowhere(shape: tuple[int, int]) -> Trail:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """The gradient that came past the matrices.
+class Along(Memory):
+    """A gradient of one step, and what it shares with those of the later steps.
 
     Attributes:
         second: E d², shape (draws, units).
@@ -87,10 +88,15 @@ class Kept:
     along: Array
     through: Array
 
-    def rescaled(self, factor: float) -> Kept:
+    def rescaled(self, factor: float) -> Self:
         """In other units."""
         root = math.sqrt(factor)
-        return Kept(self.second * factor, self.along * root, self.through * root)
+        return replace(self, second=self.second * factor, along=self.along * root, through=self.through * root)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept(Along):
+    """The gradient that came past the matrices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,23 +205,8 @@ def from_outside(
 
 
 @dataclass(frozen=True, slots=True)
-class Whole(Memory):
-    """The gradient of a state, with what its output tells it.
-
-    Attributes:
-        second: E g², shape (draws, units).
-        along: E g g' of it and the same at each later step, shape (steps, draws, units).
-        through: the part of that which came past the later step itself, likewise.
-    """
-
-    second: Array
-    along: Array
-    through: Array
-
-    def rescaled(self, factor: float) -> Whole:
-        """In other units."""
-        root = math.sqrt(factor)
-        return Whole(self.second * factor, self.along * root, self.through * root)
+class Whole(Along):
+    """The gradient of a state, with what its output tells it."""
 
 
 def gathered(here: Arrived, emit: Factor) -> Whole:

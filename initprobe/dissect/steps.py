@@ -153,11 +153,17 @@ def _held(node: Node, parameter: str) -> Held:
     return Held(parameter, node.shape, plain=plain, centred=not plain and _is_centred(node))
 
 
-def _is_centred(node: Node, depth: int = 12) -> bool:
+def _is_centred(node: Node) -> bool:
     """Whether a mean was taken off a weight on its way from its parameters."""
-    if node.name == "parameter" or not depth:
-        return False
-    return short_name(node.name) in CENTRING or any(_is_centred(source, depth - 1) for source in node.inputs)
+    queue, seen = [node], {node}
+    while queue:
+        one = queue.pop()
+        if short_name(one.name) in CENTRING:
+            return True
+        fresh = [source for source in one.inputs if source not in seen]
+        seen.update(fresh)
+        queue += fresh
+    return False
 
 
 def _is_plain(node: Node) -> bool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import cache, partial
 
 import torch
 
 import initprobe
-from initprobe.check.judge import judge, validate
+from initprobe.check.judge import judge, needed, validate
 from initprobe.check.looks import LookPlan
 from initprobe.dissect.anatomy import Traced, trace_anatomy
 from initprobe.init.calibration import Data
@@ -76,6 +77,7 @@ class Bench:
     def __init__(self, target: Target, request: Request, listen: Listener) -> None:
         self.target = target
         self.request = request
+        self.measured = replace(request.probe, statistics=(*request.probe.statistics, *needed(request.check)))
         self.listen = listen
         self.notes: list[str] = []
         self.batch = 0
@@ -103,7 +105,7 @@ class Bench:
                     layer_types=subject.layer_types,
                     data=Data(subject, self.batch, self.request.probe.mode),
                 )
-            trace = measure_signal(subject, traced.anatomy, self.request.probe, seed=seed, batch=self.batch)
+            trace = measure_signal(subject, traced.anatomy, self.measured, seed=seed, batch=self.batch)
         return Evidence(traced.anatomy, trace, outcome)
 
     def _prepare(self, subject: Subject, seed: int) -> Traced:

@@ -9,17 +9,18 @@ from initprobe.check.case import Case, Facts
 from initprobe.check.causes import attribute
 from initprobe.check.expected import with_expected
 from initprobe.check.interval import CONFIDENCE
+from initprobe.check.limits import resolve
 from initprobe.check.looks import LookPlan
 from initprobe.check.residual import residual_streams
 from initprobe.check.segments import Judging, fit_segments
 from initprobe.check.selection import Selection, select
 from initprobe.check.signals import Signals
-from initprobe.check.thresholds import resolve
 from initprobe.check.undecided import Undecided, find_undecided, gains_of
 from initprobe.check.wording import gain as factor
 from initprobe.errors import NothingToProbeError
 from initprobe.records import (
     SEVERITIES,
+    WEIGHT_GRADIENTS,
     CheckRequest,
     Evidence,
     Finding,
@@ -40,6 +41,12 @@ def validate(request: CheckRequest) -> None:
     """
     select(request)
     resolve(request.thresholds)
+
+
+def needed(request: CheckRequest) -> tuple[str, ...]:
+    """Names of the statistics beyond the core ones that the selected rules read."""
+    names = dict.fromkeys(name for rule in select(request).rules for name in rule.needs)
+    return tuple(name for name in names if request.complete or name != WEIGHT_GRADIENTS)
 
 
 def judge(

@@ -1,14 +1,10 @@
-"""Every limit that a verdict depends on, in one table: default, unit, reason and source."""
+"""What a limit is: default, unit, reason and source; and the limits on drifts, which rules share."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Literal
-
-from initprobe.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +32,7 @@ class Threshold:
         return math.isfinite(value) and value > 1.0
 
 
-TABLE: tuple[Threshold, ...] = (
+DRIFTS: tuple[Threshold, ...] = (
     Threshold(
         "forward_drift.warning",
         10.0,
@@ -68,48 +64,5 @@ TABLE: tuple[Threshold, ...] = (
         "as forward (Glorot & Bengio 2010, section 4.2, see gradients fall layer by layer under the old default init)",
         "the gradient RMS changes by more than this over a run of layers: error",
     ),
-    Threshold(
-        "theory_gap.factor",
-        1.5,
-        "factor",
-        "predictions from the layer before are off by less than 1.1 on the networks of docs/theory.md; causal "
-        "attention, whose positions are not alike, by up to 1.4",
-        "a layer's RMS lies off what its weights should make of its input by more than this: info",
-    ),
-    Threshold(
-        "dead_units.fraction",
-        0.6,
-        "fraction",
-        "deep in a correct He/ReLU net the inputs look alike (cosine -> 1, Cho & Saul 2009), so a unit is silent on a "
-        "whole batch with probability up to 1/2: one half must pass, clearly more than one half is a fault",
-        "more than this share of a layer's units is silent on the whole batch: warning",
-    ),
 )
-"""Sorted by the rule family they belong to."""
-
-
-def resolve(given: Sequence[tuple[str, float]] = ()) -> Mapping[str, float]:
-    """The limits in force: the table's defaults under what was asked for.
-
-    Raises:
-        UsageError: an unknown key (the message names the nearest), a value out of range, or a warning limit beyond its
-            error limit.
-    """
-    known = {threshold.key: threshold for threshold in TABLE}
-    limits = {threshold.key: threshold.default for threshold in TABLE}
-    for key, value in given:
-        if key not in known:
-            near = get_close_matches(key, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"the keys are {', '.join(known)}"
-            raise UsageError(f"unknown threshold {key!r}", hint=hint)
-        if not known[key].admits(value):
-            wanted = "above 0 and at most 1" if known[key].unit == "fraction" else "above 1"
-            raise UsageError(f"threshold {key} cannot be {value!r}", hint=f"a {known[key].unit} is a number {wanted}")
-        limits[key] = float(value)
-    for drift in ("forward_drift", "backward_drift"):
-        warning, error = limits[f"{drift}.warning"], limits[f"{drift}.error"]
-        if warning > error:
-            raise UsageError(
-                f"threshold {drift}.warning ({warning:g}) is beyond {drift}.error ({error:g})", hint="set both"
-            )
-    return limits
+"""The limits that several rules share; a rule that has limits of its own declares them."""

@@ -256,7 +256,7 @@ def _judging(
     thresholds: Sequence[str],
 ) -> Mapping[str, Any]:
     """Those fields of the check request that were given."""
-    given: dict[str, Any] = {}
+    given: dict[str, Any] = {"complete": True}
     if select:
         given["select"] = tuple(name for text in select for name in text.split(","))
     if ignore:

@@ -11,10 +11,7 @@ from initprobe.hooks import unmeasurable
 from initprobe.measure.reductions import MOMENTS, Reduction, Result, View, Workspace, to_host, together
 from initprobe.measure.statistics.base import STATISTICS, Statistic
 from initprobe.measure.statistics.base import Subject as Described
-from initprobe.records import Value
-
-WEIGHT_GRADIENTS = "weight_gradients"
-"""Asked for among the statistics, it makes the backward pass compute the gradients of the weights as well."""
+from initprobe.records import WEIGHT_GRADIENTS, Value
 
 
 @dataclass(frozen=True)

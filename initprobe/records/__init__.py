@@ -31,6 +31,7 @@ from initprobe.records.finding import (
     Status,
     Verdict,
 )
+from initprobe.records.fix import Fix
 from initprobe.records.flow import Argument, Fixed, Flow, Held, Signal, Step
 from initprobe.records.location import Location
 from initprobe.records.outcome import Drawn, Outcome, Skipped
@@ -47,6 +48,7 @@ from initprobe.records.report import (
     StatisticSummary,
 )
 from initprobe.records.request import (
+    WEIGHT_GRADIENTS,
     CheckRequest,
     InitRequest,
     Option,
@@ -73,6 +75,7 @@ from initprobe.records.trace import Counts, ParameterTrace, PartTrace, SiteTrace
 
 __all__ = [
     "SEVERITIES",
+    "WEIGHT_GRADIENTS",
     "ActivationUse",
     "Anatomy",
     "Argument",
@@ -92,6 +95,7 @@ __all__ = [
     "Expected",
     "Failure",
     "Finding",
+    "Fix",
     "Fixed",
     "FixedPoint",
     "Flow",

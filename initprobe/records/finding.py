@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from initprobe.records.estimate import Estimate
+from initprobe.records.fix import Fix
 from initprobe.records.location import Location
 from initprobe.records.residual import ResidualStream
 
@@ -99,6 +100,7 @@ class Finding:
         notes: further lines.
         downstream: how many later sites it explains without a finding of their own.
         suppressed: why it does not count, None when it does.
+        fix: a change that makes it go away, None where none was looked for or found.
     """
 
     rule: RuleCard
@@ -112,6 +114,7 @@ class Finding:
     downstream: int = 0
     suppressed: str | None = None
     expected: str = ""
+    fix: Fix | None = None
 
 
 @dataclass(frozen=True, slots=True)

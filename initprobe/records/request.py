@@ -11,6 +11,9 @@ from initprobe.records.finding import Severity
 Option = float | int | bool | str | None
 Options = tuple[tuple[str, Option], ...]
 
+WEIGHT_GRADIENTS = "weight_gradients"
+"""Among the statistics asked for, it makes the backward pass compute the gradients of the weights as well."""
+
 
 @dataclass(frozen=True, slots=True)
 class SchemeChoice:
@@ -137,6 +140,8 @@ class CheckRequest:
         severities: rule (name or code) and the severity to give it.
         thresholds: threshold key (``forward_drift.error``) and value.
         layer_ignores: glob over site paths and the rules ignored there.
+        complete: whether the verdict is acted on: then everything that a selected rule needs is measured, the gradients
+            of the weights too; else only what costs next to nothing.
     """
 
     select: tuple[str, ...] = ()
@@ -146,6 +151,7 @@ class CheckRequest:
     severities: tuple[tuple[str, Severity], ...] = ()
     thresholds: tuple[tuple[str, float], ...] = ()
     layer_ignores: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    complete: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,9 @@ def diagnostic(finding: Finding) -> list[Line]:
     fields = [] if place is not None and place.text else [("layers", label)]
     fields.append(("measured", visible(finding.measured, _LONG)))
     fields.append(("expected", visible(finding.expected, _LONG)))
+    if finding.fix is not None:
+        found = f"{visible(finding.fix.summary, _LONG)}    verified: {visible(finding.fix.verified, _LONG)}"
+        fields.append(("fix", found))
     fields += [("note", visible(note, _LONG)) for note in finding.notes]
     if finding.downstream:
         fields.append(("note", f"{plural(finding.downstream, 'later call site')} explained by it"))

@@ -4,10 +4,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from initprobe.check.judge import validate
+from initprobe.check.judge import needed, validate
 from initprobe.check.looks import LookPlan
+from initprobe.check.rules.base import RULES
 from initprobe.errors import NothingToProbeError, UsageError
-from initprobe.records import CheckRequest, Judgement, NeedSeeds
+from initprobe.records import WEIGHT_GRADIENTS, CheckRequest, Judgement, NeedSeeds
 
 DEPTH = 20
 PLAN = LookPlan(5, 32)
@@ -212,3 +213,21 @@ class TestRequests:
     def test_the_judge_is_a_pure_function(self, make):
         evidences = make.evidences(make.chain(DEPTH), spread(make, -4, 0), spread(make, -4, 0))
         assert make.judge(evidences) == make.judge(list(evidences))
+
+
+class TestNeeds:
+    """What a selected rule reads beyond the core statistics is measured for it."""
+
+    @pytest.fixture
+    def hungry(self, monkeypatch):
+        leaf = replace(RULES["dead-units"], needs=("exponents", WEIGHT_GRADIENTS))
+        monkeypatch.setitem(RULES._leaves, "dead-units", leaf)
+
+    @pytest.mark.usefixtures("hungry")
+    def test_a_rule_that_is_not_selected_needs_nothing(self):
+        assert needed(CheckRequest(ignore=("dead-units",), complete=True)) == ()
+
+    @pytest.mark.usefixtures("hungry")
+    def test_the_gradients_of_weights_are_measured_only_for_a_verdict_that_is_acted_on(self):
+        assert needed(CheckRequest(select=("IP301",))) == ("exponents",)
+        assert needed(CheckRequest(select=("IP301",), complete=True)) == ("exponents", WEIGHT_GRADIENTS)

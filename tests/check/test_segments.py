@@ -4,9 +4,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from initprobe.check.limits import resolve
 from initprobe.check.segments import Judging, first_zero, fit_segments
 from initprobe.check.signals import Signals
-from initprobe.check.thresholds import resolve
 from initprobe.records import ActivationUse, Anatomy
 
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from initprobe.check.thresholds import resolve
+from initprobe.check.limits import resolve
 from initprobe.errors import UsageError
 from initprobe.records import Estimate, Report
 from initprobe.report import figures

@@ -12,6 +12,7 @@ from initprobe.check import wording
 from initprobe.check.case import Case
 from initprobe.check.drift import describe, drifts
 from initprobe.check.nonfinite import lost_values
+from initprobe.check.thresholds import Threshold
 from initprobe.records import Confidence, Finding, Option, RuleCard, Severity
 from initprobe.registry import Registry
 
@@ -23,6 +24,7 @@ __all__ = [
     "Find",
     "Finding",
     "Rule",
+    "Threshold",
     "cards",
     "describe",
     "drifts",
@@ -80,6 +82,8 @@ class Rule:
         good: networks that it must be silent about.
         bad: networks that it must find something in.
         follows: names of the rules whose findings explain this one's further down the signal's way.
+        thresholds: limits that nobody but this rule has.
+        needs: names of statistics beyond the core ones; they are measured wherever the rule is selected.
     """
 
     card: RuleCard
@@ -89,6 +93,8 @@ class Rule:
     good: tuple[Example, ...]
     bad: tuple[Example, ...]
     follows: tuple[str, ...] = ()
+    thresholds: tuple[Threshold, ...] = ()
+    needs: tuple[str, ...] = ()
 
 
 RULES: Registry[Rule] = Registry("rule", "initprobe.check.rules", "initprobe.rules")
@@ -104,6 +110,8 @@ def rule(  # noqa: PLR0913 - a rule's card is read where the rule stands
     good: tuple[Example, ...],
     bad: tuple[Example, ...],
     follows: tuple[str, ...] = (),
+    thresholds: tuple[Threshold, ...] = (),
+    needs: tuple[str, ...] = (),
 ) -> Callable[[Find], Rule]:
     """Register a function as a rule; see ``Rule`` for the arguments. The docstring's first line is its summary.
 
@@ -118,7 +126,7 @@ def rule(  # noqa: PLR0913 - a rule's card is read where the rule stands
         if not doc:
             raise ValueError(f"rule {name!r} has no docstring")
         card = RuleCard(code, name, severity, confidence, doc.splitlines()[0])
-        leaf = Rule(card, family, find, doc, good, bad, follows)
+        leaf = Rule(card, family, find, doc, good, bad, follows, thresholds, needs)
         RULES.add(name, leaf, aliases=(code,))
         return leaf
 

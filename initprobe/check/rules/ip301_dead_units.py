@@ -7,11 +7,20 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from initprobe.check.rules.base import Case, Example, Finding, rule, wording
+from initprobe.check.rules.base import Case, Example, Finding, Threshold, rule, wording
 from initprobe.records import Site
 
 CHANCE = 3.3
 """Standard deviations that one layer must stand above chance: 1 in 2000, for a network has many layers."""
+
+FRACTION = Threshold(
+    "dead_units.fraction",
+    0.6,
+    "fraction",
+    "deep in a correct He/ReLU net the inputs look alike (cosine -> 1, Cho & Saul 2009), so a unit is silent on a "
+    "whole batch with probability up to 1/2: one half must pass, clearly more than one half is a fault",
+    "more than this share of a layer's units is silent on the whole batch: warning",
+)
 
 HE = Example(
     """
@@ -37,7 +46,7 @@ NEGATIVE_BIAS = Example(
 )
 
 
-@rule("IP301", "dead-units", "units", "warning", "high", good=(HE,), bad=(NEGATIVE_BIAS,))
+@rule("IP301", "dead-units", "units", "warning", "high", good=(HE,), bad=(NEGATIVE_BIAS,), thresholds=(FRACTION,))
 def dead_units(case: Case) -> Iterator[Finding]:
     """Far more units of a layer than chance allows are silent on the whole batch.
 
@@ -70,7 +79,7 @@ def dead_units(case: Case) -> Iterator[Finding]:
         dead = case.facts.signals.at([site.key], "dead_fraction")
         if not np.isnan(dead).any() and _beyond_chance(case, site, float(dead.mean())):
             shares[site.key] = float(dead.mean())
-    limit = case.facts.thresholds["dead_units.fraction"]
+    limit = case.facts.thresholds[FRACTION.key]
     for run in case.runs([site for site in sites if site.kind == "activation"], lambda site: site.key in shares):
         keys = [site.key for site in run]
         worst = max(keys, key=lambda key: shares[key])
@@ -86,4 +95,4 @@ def _beyond_chance(case: Case, site: Site, share: float) -> bool:
     """Whether a share is beyond the limit by more than coin tosses explain."""
     draws = 1 if case.facts.one_draw else case.seeds
     uncertainty = 0.5 / math.sqrt((site.units or 1) * draws)
-    return share - CHANCE * uncertainty > case.facts.thresholds["dead_units.fraction"]
+    return share - CHANCE * uncertainty > case.facts.thresholds[FRACTION.key]

@@ -7,9 +7,9 @@ import sys
 import pytest
 
 from initprobe.check.case import Case, Facts
+from initprobe.check.limits import resolve, table
 from initprobe.check.rules.base import FAMILIES, RULES, cards, rule
 from initprobe.check.signals import Signals
-from initprobe.check.thresholds import TABLE, resolve
 from initprobe.records import SEVERITIES, Anatomy, Evidence, Trace
 
 SECTIONS = ("What it does:", "Why is this bad:", "Not a problem when:", "Options:", "References:")
@@ -46,7 +46,7 @@ def test_the_docstring_documents_the_rule_to_users(leaf):
 
 @every_rule
 def test_documented_thresholds_exist_with_their_defaults(leaf):
-    defaults = {threshold.key: threshold.default for threshold in TABLE}
+    defaults = {threshold.key: threshold.default for threshold in table()}
     for key, value in re.findall(r"thresholds\.([a-z_.]+[a-z]) \(([^)]+)\)", leaf.doc):
         assert defaults[key] == float(value)
 

@@ -1,13 +1,13 @@
 import pytest
 
-from initprobe.check.thresholds import TABLE, resolve
+from initprobe.check.limits import resolve, table
 from initprobe.errors import UsageError
 
 
 def test_the_table_is_complete_and_its_defaults_are_admitted():
-    keys = [threshold.key for threshold in TABLE]
+    keys = [threshold.key for threshold in table()]
     assert len(set(keys)) == len(keys)
-    for threshold in TABLE:
+    for threshold in table():
         assert threshold.admits(threshold.default)
         assert len(threshold.source) > 10
         assert threshold.doc
@@ -17,7 +17,7 @@ def test_what_is_given_replaces_the_default_and_nothing_else():
     limits = resolve([("forward_drift.error", 50.0)])
     assert limits["forward_drift.error"] == 50.0
     assert limits["backward_drift.error"] == 1000.0
-    assert set(limits) == {threshold.key for threshold in TABLE}
+    assert set(limits) == {threshold.key for threshold in table()}
 
 
 def test_a_typo_gets_the_nearest_key():

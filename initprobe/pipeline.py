@@ -7,12 +7,15 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import cache, partial
+from typing import cast
 
 import torch
 
 import initprobe
+from initprobe.check.confirm import INCONCLUSIVE, confirm, doubtful
 from initprobe.check.judge import judge, needed, validate
 from initprobe.check.looks import LookPlan
+from initprobe.check.rules.base import RULES
 from initprobe.dissect.anatomy import Traced, trace_anatomy
 from initprobe.init.calibration import Data
 from initprobe.init.choose import check_choice
@@ -30,6 +33,13 @@ from initprobe.summary import summarize
 
 BATCH = 256
 """Samples per pass, where nobody says otherwise and the memory allows it."""
+
+FEWEST_FRESH = 2
+"""Fresh seeds that confirm anything: one alone has no spread."""
+
+REPEATED = 0.8
+"""The level at which fresh seeds repeat a finding: they look at what was found already, so one in ten errs, of what one
+in twenty did before. More would let them lose what is there."""
 
 Listener = Callable[[str], None]
 """Hears one line about what happens next."""
@@ -64,8 +74,25 @@ def probe_target(target: Target, request: Request, listen: Listener = lambda _li
         expect = cache(partial(bench.expect, evidences))
         answer = judge(evidences, request.check, one_draw=one_draw, planned=looks, expect=expect)
         if isinstance(answer, Judgement):
-            return bench.entry(evidences, answer, expect(), one_draw=one_draw)
+            sure = answer if one_draw else _confirmed(bench, evidences, answer)
+            return bench.entry(evidences, sure, expect(), one_draw=one_draw)
         wanted = _more(answer, wanted)
+
+
+def _confirmed(bench: Bench, evidences: Sequence[Evidence], answer: Judgement) -> Judgement:
+    """A verdict that is acted on, held against as many fresh seeds as it began with, as far as seeds are left."""
+    request, used = bench.request, len(evidences)
+    fresh = min(len(request.probe.seeds), request.probe.max_seeds - used)
+    if not request.check.complete or fresh < FEWEST_FRESH or not doubtful(answer, request.check):
+        return answer
+    seeds = seeds_up_to(request.probe.seeds, used + fresh)[used:]
+    others = []
+    for seed in seeds:
+        bench.listen(f"confirming: seed {seed}")
+        others.append(bench.draw(seed))
+    last_look = LookPlan(fresh, fresh, REPEATED)  # asks for no more
+    again = cast("Judgement", judge(others, request.check, one_draw=False, planned=last_look))
+    return confirm(answer, again, request.check, seeds, RULES[INCONCLUSIVE].card)
 
 
 class Bench:

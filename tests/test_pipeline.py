@@ -69,3 +69,49 @@ def test_a_probe_asks_the_factory_once_per_seed():
 
     ip.probe(build, inputs=(16,), seeds=3, max_seeds=3, batch=8)
     assert len(calls) == 3
+
+
+class Moody:
+    """A factory whose draws explode until it has been asked often enough."""
+
+    def __init__(self, bad):
+        self.bad = bad
+        self.calls = 0
+
+    def __call__(self):
+        self.calls += 1
+        model = deep()
+        for module in model:
+            if isinstance(module, nn.Linear):
+                nn.init.kaiming_normal_(module.weight)
+                nn.init.zeros_(module.bias)
+                module.weight.data.mul_(3.0 if self.calls <= self.bad else 1.0)
+        return model
+
+
+ACTED_ON = {"complete": True}
+
+
+def test_before_a_check_fails_fresh_seeds_have_to_say_the_same():
+    always = ip.probe(always_bad := Moody(1000), inputs=(16,), batch=8, check=ACTED_ON)
+    assert always.verdict == "fail"
+    assert always.entry.seeds == (0, 1, 2, 3, 4)
+    assert always_bad.calls == 10
+    assert "confirmed on 5 fresh seeds (5 to 9)" in always.entry.notes
+    once = ip.probe(Moody(5), inputs=(16,), batch=8, check=ACTED_ON)
+    assert once.verdict == "inconclusive"
+    assert {finding.rule.code for finding in once.findings} == {"IP006"}
+
+
+def test_nothing_is_confirmed_where_nobody_acts_or_no_seed_is_left():
+    for options in ({}, {"check": ACTED_ON, "max_seeds": 6}, {"check": {**ACTED_ON, "fail_on": "never"}}):
+        factory = Moody(1000)
+        ip.probe(factory, inputs=(16,), batch=8, **options)
+        assert factory.calls == 5
+
+
+def test_confirmation_uses_the_seeds_that_are_left():
+    factory = Moody(1000)
+    result = ip.probe(factory, inputs=(16,), batch=8, max_seeds=7, check=ACTED_ON)
+    assert factory.calls == 7
+    assert "confirmed on 2 fresh seeds (5 to 6)" in result.entry.notes

@@ -75,9 +75,17 @@ class Walk:
         half = student_t((1.0 + confidence) / 2.0, len(steps) - 1) * deviation
         return Interval(slope, slope - half, slope + half)
 
-    def gain(self, band: Band, basis: Basis, confidence: float) -> Gain:
-        """The judged gain: 95 % for the number that is shown, ``confidence`` for the drift that is judged."""
-        drift = Interval(*(bound * self.span for bound in self.slope_interval(basis, confidence)))
+    def gain(self, band: Band, basis: Basis, confidence: float, family: int = 1) -> Gain:
+        """The judged gain: 95 % for the number that is shown, ``confidence`` for the drift that is judged.
+
+        A drift passes on its own evidence. To be accused it needs more: with ``family`` drifts in one network its
+        interval is at the level 1 - (1 - confidence) / family (Bonferroni), so that a network of many streams is
+        wrongly accused no more often than one with a single stream.
+        """
+        drift = self._drift(basis, confidence)
+        if band.status(drift.low, drift.high) != "pass":
+            confidence = 1.0 - (1.0 - confidence) / family
+            drift = self._drift(basis, confidence)
         drifts = self.slopes * self.span
         return Gain(
             per_layer=self.per_layer(basis),
@@ -87,6 +95,10 @@ class Walk:
             confidence=confidence,
             more=_seeds_to_settle(drift, drifts, band, confidence) if basis == "seeds" else None,
         )
+
+    def _drift(self, basis: Basis, confidence: float) -> Interval:
+        """The log drift over the run."""
+        return Interval(*(bound * self.span for bound in self.slope_interval(basis, confidence)))
 
     def per_layer(self, basis: Basis) -> Estimate:
         """The gain per layer with its 95 % interval."""

@@ -17,10 +17,12 @@ class LookPlan:
     Attributes:
         start: seeds of the first look.
         maximum: seeds of the last one; below ``start`` it allows no extension.
+        level: how often all looks together are to be right.
     """
 
     start: int = 5
     maximum: int = 32
+    level: float = CONFIDENCE
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -35,8 +37,8 @@ class LookPlan:
 
     @property
     def confidence(self) -> float:
-        """The level of each look's interval, so that all of them together are right 95 times in 100 (Bonferroni)."""
-        return 1.0 - (1.0 - CONFIDENCE) / len(self.counts)
+        """The level of each look's interval, so that all of them together are at theirs (Bonferroni)."""
+        return 1.0 - (1.0 - self.level) / len(self.counts)
 
     def after(self, seeds: int) -> int | None:
         """The seeds of the next look, None when they are used up."""

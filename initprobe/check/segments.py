@@ -20,11 +20,19 @@ ZERO = Estimate(0.0, 0.0, 0.0)
 
 @dataclass(frozen=True, slots=True)
 class Judging:
-    """How gains are judged: the limits, where the interval comes from, and its level."""
+    """How gains are judged.
+
+    Attributes:
+        thresholds: the limits in force.
+        basis: where the interval comes from.
+        confidence: its level.
+        family: how many drifts are judged in the same network.
+    """
 
     thresholds: Mapping[str, float]
     basis: Basis
     confidence: float
+    family: int = 1
 
     def band(self, direction: Direction) -> Band:
         """The limits of one direction."""
@@ -34,12 +42,21 @@ class Judging:
 def fit_segments(anatomy: Anatomy, signals: Signals, judging: Judging) -> tuple[Segment, ...]:
     """A segment for every stream of at least four sites whose RMS was measured."""
     site_of = {site.key: site for site in anatomy.sites}
-    segments = []
-    for stream in anatomy.streams:
-        if len(stream.sites) < SHORTEST_RUN or np.isnan(signals.at(stream.sites, "rms")).all():
-            continue
-        segments.append(_StreamFit(stream, [site_of[key] for key in stream.sites], anatomy, signals, judging).segment())
-    return tuple(segments)
+    streams = [
+        stream
+        for stream in anatomy.streams
+        if len(stream.sites) >= SHORTEST_RUN and not np.isnan(signals.at(stream.sites, "rms")).all()
+    ]
+    together = replace(judging, family=sum(1 + _returns(stream, signals) for stream in streams))
+    return tuple(
+        _StreamFit(stream, [site_of[key] for key in stream.sites], anatomy, signals, together).segment()
+        for stream in streams
+    )
+
+
+def _returns(stream: Stream, signals: Signals) -> bool:
+    """Whether enough gradients come back along a stream to judge them too."""
+    return sum(signals.has_gradient(key) for key in stream.sites) >= SHORTEST_RUN
 
 
 def first_zero(rms: Array) -> tuple[int, int] | None:
@@ -108,7 +125,7 @@ class _StreamFit:
         rms = self.signals.rms([site.key for site in travelled], direction)
         usable = held(rms)
         walk = self.walk(travelled, rms, usable)
-        fitted = None if walk is None else walk.gain(self.judging.band(direction), self.judging.basis, self.confidence)
+        fitted = None if walk is None else self.judged(walk, direction)
         death = first_zero(rms)
         if death is not None:
             return _dying(fitted, everywhere=2 * death[1] >= len(rms))
@@ -117,6 +134,10 @@ class _StreamFit:
         if (rms == 0).all():
             return self.unjudged(self.silence(direction))
         return self.unjudged(f"only {usable.sum()} of {len(run)} sites hold finite values other than 0 in every seed")
+
+    def judged(self, walk: Walk, direction: Direction) -> Gain:
+        """A walk's gain against the limits of its direction."""
+        return walk.gain(self.judging.band(direction), self.judging.basis, self.confidence, self.judging.family)
 
     def backward(self, run: Sequence[Site]) -> Gain | None:
         """The gain of the gradient from the output to the input, None where too few sites have one."""

@@ -102,3 +102,27 @@ def test_growth_like_the_square_root_of_depth_passes_at_any_depth():
     for blocks in (10, 100, 1000):
         joins = np.sqrt(1.0 + np.arange(blocks))
         assert walk([joins] * 3).gain(BAND, "seeds", 0.95).status == "pass"
+
+
+def test_many_drifts_on_their_limit_are_accused_together_no_more_often_than_one_would_be():
+    random = np.random.default_rng(0)
+    band = Band(np.log(10.0), np.log(1000.0))
+    depths = np.arange(10.0)
+    family, networks = 20, 400
+    accused = 0
+    for _ in range(networks):
+        ends = random.normal(np.log(10.0), 0.5, (family, 5))
+        walks = [Walk(depths, np.outer(end / 9.0, depths), np.full(10, 64.0)) for end in ends]
+        accused += any(walk.gain(band, "seeds", 0.95, family).status in ("warning", "error") for walk in walks)
+    # one-sided: half of the 5 %
+    assert accused / networks < 0.05
+
+
+def test_a_drift_passes_on_its_own_evidence_however_many_there_are():
+    depths = np.arange(10.0)
+    ends = np.array([-0.5, -0.2, 0.1, 0.3, 0.6])
+    walk = Walk(depths, np.outer(ends / 9.0, depths), np.full(10, 64.0))
+    band = Band(np.log(10.0), np.log(1000.0))
+    alone, among = walk.gain(band, "seeds", 0.95), walk.gain(band, "seeds", 0.95, 1000)
+    assert alone == among
+    assert alone.status == "pass"

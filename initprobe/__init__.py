@@ -8,10 +8,31 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from initprobe.api import Result, compare, initialize, parameter_groups, probe, reparametrize, theory
+    from initprobe.api import (
+        Result,
+        UnhealthyInitError,
+        assert_healthy_init,
+        compare,
+        initialize,
+        parameter_groups,
+        probe,
+        reparametrize,
+        theory,
+    )
 
 __version__ = "0.1.0"
-__all__ = ["Result", "__version__", "compare", "initialize", "parameter_groups", "probe", "reparametrize", "theory"]
+__all__ = [
+    "Result",
+    "UnhealthyInitError",
+    "__version__",
+    "assert_healthy_init",
+    "compare",
+    "initialize",
+    "parameter_groups",
+    "probe",
+    "reparametrize",
+    "theory",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -42,10 +42,20 @@ from initprobe.records import (
 )
 from initprobe.report.facade import Result
 from initprobe.search.grid import grid, visit
-from initprobe.settings import Flags, given_seeds, known_options, resolve
+from initprobe.settings import Flags, given_seeds, known_options, resolve, split_options
 from initprobe.subject import Loss
 
-__all__ = ["Result", "compare", "initialize", "parameter_groups", "probe", "reparametrize", "theory"]
+__all__ = [
+    "Result",
+    "UnhealthyInitError",
+    "assert_healthy_init",
+    "compare",
+    "initialize",
+    "parameter_groups",
+    "probe",
+    "reparametrize",
+    "theory",
+]
 
 
 def probe(  # noqa: PLR0913 - each is a keyword of the Python face
@@ -80,6 +90,55 @@ def probe(  # noqa: PLR0913 - each is a keyword of the Python face
     flags = Flags(None if scheme is None else parse_scheme(scheme), said, check or {})
     opened, request = open_given(target, inputs, weights)
     return Result(probe_opened("run", [(opened, request)], flags, listen))
+
+
+class UnhealthyInitError(AssertionError):
+    """A network whose signals would not survive.
+
+    Attributes:
+        result: everything that was measured; the message is its findings.
+    """
+
+    def __init__(self, result: Result) -> None:
+        super().__init__(result.render("full"))
+        self.result = result
+
+
+def assert_healthy_init(
+    target: Build,
+    inputs: Any = None,
+    *,
+    weights: str | Path | None = None,
+    scheme: str | None = None,
+    seeds: int | Sequence[int] | None = None,
+    **options: Any,
+) -> Result:
+    """What ``initprobe check`` does, for a test: measure, judge, confirm, and fail where signals would not survive.
+
+    Args:
+        target: as ``probe`` takes it; a factory is drawn once per seed, a model is one draw.
+        inputs: as ``probe`` takes them.
+        weights: as ``probe`` takes them.
+        scheme: what draws the weights; None keeps the target's own init.
+        seeds: how many, or which.
+        options: fields of ``records.ProbeRequest`` (``batch``, ``dtype``, ``mode`` ...) and of ``records.CheckRequest``
+            (``fail_on="warning"``, ``ignore=["dead-units"]``, ``strict=True``, ``thresholds={...}`` ...).
+
+    Returns:
+        What was measured, for further assertions.
+
+    Raises:
+        UnhealthyInitError: the verdict is ``fail``; an ``AssertionError`` whose message is the findings.
+        UsageError: something asked for is not there.
+        TargetError: the network cannot be built or run.
+    """
+    __tracebackhide__ = True  # pytest then shows the line of the test
+    measuring, judging = split_options({**given_seeds(seeds), **options})
+    flags = Flags(None if scheme is None else parse_scheme(scheme), measuring, {**judging, "complete": True})
+    result = Result(probe_opened("check", [open_given(target, inputs, weights)], flags, lambda _line: None))
+    if result.verdict == "fail":
+        raise UnhealthyInitError(result)
+    return result
 
 
 def compare(

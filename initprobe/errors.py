@@ -34,7 +34,6 @@ class InitprobeError(Exception):
 
     Attributes:
         kind: the word in brackets after ``error``.
-        hint: what to do about it, one line, or None.
     """
 
     exit_code = ExitCode.USAGE
@@ -43,6 +42,16 @@ class InitprobeError(Exception):
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
         self.hint = hint
+
+    @property
+    def hint(self) -> str | None:
+        """What to do about it; a traceback shows it below the message."""
+        return self._hint
+
+    @hint.setter
+    def hint(self, hint: str | None) -> None:
+        self._hint = hint
+        self.__notes__ = [f"hint: {hint}"] if hint else []
 
     def render(self) -> str:
         """The message as it is shown to a person, hint included."""

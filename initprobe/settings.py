@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from difflib import get_close_matches
 from typing import Any
 
 from initprobe.check.judge import validate
@@ -145,6 +146,34 @@ def known_options(options: Mapping[str, Any]) -> Mapping[str, Any]:
         if name not in known:
             raise UsageError(f"unknown option {name!r}", hint=f"one of {', '.join(sorted(known))}")
     return options
+
+
+def split_options(options: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """The options of a Python call: those that say how it is measured, and those that say how it is judged.
+
+    Lists and tables become what records hold: ``ignore=["dead-units"]``, ``severities={"dead-units": "error"}``,
+    ``layer_ignores={"head*": ["dead-units"]}``.
+
+    Raises:
+        UsageError: one is neither; the message names the nearest.
+    """
+    judging = {one.name for one in fields(CheckRequest)} - {"complete"}
+    measuring = {one.name for one in fields(ProbeRequest)}
+    for name in options:
+        if name not in judging | measuring:
+            near = get_close_matches(name, judging | measuring, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"one of {', '.join(sorted(judging | measuring))}"
+            raise UsageError(f"unknown option {name!r}", hint=hint)
+    measured = {name: value for name, value in options.items() if name in measuring}
+    return measured, {name: _frozen(value) for name, value in options.items() if name in judging}
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return tuple((key, _frozen(one)) for key, one in value.items())
+    if isinstance(value, (list, set, tuple)):
+        return tuple(value)
+    return value
 
 
 def given_seeds(seeds: int | Sequence[int] | None) -> dict[str, tuple[int, ...]]:

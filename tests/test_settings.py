@@ -6,8 +6,8 @@ import pytest
 
 from initprobe.errors import SpecError, UsageError
 from initprobe.load.schema import read_spec, sections
-from initprobe.records import SchemeChoice, TargetRequest
-from initprobe.settings import Flags, resolve, seeds_of
+from initprobe.records import CheckRequest, SchemeChoice, TargetRequest
+from initprobe.settings import Flags, resolve, seeds_of, split_options
 
 SPEC = """\
 version: 1
@@ -88,3 +88,36 @@ def test_seeds_as_typed(text, base, seeds):
 def test_seeds_that_make_no_sense(text):
     with pytest.raises(UsageError):
         seeds_of(text, 0)
+
+
+def test_options_of_a_python_call_are_told_apart():
+    measuring, judging = split_options(
+        {"batch": 8, "fail_on": "warning", "ignore": ["dead-units"], "thresholds": {"dead_units.fraction": 0.5}}
+    )
+    assert measuring == {"batch": 8}
+    assert judging == {
+        "fail_on": "warning",
+        "ignore": ("dead-units",),
+        "thresholds": (("dead_units.fraction", 0.5),),
+    }
+    assert CheckRequest(**judging).ignore == ("dead-units",)
+
+
+def test_layers_that_a_python_call_ignores_are_frozen_all_the_way():
+    _, judging = split_options({"layer_ignores": {"head*": ["dead-units"]}})
+    assert judging == {"layer_ignores": (("head*", ("dead-units",)),)}
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("fail_onn", "'fail_on'"), ("seedz", "'seeds'"), ("qqqq", "one of backward")]
+)
+def test_an_unknown_option_of_a_python_call_is_told_with_the_nearest(name, hint):
+    with pytest.raises(UsageError) as caught:
+        split_options({name: 1})
+    assert hint in caught.value.hint
+    assert caught.value.__notes__ == [f"hint: {caught.value.hint}"]
+
+
+def test_nobody_says_that_a_verdict_is_complete_but_those_who_act_on_it():
+    with pytest.raises(UsageError):
+        split_options({"complete": False})

@@ -156,6 +156,13 @@ def test_json_parses_strictly(named_report):
     assert text.isascii()
 
 
+def test_the_page_about_ci_tells_of_formats_that_are_there():
+    page = (Path(__file__).parents[2] / "docs" / "ci.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| `(\w+)` \|", page.partition("## Formats")[2], re.MULTILINE)
+    assert len(told) >= 10
+    assert set(told) <= set(FORMATS)
+
+
 def test_an_unknown_format_suggests_the_nearest(canonical):
     with pytest.raises(UsageError, match="unknown format 'jsn'") as caught:
         render(canonical["empty"], "jsn")

@@ -124,7 +124,7 @@ Outputs = Annotated[
         "--output",
         "-o",
         metavar="FORMAT[=PATH]",
-        help="full, concise, json, csv, markdown ... Repeatable.",
+        help="full, concise, json, sarif, junit, github ... (initprobe ls formats). Repeatable.",
         rich_help_panel=OUTPUT,
     ),
 ]

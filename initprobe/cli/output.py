@@ -17,7 +17,7 @@ from initprobe.errors import ExitCode, UsageError, inert
 from initprobe.records import Entry, Report
 from initprobe.report.formats.base import FORMATS, Layers, RenderOptions
 from initprobe.report.render import render
-from initprobe.report.write import check_writable, write_text
+from initprobe.report.write import check_writable, is_stream, write_text
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -95,7 +95,7 @@ def sinks(texts: Sequence[str]) -> tuple[Sink, ...]:
     """The outputs asked for; ``full`` on standard output when nothing is.
 
     Raises:
-        UsageError: there is no such format, or two want standard output.
+        UsageError: there is no such format, or two want the same place.
     """
     found = []
     for text in texts or ["full"]:
@@ -112,6 +112,10 @@ def sinks(texts: Sequence[str]) -> tuple[Sink, ...]:
         found.append(Sink(name, Path(path) if path else None))
     if sum(sink.path is None for sink in found) > 1:
         raise UsageError("two formats want standard output", hint="give all but one a path: -o json=result.json")
+    paths = [sink.path for sink in found if sink.path is not None and not is_stream(sink.path)]
+    twice = next((path for path in paths if paths.count(path) > 1), None)
+    if twice is not None:
+        raise UsageError(f"two formats want {str(twice)!r}", hint="give each a path of its own")
     return tuple(found)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from pathlib import PurePosixPath
 
 from initprobe.records import Entry, Finding, Location
@@ -24,8 +25,8 @@ def place_of(entry: Entry, finding: Finding | None, options: RenderOptions) -> L
     that the entry knows; else the anchor of the options. All but the first are approximate. None where there is none.
     """
     own = [finding.location] if finding is not None and finding.location is not None else []
-    others = [replace(place, approximate=True) for place in _others(entry, finding, options)]
-    found = next((place for place in [*own, *others] if is_file(place.file)), None)
+    others = (replace(place, approximate=True) for place in _others(entry, finding, options))
+    found = next((place for place in chain(own, others) if is_file(place.file)), None)
     return replace(found, file=_from_root(found.file, options.folder)) if found is not None else None
 
 

@@ -48,6 +48,14 @@ def test_an_output_that_fails_late_takes_no_other_with_it(initprobe, folder):
     assert (folder / "r.xml").read_text().startswith("<?xml")
 
 
+def test_two_formats_do_not_share_a_file(initprobe, folder):
+    ran = initprobe("check", "models.py:talks", "-o", "sarif=r", "-o", "junit=./r")
+    assert ran.code == 2
+    assert "two formats want 'r'" in ran.err
+    assert not (folder / "r").exists()
+    assert initprobe("check", "tiny.yaml", "-o", "sarif=/dev/null", "-o", "junit=/dev/null").code == 0
+
+
 def test_every_output_that_fails_is_told(initprobe):
     ran = initprobe("check", "tiny.yaml", "-o", "sarif=/dev/full", "-o", "junit=/dev/full", "--save", "/dev/full")
     assert ran.code == 2

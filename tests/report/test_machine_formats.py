@@ -172,6 +172,10 @@ class TestSarif:
         assert re.fullmatch(r"(?:[A-Za-z0-9_.~/-]|%[0-9A-F]{2})+", uri)
         assert unquote(uri, errors="surrogatepass") == file
 
+    def test_a_name_becomes_no_link(self):
+        run = sarif_of(Report("check", (entry_of(finding(message="layer [click](https://example.org)")),)))
+        assert run["results"][0]["message"]["text"].startswith("layer [click] (https")
+
     def test_no_more_results_than_github_takes(self, monkeypatch):
         monkeypatch.setattr("initprobe.report.formats.sarif._MOST", 2)
         many = [finding("warning", sites=("w",)), finding(sites=("a",)), finding(sites=("b",))]

@@ -116,7 +116,7 @@ def _result(one: Identified, place: Location, rules: Sequence[RuleCard]) -> dict
         "ruleId": visible(finding.rule.code),
         "ruleIndex": [card.code for card in rules].index(finding.rule.code),
         "level": _LEVELS[finding.severity],
-        "message": {"text": "\n".join(lines)},
+        "message": _message("\n".join(lines)),
         "locations": [_location(place, finding.sites)],
         "partialFingerprints": {"primaryLocationLineHash": f"{one.fingerprint}:1"},
         "properties": _properties(one),
@@ -173,4 +173,9 @@ def _unplaced(one: Identified) -> dict[str, Any]:
 
 
 def _notification(level: str, text: str) -> dict[str, Any]:
-    return {"level": level, "message": {"text": text}}
+    return {"level": level, "message": _message(text)}
+
+
+def _message(text: str) -> dict[str, str]:
+    """A message in which no name becomes a link (section 3.11.6: ``[text](destination)``)."""
+    return {"text": text.replace("](", "] (")}

@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
+from xml.etree import ElementTree as ET
 
 import junitparser
 import pytest
@@ -278,6 +279,25 @@ class TestJunit:
                 assert len(held) == total
         totals = [sum(suite.tests for suite in suites), sum(suite.failures for suite in suites)]
         assert totals == [found.tests, found.failures]
+
+    def test_it_has_nothing_that_the_strictest_reader_refuses(self, named_report):
+        # what the xUnit plugin of Jenkins allows (its schema junit-10), of what is used here
+        allowed = {
+            "testsuites": {"name", "tests", "failures", "errors"},
+            "testsuite": {"name", "tests", "failures", "errors", "skipped"},
+            "properties": set(),
+            "property": {"name", "value"},
+            "testcase": {"name", "classname"},
+            "failure": {"type", "message"},
+            "error": {"type", "message"},
+            "skipped": {"type", "message"},
+            "system-out": set(),
+        }
+        for element in ET.fromstring(render(named_report[1], "junit").encode()).iter():
+            assert set(element.attrib) <= allowed[element.tag]
+
+    def test_the_text_has_the_place(self, canonical):
+        assert "place: deep_mlp.yaml:15:11</failure>" in render(canonical["failing"], "junit")
 
     def test_names_do_not_repeat_within_a_suite(self, named_report, tmp_path):
         for suite in self.parsed(named_report[1], tmp_path):

@@ -43,6 +43,7 @@ def summarize(
         branches=first.anatomy.branches,
         segments=judgement.segments,
         residual=judgement.residual,
+        checked=judgement.checked,
         findings=judgement.findings,
         verdict=judgement.verdict,
         coverage=Coverage(

@@ -15,6 +15,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # What tests see is no terminal and has no width, whatever the terminal is that they run in.
 os.environ.pop("COLUMNS", None)
 
+# Nor is it a job of a CI, which would be told what tests find wrong on purpose.
+for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE", "CI_PROJECT_DIR"):
+    os.environ.pop(name, None)
+
 # Here, and in every process that a test starts: a torchvision that was built for another torch can be imported.
 STARTUP = Path(__file__).parent / "startup"
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(STARTUP), os.environ.get("PYTHONPATH")]))

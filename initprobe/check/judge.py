@@ -104,6 +104,7 @@ def judge(
         segments=segments,
         notes=(*_notes(segments, findings), *_untold(undecided, findings)),
         residual=residual_streams(anatomy, signals),
+        checked=tuple(rule.card.name for rule in selection.rules),
     )
 
 

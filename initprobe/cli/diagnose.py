@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from initprobe.cli import options as o
+from initprobe.cli.ci import announce
 from initprobe.cli.output import Style, deliver, exit_code, progress, sinks, tell, tracebacks
 from initprobe.errors import UsageError
 from initprobe.records import Report, TargetRequest
@@ -96,6 +97,7 @@ def check(
     quiet: o.Quiet = 0,
     color: o.Color = "auto",
     traceback: o.Traceback = "short",
+    no_ci: o.NoCi = False,
 ) -> int:
     """Measure and judge: exit 1 when signals would explode or vanish. The command for CI.
 
@@ -108,6 +110,7 @@ def check(
     judging = _judging(select, ignore, fail_on, strict, severities, thresholds)
     with tracebacks(traceback) as failed, progress(quiet=quiet) as listen:
         report = _probe_all("check", requests, flags_of(scheme, probe, judging, only), listen, failed)
+    announce(report, outputs, off=no_ci or quiet > 1)
     deliver(report, outputs, Style(color, layers, quiet=quiet), save)
     draw(report, plots, quiet)
     return exit_code(report, judged=not exit_zero)

@@ -124,7 +124,7 @@ Outputs = Annotated[
         "--output",
         "-o",
         metavar="FORMAT[=PATH]",
-        help="full, concise, json, csv, markdown ... Repeatable.",
+        help="full, concise, json, sarif, junit, github ... (initprobe ls formats). Repeatable.",
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -176,6 +176,10 @@ Thresholds = Annotated[
     typer.Option("--threshold", metavar="KEY=VALUE", help="forward_drift.error=100 ...", rich_help_panel=JUDGING),
 ]
 ExitZero = Annotated[bool, typer.Option("--exit-zero", help="Exit 0 even with findings.", rich_help_panel=JUDGING)]
+NoCi = Annotated[
+    bool,
+    typer.Option("--no-ci", help="In GitHub Actions, add no annotations and no job summary.", rich_help_panel=OUTPUT),
+]
 Traceback = Annotated[
     Literal["short", "full"],
     typer.Option("--traceback", help="Show the user's frames, or everything.", rich_help_panel=OUTPUT),

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
 
+from initprobe.cli.project import in_project
 from initprobe.errors import ExitCode, UsageError, inert
 from initprobe.records import Entry, Report
 from initprobe.report.formats.base import FORMATS, Layers, RenderOptions
 from initprobe.report.render import render
-from initprobe.report.write import check_writable, write_text
+from initprobe.report.write import check_writable, is_stream, write_text
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -94,7 +95,7 @@ def sinks(texts: Sequence[str]) -> tuple[Sink, ...]:
     """The outputs asked for; ``full`` on standard output when nothing is.
 
     Raises:
-        UsageError: there is no such format, or two want standard output.
+        UsageError: there is no such format, or two want the same place.
     """
     found = []
     for text in texts or ["full"]:
@@ -111,6 +112,10 @@ def sinks(texts: Sequence[str]) -> tuple[Sink, ...]:
         found.append(Sink(name, Path(path) if path else None))
     if sum(sink.path is None for sink in found) > 1:
         raise UsageError("two formats want standard output", hint="give all but one a path: -o json=result.json")
+    paths = [sink.path for sink in found if sink.path is not None and not is_stream(sink.path)]
+    twice = next((path for path in paths if paths.count(path) > 1), None)
+    if twice is not None:
+        raise UsageError(f"two formats want {str(twice)!r}", hint="give each a path of its own")
     return tuple(found)
 
 
@@ -119,18 +124,29 @@ def deliver(report: Report, outputs: Sequence[Sink], style: Style, save: Path | 
     failed = [entry.failure.message for entry in report.entries if entry.failure is not None]
     owner = next((sink.format_name for sink in outputs if sink.path is None), None)
     all_failed = len(failed) == len(report.entries)
-    for sink in outputs:
-        if sink.path is not None:
-            write_text(
-                sink.path, render(report, sink.format_name, RenderOptions(layers=style.layers, anatomy=style.anatomy))
-            )
-        elif not (sink.format_name in TEXTS and all_failed):
-            say(render(report, sink.format_name, style.options(sys.stdout or io.StringIO())))
-    if save is not None:
-        write_text(save, render(report, "json"))
+    broken: list[UsageError] = []
+    for sink in [*outputs, *([Sink("json", save)] if save is not None else [])]:
+        if sink.path is None and sink.format_name in TEXTS and all_failed:
+            continue
+        try:
+            _deliver(report, sink, style)
+        except UsageError as error:  # the others are still worth having
+            broken.append(error)
     if owner not in TEXTS or all_failed:
         for message in failed:
             tell(message)
+    for problem in broken[:-1]:
+        tell(problem.render())
+    if broken:
+        raise broken[-1]
+
+
+def _deliver(report: Report, sink: Sink, style: Style) -> None:
+    if sink.path is None:
+        say(render(report, sink.format_name, in_project(style.options(sys.stdout or io.StringIO()))))
+    else:
+        options = in_project(RenderOptions(layers=style.layers, anatomy=style.anatomy))
+        write_text(sink.path, render(report, sink.format_name, options))
 
 
 def say(text: str) -> None:
@@ -152,9 +168,14 @@ def say(text: str) -> None:
 
 
 def tell(message: str) -> None:
-    """A line to standard error."""
+    """A line to standard error; nothing in it is a command to a CI runner."""
+    emit([inert(message)])
+
+
+def emit(lines: Sequence[str]) -> None:
+    """Lines to standard error as they are, commands to a CI runner included."""
     encoding = sys.stderr.encoding or "ascii"
-    sys.stderr.write(inert(message).encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    sys.stderr.write("".join(f"{line}\n" for line in lines).encode(encoding, "backslashreplace").decode(encoding))
 
 
 def exit_code(report: Report, *, judged: bool) -> ExitCode:

@@ -27,6 +27,7 @@ class RuleCard:
         name: ``vanishing-forward``.
         severity: its default severity.
         summary: one line.
+        doc: the documentation for users, whose first line the summary is; empty where nobody wrote any.
     """
 
     code: str
@@ -34,6 +35,7 @@ class RuleCard:
     severity: Severity
     confidence: Confidence
     summary: str
+    doc: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +128,15 @@ class NeedSeeds:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The judge's answer."""
+    """The judge's answer.
+
+    Attributes:
+        checked: names of the rules that looked, whatever they found.
+    """
 
     verdict: Verdict
     findings: tuple[Finding, ...] = ()
     segments: tuple[Segment, ...] = ()
     notes: tuple[str, ...] = ()
     residual: tuple[ResidualStream, ...] = ()
+    checked: tuple[str, ...] = ()

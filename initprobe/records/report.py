@@ -108,6 +108,7 @@ class Entry:
         verdict: None when nothing was judged.
         notes: things a reader must know (a lowered batch, a single draw).
         failure: why there is nothing else here.
+        checked: names of the rules that looked, whatever they found; empty where nothing was judged.
     """
 
     name: str
@@ -131,6 +132,7 @@ class Entry:
     failure: Failure | None = None
     residual: tuple[ResidualStream, ...] = ()
     branches: tuple[Branch, ...] = ()
+    checked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

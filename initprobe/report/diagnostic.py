@@ -28,9 +28,19 @@ def diagnostic(finding: Finding) -> list[Line]:
         nearest = " (the nearest line that is known)" if place.approximate else ""
         lines.append(((f"{gutter}--> ", "dim"), (f"{location_text(place)}{nearest}", "plain")))
         lines += _source(place, gutter, label, tone)
-    fields = [] if place is not None and place.text else [("layers", label)]
-    fields.append(("measured", visible(finding.measured, _LONG)))
-    fields.append(("expected", visible(finding.expected, _LONG)))
+    shown = place is not None and bool(place.text)  # then the label stands under the source line
+    fields = [(name, text) for name, text in details(finding) if not (shown and name == "layers")]
+    lines += [((f"{gutter} = {name + ':':<9} ", "dim"), (text, "plain")) for name, text in fields]
+    return lines
+
+
+def details(finding: Finding) -> list[tuple[str, str]]:
+    """What a finding says beyond its message: pairs of what it is and a visible text, where there is one."""
+    fields = [
+        ("layers", visible(finding.label, _LONG)),
+        ("measured", visible(finding.measured, _LONG)),
+        ("expected", visible(finding.expected, _LONG)),
+    ]
     if finding.fix is not None:
         found = f"{visible(finding.fix.summary, _LONG)}    verified: {visible(finding.fix.verified, _LONG)}"
         fields.append(("fix", found))
@@ -38,8 +48,7 @@ def diagnostic(finding: Finding) -> list[Line]:
     if finding.downstream:
         fields.append(("note", f"{plural(finding.downstream, 'later call site')} explained by it"))
     fields.append(("docs", f"initprobe explain {visible(finding.rule.code)}"))
-    lines += [((f"{gutter} = {name + ':':<9} ", "dim"), (text, "plain")) for name, text in fields if text]
-    return lines
+    return [(name, text) for name, text in fields if text]
 
 
 def location_text(place: Location) -> str:

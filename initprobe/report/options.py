@@ -10,7 +10,7 @@ Layers = Literal["grouped", "flagged", "all"]
 
 @dataclass(frozen=True, slots=True)
 class RenderOptions:
-    """How a person wants to read it; machine formats do not look at it.
+    """How a person wants to read it, and for formats that name files to a machine, what lies around.
 
     Attributes:
         color: whether escape codes may colour the text.
@@ -19,6 +19,9 @@ class RenderOptions:
         layers: which rows the layer table has.
         anatomy: whether to add the table of the weights.
         quiet: 1 for findings only, 2 for nothing.
+        folder: where the working directory lies in the repository (``services/model``); empty for its root, or where
+            that is not known.
+        anchor: a file that is there, for formats in which nothing can be said without one; empty where none is known.
     """
 
     color: bool = False
@@ -27,3 +30,5 @@ class RenderOptions:
     layers: Layers = "grouped"
     anatomy: bool = False
     quiet: int = 0
+    folder: str = ""
+    anchor: str = ""

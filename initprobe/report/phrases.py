@@ -69,6 +69,12 @@ def row_names(entries: Sequence[Entry]) -> tuple[str, list[str]]:
     return f"{head} · scheme", [f"{name} · {scheme}" for name, scheme in zip(names, schemes, strict=True)]
 
 
+def titles(entries: Sequence[Entry]) -> list[str]:
+    """What the entries are called where each stands on its own: the target, or what tells equal ones apart."""
+    names = [visible(entry.name) for entry in entries]
+    return names if len(set(names)) == len(names) else row_names(entries)[1]
+
+
 def active(entries: Iterable[Entry]) -> list[Finding]:
     """The findings that count."""
     return [finding for entry in entries for finding in entry.findings if finding.suppressed is None]

@@ -28,7 +28,7 @@ def check_writable(path: Path | str) -> None:
     folder = place.parent
     if place.is_dir():
         raise UsageError(f"cannot write {str(place)!r}: it is a directory", hint="name a file in it")
-    if _is_stream(place):
+    if is_stream(place):
         return
     if not folder.is_dir():
         raise UsageError(f"cannot write {str(place)!r}: there is no directory {str(folder)!r}", hint="make it first")
@@ -59,7 +59,7 @@ def write_bytes(path: Path | str, data: bytes) -> None:
     """
     place = Path(path)
     try:
-        if _is_stream(place):
+        if is_stream(place):
             with place.open("wb") as stream:
                 stream.write(data)
         else:
@@ -84,7 +84,7 @@ def _replace(place: Path, data: bytes) -> None:
     _sync_directory(place.parent)
 
 
-def _is_stream(place: Path) -> bool:
+def is_stream(place: Path) -> bool:
     """Whether bytes are to be poured into what is there: replacing ``/dev/null`` by a file would break the machine."""
     if str(place).startswith(_STREAMS):
         return True

@@ -26,7 +26,7 @@ def codes(judgement):
 
 def test_a_healthy_chain_passes(make):
     found = make.judge(make.evidences(make.chain(DEPTH), spread(make, -0.1, 0.1), spread(make, -0.1, 0.1)))
-    assert found == Judgement("pass", (), found.segments, ())
+    assert found == Judgement("pass", (), found.segments, (), checked=found.checked)
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,47 @@ def test_several_outputs_of_one_run(initprobe, folder):
     assert (folder / "r.csv").read_text().count("\n") > 2
 
 
+def test_all_formats_at_once_are_what_each_is_alone(initprobe, folder):
+    files = [argument for name in sorted(FORMATS) for argument in ("-o", f"{name}=all.{name}")]
+    ran = initprobe("check", "tiny.yaml", "-o", "concise", *files)
+    assert ran.code == 0
+    assert ran.out == (folder / "all.concise").read_text()
+    for name in ("sarif", "junit", "github"):
+        assert (folder / f"all.{name}").read_text() == initprobe("check", "tiny.yaml", "-o", name).out
+
+
+def test_an_output_that_fails_late_takes_no_other_with_it(initprobe, folder):
+    ran = initprobe("check", "models.py:vanishing", "-o", "concise", "-o", "sarif=/dev/full", "-o", "junit=r.xml")
+    assert ran.code == 2
+    assert "cannot write '/dev/full': no space left on device" in ran.err
+    assert "Traceback" not in ran.err
+    assert "IP201" in ran.out
+    assert (folder / "r.xml").read_text().startswith("<?xml")
+
+
+def test_two_formats_do_not_share_a_file(initprobe, folder):
+    ran = initprobe("check", "models.py:talks", "-o", "sarif=r", "-o", "junit=./r")
+    assert ran.code == 2
+    assert "two formats want 'r'" in ran.err
+    assert not (folder / "r").exists()
+    assert initprobe("check", "tiny.yaml", "-o", "sarif=/dev/null", "-o", "junit=/dev/null").code == 0
+
+
+def test_every_output_that_fails_is_told(initprobe):
+    ran = initprobe("check", "tiny.yaml", "-o", "sarif=/dev/full", "-o", "junit=/dev/full", "--save", "/dev/full")
+    assert ran.code == 2
+    assert ran.err.count("no space left on device") == 3
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_directory_that_takes_no_files_is_told_first(initprobe, folder):
+    (folder / "locked").mkdir(mode=0o500)
+    ran = initprobe("check", "models.py:talks", "-o", "sarif=locked/r.sarif")
+    assert ran.code == 2
+    assert "takes no files" in ran.err
+    assert "hello from the factory" not in ran.err
+
+
 @pytest.mark.parametrize("name", sorted(FORMATS))
 def test_two_runs_give_identical_bytes(initprobe, name):
     first, second = (initprobe("run", "tiny.yaml", "-o", name).out for _ in range(2))

@@ -18,6 +18,7 @@ from initprobe.records import (
     Estimate,
     Failure,
     Finding,
+    Fix,
     Gain,
     Growth,
     InitRequest,
@@ -43,7 +44,15 @@ from initprobe.records import (
 )
 
 ENVIRONMENT = Environment("0.1.0", "3.11.7", "2.13.0+cpu", "Linux-x86_64", 2, "AVX2")
-VANISHING = RuleCard("IP101", "vanishing-forward", "error", "high", "the forward signal shrinks with depth")
+VANISHING = RuleCard(
+    "IP101",
+    "vanishing-forward",
+    "error",
+    "high",
+    "the forward signal shrinks with depth",
+    "the forward signal shrinks with depth\n\nWhat it does:\n    Fits ``log RMS`` against depth,\n    stack by stack.\n\n"
+    "Why is this bad:\n    A factor g < 1 leaves g^L of the signal.\n",
+)
 VANISHING_BACK = RuleCard("IP201", "vanishing-backward", "error", "high", "the gradient shrinks with depth")
 EXPLODING = RuleCard("IP102", "exploding-forward", "error", "high", "the forward signal grows with depth")
 NON_FINITE = RuleCard("IP103", "non-finite-activation", "error", "certain", "an activation is not finite")
@@ -148,6 +157,7 @@ def mlp(scheme: str, forward: float, backward: float, *, layers: int = 12, verdi
         weights=(weight("stem.weight", (256, 784), 0.0357), *weights, weight("head.weight", (10, 256), 0.0625)),
         segments=(segment,),
         verdict="pass" if verdict == "pass" else "fail",
+        checked=("uncalled-module", "vanishing-forward", "exploding-forward", "vanishing-backward", "dead-units"),
         coverage=Coverage(modules=2 * layers + 3, called=2 * layers + 3, sites=len(sites) - 1),
         outcome=Outcome(scheme, (Drawn("stem.weight", scheme, 0.0357),), (Skipped("stem.bias", "biases stay zero"),)),
     )
@@ -188,6 +198,12 @@ def failing() -> Entry:
             "0.704 per layer, 95 % CI [0.698, 0.710], 5 seeds; drift ×0.0211 over 12 layers, warning beyond ×10",
             downstream=1,
             expected="0.707 per layer = √(1 · 0.5): fan_in · E w² = 256 · 0.00391, and relu keeps 0.5 of the second moment",
+            fix=Fix(
+                "init.default: kaiming_normal",
+                "0.996 [0.987, 1.004], finding gone",
+                "init:\n  default: kaiming_normal\n",
+                "def init_weights(model):\n    initprobe.initialize(model, 'kaiming_normal')\n",
+            ),
         ),
         Finding(
             VANISHING_BACK,
@@ -283,7 +299,18 @@ def hostile() -> Entry:
     place = Location("/home/alice/secret/evil\x1b[2J.py", 3, 5, 9, "    \x1b[31m= <b>")
     findings = (
         Finding(NON_FINITE, "error", f"{HOSTILE[3]} is not finite", HOSTILE[:2], HOSTILE[2], place, HOSTILE[4]),
-        Finding(EXPLODING, "error", HOSTILE[4], HOSTILE[4:6], HOSTILE[6], None, "", HOSTILE),
+        Finding(
+            EXPLODING,
+            "error",
+            HOSTILE[4],
+            HOSTILE[4:6],
+            HOSTILE[6],
+            None,
+            "",
+            HOSTILE,
+            fix=Fix(HOSTILE[6], HOSTILE[4], "\n".join(HOSTILE), HOSTILE[13]),
+        ),
+        Finding(RuleCard(HOSTILE[4], HOSTILE[2], "info", "heuristic", HOSTILE[6], HOSTILE[2]), "info", HOSTILE[3]),
     )
     return Entry(
         name=HOSTILE[0],
@@ -300,6 +327,7 @@ def hostile() -> Entry:
         verdict="fail",
         coverage=Coverage(3, 2, 1, HOSTILE[:3], (Unseen(HOSTILE[3], HOSTILE[4]),)),
         notes=(HOSTILE[2],),
+        checked=HOSTILE,
         residual=(
             ResidualStream(
                 HOSTILE[6], (ResidualBlock(0, HOSTILE[1], HOSTILE[0], None, infinite),), Growth("exponential", 2.0, 4.0)

@@ -17,6 +17,12 @@ from initprobe.report.render import render
 
 GOLDEN = Path(__file__).parent / "golden"
 REPORTS = ("empty", "clean", "residual", "failing", "compare", "hostile")
+FINDINGS_ONLY = {"concise", "github", "gitlab", "jsonl", "junit", "sarif"}
+"""Formats that name what has a finding; every other names every layer."""
+
+DATA = {"json", "jsonl"}
+"""Formats that escape names and leave them as they are; what shows the names makes them visible."""
+
 VARIANTS = {
     "clean.full-anatomy": ("clean", "full", RenderOptions(anatomy=True)),
     "failing.full-quiet": ("failing", "full", RenderOptions(quiet=1)),
@@ -73,17 +79,17 @@ class TestEveryFormat:
     def test_hostile_names_do_no_harm(self, name, canonical, options):
         text = render(canonical["hostile"], name, options)
         assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]", text)
-        assert not any(line.lstrip().startswith("::") for line in text.splitlines())
-        if name != "json":
+        if name != "github":
+            assert not any(line.lstrip().startswith("::") for line in text.splitlines())
+        if name not in DATA:
             assert "##[" not in text
 
     def test_no_escape_byte_without_colour(self, name, named_report):
         assert "\x1b" not in render(named_report[1], name, RenderOptions(color=False))
 
 
-@pytest.mark.parametrize("name", [name for name in FORMATS if name != "concise"])
+@pytest.mark.parametrize("name", [name for name in FORMATS if name not in FINDINGS_ONLY])
 def test_every_call_site_is_named_on_request(canonical, name):
-    """Concise names what has a finding; every other format names all, whatever their number."""
     text = render(canonical["clean"], name, RenderOptions(layers="all"))
     paths = {summary.site.path for summary in canonical["clean"].entries[0].sites}
     assert {path for path in paths if path not in text.replace("\\", "")} == set()
@@ -148,6 +154,13 @@ def test_json_parses_strictly(named_report):
     text = render(report, "json")
     assert json.loads(text, parse_constant=refuse)["schema"] == "initprobe/result/v1"
     assert text.isascii()
+
+
+def test_the_page_about_ci_tells_of_formats_that_are_there():
+    page = (Path(__file__).parents[2] / "docs" / "ci.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| `(\w+)` \|", page.partition("## Formats")[2], re.MULTILINE)
+    assert len(told) >= 10
+    assert set(told) <= set(FORMATS)
 
 
 def test_an_unknown_format_suggests_the_nearest(canonical):

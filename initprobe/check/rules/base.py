@@ -125,7 +125,7 @@ def rule(  # noqa: PLR0913 - a rule's card is read where the rule stands
         doc = inspect.getdoc(find)
         if not doc:
             raise ValueError(f"rule {name!r} has no docstring")
-        card = RuleCard(code, name, severity, confidence, doc.splitlines()[0])
+        card = RuleCard(code, name, severity, confidence, doc.splitlines()[0], doc)
         leaf = Rule(card, family, find, doc, good, bad, follows, thresholds, needs)
         RULES.add(name, leaf, aliases=(code,))
         return leaf

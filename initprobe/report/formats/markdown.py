@@ -39,7 +39,7 @@ def _entry(command: str, entry: Entry, options: RenderOptions) -> list[str]:
     if entry.failure is not None:
         lines = map(html.escape, visible_lines(entry.failure.message))
         return [*blocks, "\n".join(["<pre>", *lines, "</pre>"])]
-    blocks += [_finding_table(active([entry])), _items(notes(entry))]
+    blocks += [_finding_table(active([entry])), *_fixes(active([entry])), _items(notes(entry))]
     layers = _table(layer_table(entry, options))
     blocks += layers if command == "run" else _folded("Layers", layers)
     blocks += _folded("Residual streams", _table(residual_table(entry)))
@@ -57,10 +57,23 @@ def _finding_table(findings: list[Finding]) -> str:
         rule = f"{visible(finding.rule.code)} {visible(finding.rule.name)}"
         place = location_text(finding.location) if finding.location else ""
         where = " — ".join(text for text in (place, visible(finding.label, 1000)) if text)
-        what = " — ".join(visible(text, 1000) for text in (finding.message, *finding.notes))
+        fixed = [f"fix: {finding.fix.summary} (verified: {finding.fix.verified})"] if finding.fix is not None else []
+        what = " — ".join(visible(text, 1000) for text in (finding.message, *finding.notes, *fixed))
         cells = (rule, where, what, visible(finding.measured, 1000))
         lines.append(f"| {_ICONS[finding.severity]} | {' | '.join(map(markdown_cell, cells))} |")
     return "\n".join(lines)
+
+
+def _fixes(findings: list[Finding]) -> list[str]:
+    """What to paste, folded away; once, where several findings have it in common."""
+    found = dict.fromkeys(finding.fix for finding in findings if finding.fix is not None)
+    blocks = []
+    for fix in found:
+        for name, text in (("YAML", fix.yaml), ("Python", fix.python)):
+            lines = map(html.escape, visible_lines(text)) if text else ()
+            pasted = "\n".join(["<pre>", *lines, "</pre>"])
+            blocks += _folded(f"Fix as {name}: {markdown_cell(visible(fix.summary))}", [pasted] if text else [])
+    return blocks
 
 
 def _table(grid: Grid) -> list[str]:

@@ -1,4 +1,9 @@
-"""Every example of every rule, probed as a user would: the good ones stay silent, the bad ones are found."""
+"""Every example of every rule, probed as a user would: the good ones stay silent, the bad ones are found.
+
+Whatever is found stands on a line that is there: GitHub refuses a whole file of findings for one that does not.
+"""
+
+import json
 
 import pytest
 
@@ -24,3 +29,16 @@ def test_example(leaf, example, expected, tmp_path):
     result = api.probe(target, **options)
     found = [finding for finding in result.findings if finding.rule.name == leaf.card.name]
     assert bool(found) is expected, [finding.message for finding in result.findings]
+    places = list(places_of(result))
+    assert len(places) == len(result.findings)
+    for uri, line in places:
+        assert uri == file.as_uri()
+        assert 1 <= line <= len(file.read_text(encoding="utf-8").splitlines())
+
+
+def places_of(result):
+    """Where code scanning is told that the findings stand."""
+    (run,) = json.loads(result.render("sarif"))["runs"]
+    for found in run["results"]:
+        place = found["locations"][0]["physicalLocation"]
+        yield place["artifactLocation"]["uri"], place["region"]["startLine"]

@@ -183,7 +183,9 @@ def test_a_target_that_is_not_there_is_an_error_and_no_finding(runner):
 )
 def test_what_is_installed(runner, version, packages, installed):
     (step,) = [step for step in STEPS if step["name"] == "Install"]
-    code, log, _ = runner.step(step, {"inputs.version": version, "inputs.extra-packages": packages})
+    code, log, _ = runner.step(
+        step, {"inputs.version": version, "inputs.extra-packages": packages, "inputs.torch-index": "index"}
+    )
     assert code == 0, log
     pip = runner.temporary / "pip"
     assert (pip.read_text() if pip.exists() else "") == installed

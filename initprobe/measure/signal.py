@@ -21,6 +21,7 @@ from torch.nn.utils.parametrize import is_parametrized
 from torch.utils.hooks import RemovableHandle
 
 from initprobe.activations.base import ACTIVATIONS
+from initprobe.activations.saturation import flat_beyond
 from initprobe.errors import TargetError, first_line, raised_here, user_trace
 from initprobe.hooks import OUT_OF_SIGHT, ROOT, Visit, Watch, tensors_in, undisturbed, unmeasurable, watching
 from initprobe.measure.gates import all_gates
@@ -152,6 +153,7 @@ class Recorder:
             view.on_stream = site.kind in STREAM_KINDS
             view.weighted = site.kind == "weighted"
             view.can_die = site.activation is not None and site.activation.name in self.mortal
+            view.flat = None if site.activation is None else flat_beyond(site.activation)
         return view
 
 

@@ -72,7 +72,7 @@ POSITIVE = Example(
     good=(HE, SHIFTED_HEAD),
     bad=(POSITIVE,),
     thresholds=(SHARE,),
-    needs=("common_mean",),
+    needs=("shared_mean",),
 )
 def mean_drift(case: Case) -> Iterator[Finding]:
     """All units of a layer say the same, and little beside it.
@@ -126,15 +126,15 @@ def _shares(case: Case, sites: list[Site]) -> Array:
     """The part of the mean square that all units have in common, that of the bias taken off, shape (seeds, sites)."""
     signals, keys = case.facts.signals, [site.key for site in sites]
     biases = {weight.module: weight.name for weight in case.facts.anatomy.weights if weight.role == "bias"}
-    common, mean, rms = signals.at(keys, "common_mean"), signals.at(keys, "mean"), signals.rms(keys, "forward")
-    shift = np.zeros_like(common)
+    shared, mean, rms = signals.at(keys, "shared_mean"), signals.at(keys, "mean"), signals.rms(keys, "forward")
+    shift = np.zeros_like(shared)
     for column, site in enumerate(sites):
         weight = case.weight(site.weight or "")
         bias = None if weight is None else biases.get(weight.module)
         shift[:, column] = 0.0 if bias is None else np.nan_to_num(signals.value(bias, "mean"))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         unit = shift / rms
-        own = (common / rms) ** 2 - 2.0 * unit * (mean / rms) + unit**2
+        own = (shared / rms) ** 2 - 2.0 * unit * (mean / rms) + unit**2
         # Of the mean square without that shift.
         return np.asarray(own / (1.0 - 2.0 * unit * (mean / rms) + unit**2), dtype=np.float64)
 

@@ -32,7 +32,7 @@ def has_units(view: View) -> bool:
     return tensor.shape[axis] >= FEWEST
 
 
-def common_mean(numbers: Numbers) -> float:
+def shared_mean(numbers: Numbers) -> float:
     """The root, nan where a value is not finite."""
     root = math.sqrt(numbers[0]) * numbers[1] if math.isfinite(numbers[0]) else math.nan
     return root if math.isfinite(root) else math.nan
@@ -40,10 +40,10 @@ def common_mean(numbers: Numbers) -> float:
 
 statistic(
     Statistic(
-        "common_mean",
+        "shared_mean",
         "root over samples and positions of the squared mean over a layer's units",
         Reduction("mean_over_units", mean_over_units, has_units),
-        common_mean,
+        shared_mean,
         frozenset(["forward"]),
         core=False,
     )

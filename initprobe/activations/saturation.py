@@ -35,13 +35,13 @@ def flat_beyond(use: ActivationUse) -> tuple[float, float] | None:
     away = np.geomspace(1e-6, FAR, 20_000)
     grid = np.concatenate([-away[::-1], away])
     slopes = leaf.derivative(grid, **options)
-    steep = np.flatnonzero(np.abs(slopes) >= FLAT * np.abs(slopes).max())
+    limit = FLAT * float(np.abs([*slopes, *leaf.derivative(np.zeros(1), **options)]).max())
+    steep = np.flatnonzero(np.abs(slopes) >= limit)
     first, last = int(steep[0]), int(steep[-1])
     middle = len(away)
     monotone = bool((slopes >= 0).all() or (slopes <= 0).all())
     if not monotone or not 0 < first < middle or not middle <= last < len(grid) - 1:
         return None
-    limit = FLAT * float(np.abs(slopes).max())
 
     def edge(inside: float, outside: float) -> float:
         for _ in range(HALVINGS):

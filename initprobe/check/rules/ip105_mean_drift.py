@@ -71,6 +71,7 @@ POSITIVE = Example(
     "high",
     good=(HE, SHIFTED_HEAD),
     bad=(POSITIVE,),
+    follows=("identical-units",),
     thresholds=(SHARE,),
     needs=("shared_mean",),
 )

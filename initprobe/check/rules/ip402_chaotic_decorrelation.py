@@ -46,7 +46,6 @@ CHAOTIC = Example(NEAR_INPUTS.format(std="1.8"), language="python")
     "high",
     good=(ORDERED,),
     bad=(CHAOTIC,),
-    follows=("exploding-backward",),
     thresholds=(GROWTH,),
 )
 def chaotic_decorrelation(case: Case) -> Iterator[Finding]:
@@ -60,8 +59,8 @@ def chaotic_decorrelation(case: Case) -> Iterator[Finding]:
 
     Why is this bad:
         What belongs together comes out unrelated, as if the network were a hash of its input. It can fit its training
-        data, and says little about what lies between them. Deeper, it becomes an exploding gradient (IP202), of which
-        this is a part.
+        data, and says little about what lies between them. Deeper, the gradient explodes; then IP202 is told, and
+        not this.
 
     Not a problem when:
         The depth is small: chi_1 a little above 1 is where many good networks begin (SELU: 1.07).
@@ -93,4 +92,6 @@ def chaotic_decorrelation(case: Case) -> Iterator[Finding]:
 
 
 def _gradient_grows(segment: Segment) -> bool:
-    return segment.backward is not None and segment.backward.per_layer.low > 1.0
+    """Whether it does, without exploding."""
+    gain = segment.backward
+    return gain is not None and gain.per_layer.low > 1.0 and gain.status not in {"warning", "error"}

@@ -69,3 +69,47 @@ def test_a_probe_asks_the_factory_once_per_seed():
 
     ip.probe(build, inputs=(16,), seeds=3, max_seeds=3, batch=8)
     assert len(calls) == 3
+
+
+def test_a_check_asks_it_once_more_and_repeats_the_forward_pass_alone():
+    passes = []
+
+    class Counted(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = deep(4)
+
+        def forward(self, x):
+            passes.append(x.shape[0])
+            return self.layers(x)
+
+    def build():
+        builds.append(1)
+        return Counted()
+
+    builds: list[int] = []
+    asked = {}
+    for complete in (False, True):
+        passes.clear()
+        builds.clear()
+        result = ip.probe(build, inputs=(16,), seeds=3, max_seeds=3, batch=8, check={"complete": complete})
+        asked[complete] = (len(builds), passes.count(8))
+        assert "IP005" not in [finding.rule.code for finding in result.findings]
+    assert asked[True] == (asked[False][0] + 1, asked[False][1] + 1)
+
+
+def test_an_instance_that_draws_from_a_clock_is_found_by_a_check_and_left_as_it_was():
+    class Noisy(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(16, 16)
+
+        def forward(self, x):
+            return self.layer(x) + torch.randn(x.shape, generator=generator)
+
+    generator = torch.Generator()  # the model's own: no seed of a probe reaches it
+    model = Noisy()
+    before = model.layer.weight.clone()
+    result = ip.probe(model, inputs=(16,), batch=8, scheme="he", seeds=2, check={"complete": True})
+    assert [finding.rule.code for finding in result.findings if finding.rule.code == "IP005"] == ["IP005"]
+    assert torch.equal(model.layer.weight, before)

@@ -119,7 +119,10 @@ def _kinds(case: Case) -> Iterator[Sequence[Weight]]:
     kinds: dict[tuple[object, ...], list[Weight]] = {}
     for weight in case.facts.anatomy.weights:
         if weight.role in ROLES and weight.traced and weight.trainable and not weight.head:
-            kind = (weight.role, weight.attention, weight.recurrent, weight.branch is None, weight.gated)
+            attention = (
+                "query" if weight.attention == "key" else weight.attention
+            )  # what collapses for one does for both
+            kind = (weight.role, attention, weight.recurrent, weight.branch is None, weight.gated)
             kinds.setdefault(kind, []).append(weight)
     yield from kinds.values()
 

@@ -11,6 +11,7 @@ from initprobe.check.chains import weighted_chains
 from initprobe.check.family import beyond
 from initprobe.check.rules.base import Case, Example, Finding, Threshold, rule, wording
 from initprobe.check.signals import Array
+from initprobe.records import Site
 
 SHORTEST = 4
 """Sites of a run: a collapse is something that layers do, not one of them."""
@@ -116,6 +117,7 @@ def correlation_collapse(case: Case) -> Iterator[Finding]:
     """
     limit = case.facts.thresholds[DIFFERENCE.key]
     told: set[str] = set()
+    joins = {key for stream in case.facts.anatomy.streams if stream.kind == "residual" for key in stream.sites}
     for keys in _runs(case):
         difference = _difference(case, keys)
         fallen = np.log(difference) - np.log(difference[:, :1])
@@ -132,7 +134,7 @@ def correlation_collapse(case: Case) -> Iterator[Finding]:
             label=f"{wording.span(keys)} ({len(keys)} layers, first below {wording.limit(limit)}: {keys[first]})",
             measured=f"mean square of the difference over twice the mean square, {wording.count(case.seeds, 'seed')}; "
             f"warning below {wording.limit(limit)}",
-            expected=f"a correct ReLU net makes {_size(_behind_relu(min(1.0, ends[0]), len(keys) - 1))} of it",
+            expected="" if keys[0] in joins else _behind_relu(min(1.0, ends[0]), len(keys) - 1),
         )
 
 
@@ -140,26 +142,27 @@ def _size(value: float) -> str:
     return "next to nothing" if value < 10 * RESOLUTION else wording.size(value)
 
 
-def _behind_relu(difference: float, layers: int) -> float:
-    """1 - cosine behind layers of He weights and ReLU, the arc-cosine kernel of Cho & Saul 2009 of degree 1."""
+def _behind_relu(difference: float, layers: int) -> str:
+    """What layers of He weights and ReLU make of 1 - cosine: the arc-cosine kernel of degree 1 (Cho & Saul 2009)."""
     cosine = 1.0 - difference
     for _ in range(layers):
         cosine = (math.sqrt(1.0 - cosine**2) + cosine * (math.pi - math.acos(cosine))) / math.pi
-    return 1.0 - cosine
+    return f"a correct ReLU net makes {_size(1.0 - cosine)} of it"
 
 
 def _runs(case: Case) -> Iterator[Sequence[str]]:
     """Chains of weights and residual streams, cut at poolings; zero weights say nothing."""
     anatomy, signals = case.facts.anatomy, case.facts.signals
     chains = [stream.sites for stream in anatomy.streams if stream.kind == "residual"]
-    weight_of = {site.key: site.weight for site in anatomy.sites}
+    site_of = {site.key: site for site in anatomy.sites}
+    shapes = {key: trace.shape for sites in signals.sites[:1] for key, trace in sites.items()}
     for chain in (*chains, *weighted_chains(anatomy)):
         run: list[str] = []
         before = 0
         for key in chain:
-            positions = _positions(case, key)
-            if signals.is_zero(weight_of.get(key)):
+            if key not in site_of or signals.is_zero(site_of[key].weight):
                 continue
+            positions = _positions(site_of[key], shapes.get(key, ()))
             if run and (positions == 1 < before or POOLED * positions < before):
                 yield from [run] if len(run) >= SHORTEST else []
                 run = []
@@ -168,13 +171,9 @@ def _runs(case: Case) -> Iterator[Sequence[str]]:
         yield from [run] if len(run) >= SHORTEST else []
 
 
-def _positions(case: Case, key: str) -> int:
+def _positions(site: Site, shape: Sequence[int]) -> int:
     """Values of a unit per sample."""
-    site = next((site for site in case.facts.anatomy.sites if site.key == key), None)
-    trace = next((sites[key] for sites in case.facts.signals.sites if key in sites), None)
-    if site is None or trace is None or not trace.shape or not site.units:
-        return 1
-    return max(1, math.prod(trace.shape[1:]) // site.units)
+    return max(1, math.prod(shape[1:]) // site.units) if shape and site.units else 1
 
 
 def _difference(case: Case, keys: Sequence[str]) -> Array:

@@ -74,7 +74,7 @@ def normalization_gradient_explosion(case: Case) -> Iterator[Finding]:
     """Normalizations without skip connections make the gradient grow with depth, whatever the weights are.
 
     What it does:
-        Fits the log of the gradient's RMS at the outputs of normalizations that follow one another through weights and
+        Fits the log of the gradient's norm at the outputs of normalizations that follow one another through weights and
         activations, with no residual sum between them. It fires where the growth from the last to the first of
         them is beyond the limit in all seeds alike.
 
@@ -97,16 +97,17 @@ def normalization_gradient_explosion(case: Case) -> Iterator[Finding]:
     limit = case.facts.thresholds[FACTOR.key]
     for chain in norm_chains(case.facts.anatomy):
         keys = [key for key in reversed(chain) if case.facts.signals.has_gradient(key)]
-        rms = case.facts.signals.rms(keys, "backward")
-        usable = held(rms) if len(rms) else np.zeros(0, dtype=np.bool_)
-        if usable.sum() < SHORTEST_RUN:
+        # Not the RMS: that changes where a stride or a width does, and the same gradient is spread over fewer values.
+        norms = case.facts.signals.rms(keys, "backward") * np.sqrt(case.facts.signals.at(keys, "count", "backward"))
+        usable = held(norms)
+        if not len(norms) or usable.sum() < SHORTEST_RUN:
             continue
-        walk = Walk(np.flatnonzero(usable).astype(np.float64), np.log(rms[:, usable]), np.full(usable.sum(), np.nan))
+        walk = Walk(np.flatnonzero(usable).astype(np.float64), np.log(norms[:, usable]), np.full(usable.sum(), np.nan))
         drift = walk.slopes[:, None] * walk.span
         if beyond(drift, math.log(limit)).any():
             gain = math.exp(float(walk.slopes.mean()))
             yield case.finding(
-                f"gradient RMS grows ×{wording.gain(gain)} per normalization over {len(keys)} layers, output to input",
+                f"gradient norm grows ×{wording.gain(gain)} per normalization over {len(keys)} layers, output to input",
                 sites=keys,
                 measured=f"drift ×{wording.gain(math.exp(float(drift.mean())))}, {wording.count(case.seeds, 'seed')}; "
                 f"warning beyond ×{wording.limit(limit)}",

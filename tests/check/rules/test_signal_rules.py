@@ -345,7 +345,9 @@ class TestNormalizations:
             wobble = 1.0 + 1e-3 * seed
             grown = {site.key: gain ** (depth - 1 - i) * wobble for i, site in enumerate(relus)}
             rows = tuple(
-                replace(one, backward={"rms": grown[one.key], "nonfinite": 0.0}) if one.key in grown else one
+                replace(one, backward={"rms": grown[one.key], "nonfinite": 0.0, "count": 16384.0})
+                if one.key in grown
+                else one
                 for one in each.trace.sites
             )
             evidences.append(replace(each, trace=replace(each.trace, sites=rows)))
@@ -353,7 +355,7 @@ class TestNormalizations:
 
     def test_a_deep_stack(self, make):
         finding = only(self.judged(make, 1.211), "IP603")
-        assert finding.message == "gradient RMS grows ×1.21 per normalization over 40 layers, output to input"
+        assert finding.message == "gradient norm grows ×1.21 per normalization over 40 layers, output to input"
         assert finding.sites[0] == "block.39.relu"
         assert "drift ×1750" in finding.measured
 

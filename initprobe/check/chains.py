@@ -6,6 +6,7 @@ reset, the gradient and how alike two inputs are, goes on behind it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from initprobe.records import Anatomy, Flow, Step
@@ -17,14 +18,20 @@ PRODUCTS = frozenset(["mul", "multiply", "mul_", "multiply_"])
 """Elementwise products."""
 
 
-def weighted_chains(anatomy: Anatomy) -> tuple[tuple[str, ...], ...]:
-    """Sites of weighted operations, each made from the one before, normalizations between them or not."""
-    return _chains(anatomy.flow, "weighted", LINKS | {"norm"})
+def weighted_chains(anatomy: Anatomy, *, alone: bool = False) -> tuple[tuple[str, ...], ...]:
+    """Sites of weighted operations, each made from the one before, normalizations between them or not.
+
+    Args:
+        anatomy: with the flow of the traced pass.
+        alone: whether nothing else may be made from what lies between two of them: then all that one does, it does
+            through the next.
+    """
+    return _chains(anatomy.flow, "weighted", LINKS | {"norm"}, alone=alone)
 
 
 def norm_chains(anatomy: Anatomy) -> tuple[tuple[str, ...], ...]:
-    """Sites of normalizations, each made from the one before through weights and activations, past no sum of two."""
-    return _chains(anatomy.flow, "norm", LINKS | {"weighted"})
+    """Sites of normalizations, each made from the one before through weights and activations, with no way around it."""
+    return _chains(anatomy.flow, "norm", LINKS | {"weighted"}, alone=True)
 
 
 def read_by(anatomy: Anatomy) -> Mapping[str, str | None]:
@@ -45,14 +52,16 @@ def read_by(anatomy: Anatomy) -> Mapping[str, str | None]:
     return found
 
 
-def _chains(flow: Flow, effect: str, through: frozenset[str]) -> tuple[tuple[str, ...], ...]:
+def _chains(flow: Flow, effect: str, through: frozenset[str], *, alone: bool) -> tuple[tuple[str, ...], ...]:
     """Where one value feeds several, the first goes on and the others begin anew."""
+    used = Counter((*(source for step in flow.steps for source in step.sources), *flow.outputs))
+    forks = frozenset(index for index, times in used.items() if times > 1) if alone else frozenset[int]()
     ends: dict[int, list[Step]] = {}
     chains: list[list[Step]] = []
     for step in flow.steps:
         if step.effect != effect or not step.sites:
             continue
-        before = _before(flow.steps, step, effect, through)
+        before = _before(flow.steps, step, effect, through, forks)
         chain = ends.pop(before.index, None) if before is not None else None
         if chain is None:
             chain = []
@@ -62,15 +71,19 @@ def _chains(flow: Flow, effect: str, through: frozenset[str]) -> tuple[tuple[str
     return tuple(tuple(step.sites[0] for step in chain) for chain in chains)
 
 
-def _before(steps: Sequence[Step], step: Step, effect: str, through: frozenset[str]) -> Step | None:
+def _before(
+    steps: Sequence[Step], step: Step, effect: str, through: frozenset[str], forks: frozenset[int]
+) -> Step | None:
     """The nearest step of that effect behind a step, past nothing but what may lie between."""
     source = _source(steps, step)
-    while source is not None and not (source.effect == effect and source.sites):
+    while source is not None and source.index not in forks:
+        if source.effect == effect and source.sites:
+            return source
         is_shift = source.effect == "sum" and len(source.sources) == 1
         if source.effect != effect and source.effect not in through and not is_shift:
             return None
         source = _source(steps, source)
-    return source
+    return None
 
 
 def _source(steps: Sequence[Step], step: Step) -> Step | None:

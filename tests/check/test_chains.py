@@ -69,6 +69,20 @@ def test_what_branches_off_begins_anew():
     assert weighted_chains(forked) == (("a", "b", "c"), ("other",))
 
 
+def test_a_way_around_ends_a_chain_that_is_to_be_the_only_way():
+    assert weighted_chains(STACK, alone=True) == (("a", "b", "c"),)
+    assert weighted_chains(RESIDUAL, alone=True) == (("a",), ("b",), ("c",))
+    forked = anatomy(
+        INPUT,
+        ("linear", "weighted", (0,), "a"),
+        ("layer_norm", "norm", (1,), "a_norm"),
+        ("linear", "weighted", (2,), "keys"),
+        ("layer_norm", "norm", (3,), "key_norm"),
+        ("attention", "other", (2, 4), "attention"),
+    )
+    assert norm_chains(forked) == (("a_norm",), ("key_norm",))
+
+
 def test_the_site_that_a_weight_reads():
     assert read_by(STACK) == {"a": None, "b": "a_relu", "c": None}  # the input, one behind a view, one that nobody sees
 

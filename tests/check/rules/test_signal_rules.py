@@ -158,12 +158,15 @@ class TestImbalance:
         return make.judge(make.evidences(anatomy, rms, rms, parameters=traces))
 
     def test_a_layer_without_a_part(self, make):
-        finding = only(self.judged(make, [1.0, 1.0, 1e-4, 1.0]), "IP204")
+        finding = only(self.judged(make, [1.0, 1.0, 1e-5, 1.0]), "IP204")
         assert finding.sites[0] == "block.2.linear"
         assert "×" in finding.message
 
+    def test_three_decades_are_what_widths_and_strides_do(self, make):
+        assert found(self.judged(make, [1.0, 1.0, 1e-3, 1.0]), "IP204") == []
+
     def test_a_rescaling_between_layers_is_none(self, make):
-        assert found(self.judged(make, [1.0, 1.0, 1e4, 1.0], [0.1, 0.1, 1e-5, 0.1]), "IP204") == []
+        assert found(self.judged(make, [1.0, 1.0, 1e6, 1.0], [0.1, 0.1, 1e-7, 0.1]), "IP204") == []
 
     def test_a_weight_without_gradient_is_not_compared(self, make):
         assert found(self.judged(make, [1.0, 1.0, 0.0, 1.0]), "IP204") == []

@@ -11,16 +11,12 @@ from initprobe.measure.statistics.base import Statistic, statistic
 
 FEWEST = 2
 
-SAMPLES = 32
-"""What units share they share on all of them."""
-
 
 def mean_over_units(view: View) -> Result:
     """``[mean square of the mean over units, scale]``: the first in units of the scale squared."""
     axis = view.tensor.dim() + (view.unit_axis or 0)
     # A sum of a few hundred float16 numbers overflows, one of float32 numbers loses nothing that counts.
-    few = view.tensor[:SAMPLES] if axis > 0 else view.tensor
-    precise = few if few.dtype in (torch.float32, torch.float64) else few.float()
+    precise = view.tensor if view.tensor.dtype in (torch.float32, torch.float64) else view.tensor.float()
     means = precise.mean(axis).double()
     peak = means.abs().amax()
     peak = torch.where(peak > 0, peak, torch.ones_like(peak))
@@ -45,7 +41,7 @@ def shared_mean(numbers: Numbers) -> float:
 statistic(
     Statistic(
         "shared_mean",
-        "root over some samples and all positions of the squared mean over a layer's units",
+        "root over samples and positions of the squared mean over a layer's units",
         Reduction("mean_over_units", mean_over_units, has_units),
         shared_mean,
         frozenset(["forward"]),

@@ -117,9 +117,9 @@ def _at_sites(case: Case, found: Sequence[Unsteady]) -> Finding:
     """Values that differ although weights and batch are the same."""
     known = {site.key for site in case.facts.anatomy.sites}
     names = [each.name for each in found if each.name in known]
-    others = f"; {wording.count(len(found) - 1, 'later site')} differ with it" if len(found) > 1 else ""
+    others = f"; so do {wording.count(len(found) - 1, 'site')} behind it" if len(found) > 1 else ""
     return case.finding(
-        f"the same seed, weights and batch give another value at {found[0].name}",
+        f"the value of {found[0].name} differs between two passes with the same seed, weights and batch",
         sites=names[:1],
         label=names[0] if names else found[0].name,
         measured=_twice(found[0]) + others,

@@ -38,9 +38,9 @@ HE = Example(
     """
     version: 1
     model:
-      input: {shape: [128]}
+      input: {shape: [64]}
       layers:
-        - {type: repeat, times: 50, name: block, layers: [{type: linear, out: 128}, relu]}
+        - {type: repeat, times: 50, name: block, layers: [{type: linear, out: 64}, relu]}
     init: {default: kaiming_normal}
     """,
     options=(("batch", 32),),
@@ -49,9 +49,9 @@ CRITICAL_TANH = Example(
     """
     version: 1
     model:
-      input: {shape: [128]}
+      input: {shape: [64]}
       layers:
-        - {type: repeat, times: 30, name: block, layers: [{type: linear, out: 128}, tanh]}
+        - {type: repeat, times: 30, name: block, layers: [{type: linear, out: 64}, tanh]}
     init: {default: xavier_normal}
     """,
     options=(("batch", 32),),
@@ -60,9 +60,9 @@ TORCH_DEFAULT = Example(
     """
     version: 1
     model:
-      input: {shape: [128]}
+      input: {shape: [64]}
       layers:
-        - {type: repeat, times: 20, name: block, layers: [{type: linear, out: 128}, relu]}
+        - {type: repeat, times: 20, name: block, layers: [{type: linear, out: 64}, relu]}
     init: {default: torch_default}
     """,
     options=(("batch", 32),),

@@ -28,7 +28,7 @@ PRE_NORM = Example(
       input: {shape: [64]}
       layers:
         - type: repeat
-          times: 4
+          times: 3
           name: block
           layers:
             - type: residual

@@ -77,7 +77,7 @@ class TestUnsteady:
         later = [Unsteady("site", f"block.{i}.linear", 1.0, 1.1) for i in (3, 4, 5)]
         finding = only(self.repeated(make, *later), "IP005")
         assert finding.sites == ("block.3.linear",)
-        assert "2 later sites differ with it" in finding.measured
+        assert "so do 2 sites behind it" in finding.measured
 
     def test_a_value_that_was_there_once(self, make):
         finding = only(self.repeated(make, Unsteady("site", "gone", float("nan"), 1.0)), "IP005")
@@ -105,6 +105,14 @@ class TestScaleJump:
 
     def test_a_layer_that_stands_out_in_some_seeds_is_none(self, make):
         assert found(self.judged(make, 14.0, noise=1.0), "IP104") == []
+
+    def test_where_it_makes_a_whole_run_drift_it_is_a_part_of_that(self, make):
+        anatomy = with_flow(make.chain(DEPTH, activations=True))
+        rms = np.ones((5, DEPTH)) * np.where(np.arange(DEPTH) < 4, 1.0, 1000.0)
+        relus = [site.key for site in anatomy.sites if site.kind == "activation"]
+        extra = {key: {"rms": value} for key, value in zip(relus, rms[0], strict=True)}
+        finding = only(make.judge(make.evidences(anatomy, rms, extra=extra)), "IP102")
+        assert any("block.4.linear multiplies the signal by 1000" in note for note in finding.notes)
 
     def test_the_first_layer_may_undo_the_scale_of_the_input(self, make):
         anatomy = with_flow(make.chain(DEPTH, activations=True))

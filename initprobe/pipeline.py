@@ -24,10 +24,20 @@ from initprobe.load.limits import free_memory
 from initprobe.load.loss import chosen_loss
 from initprobe.load.sources.base import Target
 from initprobe.measure.ledger import Plan
+from initprobe.measure.repeat import unsteady
 from initprobe.measure.signal import measure_signal
 from initprobe.module_state import parameters_restored
 from initprobe.predict.propagate import predict
-from initprobe.records import Entry, Environment, Evidence, Judgement, NeedSeeds, Prediction, Request
+from initprobe.records import (
+    REPEATED_FORWARD,
+    Entry,
+    Environment,
+    Evidence,
+    Judgement,
+    NeedSeeds,
+    Prediction,
+    Request,
+)
 from initprobe.subject import Subject
 from initprobe.summary import summarize
 
@@ -112,9 +122,21 @@ class Bench:
         self.loss = "gaussian"
         self.chosen = chosen_loss(request.probe.loss, request.target)
         self.traced: Traced | None = None
+        # Layers of a spec run no code but ours.
+        foreign = target.sections is None or request.target.allow_code
+        self.repeats = foreign and REPEATED_FORWARD in self.measured.statistics
 
     def draw(self, seed: int) -> Evidence:
-        """Build, initialize and measure one draw."""
+        """Build, initialize and measure one draw; the first one once more, where a rule asks for it."""
+        evidence = self._draw(seed)
+        if self.repeats:
+            self.repeats = False
+            self.listen("repeating the forward pass")
+            found = unsteady(evidence.trace, self._draw(seed, again=True).trace)
+            evidence = replace(evidence, trace=replace(evidence.trace, unsteady=found))
+        return evidence
+
+    def _draw(self, seed: int, *, again: bool = False) -> Evidence:
         subject = self.target.build(seed, self.request.probe)
         if self.chosen is not None:
             self.chosen.put(subject, seed)
@@ -132,7 +154,8 @@ class Bench:
                     layer_types=subject.layer_types,
                     data=Data(subject, self.batch, self.request.probe.mode),
                 )
-            trace = measure_signal(subject, traced.anatomy, self.measured, seed=seed, batch=self.batch)
+            probe = replace(self.measured, statistics=()) if again else self.measured
+            trace = measure_signal(subject, traced.anatomy, probe, seed=seed, batch=self.batch, returns=not again)
         return Evidence(traced.anatomy, trace, outcome)
 
     def _prepare(self, subject: Subject, seed: int) -> Traced:

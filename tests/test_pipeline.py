@@ -96,15 +96,16 @@ def test_before_a_check_fails_fresh_seeds_have_to_say_the_same():
     always = ip.probe(always_bad := Moody(1000), inputs=(16,), batch=8, check=ACTED_ON)
     assert always.verdict == "fail"
     assert always.entry.seeds == (0, 1, 2, 3, 4)
-    assert always_bad.calls == 10
+    assert always_bad.calls == 11, "five draws, one of them twice, and five fresh ones"
     assert "confirmed on 5 fresh seeds (5 to 9)" in always.entry.notes
-    once = ip.probe(Moody(5), inputs=(16,), batch=8, check=ACTED_ON)
+    once = ip.probe(Moody(6), inputs=(16,), batch=8, check=ACTED_ON)
     assert once.verdict == "inconclusive"
     assert {finding.rule.code for finding in once.findings} == {"IP006"}
 
 
 def test_nothing_is_confirmed_where_nobody_acts_or_no_seed_is_left():
-    for options in ({}, {"check": ACTED_ON, "max_seeds": 6}, {"check": {**ACTED_ON, "fail_on": "never"}}):
+    once_more = {**ACTED_ON, "ignore": ("IP005",)}
+    for options in ({}, {"check": once_more, "max_seeds": 6}, {"check": {**once_more, "fail_on": "never"}}):
         factory = Moody(1000)
         ip.probe(factory, inputs=(16,), batch=8, **options)
         assert factory.calls == 5
@@ -113,5 +114,49 @@ def test_nothing_is_confirmed_where_nobody_acts_or_no_seed_is_left():
 def test_confirmation_uses_the_seeds_that_are_left():
     factory = Moody(1000)
     result = ip.probe(factory, inputs=(16,), batch=8, max_seeds=7, check=ACTED_ON)
-    assert factory.calls == 7
+    assert factory.calls == 8
     assert "confirmed on 2 fresh seeds (5 to 6)" in result.entry.notes
+
+
+def test_a_check_asks_it_once_more_and_repeats_the_forward_pass_alone():
+    passes = []
+
+    class Counted(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = deep(4)
+
+        def forward(self, x):
+            passes.append(x.shape[0])
+            return self.layers(x)
+
+    def build():
+        builds.append(1)
+        return Counted()
+
+    builds: list[int] = []
+    asked = {}
+    for complete in (False, True):
+        passes.clear()
+        builds.clear()
+        result = ip.probe(build, inputs=(16,), seeds=3, max_seeds=3, batch=8, check={"complete": complete})
+        asked[complete] = (len(builds), passes.count(8))
+        assert "IP005" not in [finding.rule.code for finding in result.findings]
+    assert asked[True] == (asked[False][0] + 1, asked[False][1] + 1)
+
+
+def test_an_instance_that_draws_from_a_clock_is_found_by_a_check_and_left_as_it_was():
+    class Noisy(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(16, 16)
+
+        def forward(self, x):
+            return self.layer(x) + torch.randn(x.shape, generator=generator)
+
+    generator = torch.Generator()  # the model's own: no seed of a probe reaches it
+    model = Noisy()
+    before = model.layer.weight.clone()
+    result = ip.probe(model, inputs=(16,), batch=8, scheme="he", seeds=2, check={"complete": True})
+    assert [finding.rule.code for finding in result.findings if finding.rule.code == "IP005"] == ["IP005"]
+    assert torch.equal(model.layer.weight, before)

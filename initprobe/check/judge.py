@@ -19,8 +19,8 @@ from initprobe.check.undecided import Undecided, find_undecided, gains_of
 from initprobe.check.wording import gain as factor
 from initprobe.errors import NothingToProbeError
 from initprobe.records import (
+    COSTLY,
     SEVERITIES,
-    WEIGHT_GRADIENTS,
     CheckRequest,
     Evidence,
     Finding,
@@ -44,9 +44,9 @@ def validate(request: CheckRequest) -> None:
 
 
 def needed(request: CheckRequest) -> tuple[str, ...]:
-    """Names of the statistics beyond the core ones that the selected rules read."""
+    """Names of what the selected rules read beyond the core statistics; the costly ones where the verdict counts."""
     names = dict.fromkeys(name for rule in select(request).rules for name in rule.needs)
-    return tuple(name for name in names if request.complete or name != WEIGHT_GRADIENTS)
+    return tuple(name for name in names if request.complete or name not in COSTLY)
 
 
 def judge(

@@ -11,7 +11,7 @@ from initprobe.hooks import unmeasurable
 from initprobe.measure.reductions import MOMENTS, Reduction, Result, View, Workspace, to_host, together
 from initprobe.measure.statistics.base import STATISTICS, Statistic
 from initprobe.measure.statistics.base import Subject as Described
-from initprobe.records import WEIGHT_GRADIENTS, Value
+from initprobe.records import COSTLY, WEIGHT_GRADIENTS, Value
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Plan:
         Raises:
             UsageError: no statistic has that name.
         """
-        asked = {STATISTICS.canonical(name) for name in names if name != WEIGHT_GRADIENTS}
+        asked = {STATISTICS.canonical(name) for name in names if name not in COSTLY}
         chosen = [leaf for name, leaf in STATISTICS.items() if leaf.core or name in asked]
         kinds: tuple[Described, ...] = ("forward", "backward", "parameter", "gradient", "input")
         return cls(

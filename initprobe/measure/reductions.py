@@ -62,6 +62,7 @@ class View:
         weighted: whether it is the output of a weight operation.
         can_die: whether it is the output of an activation that is zero on a half-line.
         extremes: whether minimum, maximum and zeros are wanted too; they cost as much as all else.
+        flat: the values beyond which the activation that made it is flat, None of any other.
     """
 
     tensor: torch.Tensor
@@ -73,6 +74,7 @@ class View:
     can_die: bool = False
     extremes: bool = True
     step_axis: int | None = None
+    flat: tuple[float, float] | None = None
     _moments: Result | None = None
 
     @property

@@ -21,6 +21,7 @@ from torch.nn.utils.parametrize import is_parametrized
 from torch.utils.hooks import RemovableHandle
 
 from initprobe.activations.base import ACTIVATIONS
+from initprobe.activations.saturation import flat_beyond
 from initprobe.errors import TargetError, first_line, raised_here, user_trace
 from initprobe.hooks import OUT_OF_SIGHT, ROOT, Visit, Watch, tensors_in, undisturbed, unmeasurable, watching
 from initprobe.measure.gates import all_gates
@@ -152,6 +153,7 @@ class Recorder:
             view.on_stream = site.kind in STREAM_KINDS
             view.weighted = site.kind == "weighted"
             view.can_die = site.activation is not None and site.activation.name in self.mortal
+            view.flat = None if site.activation is None else flat_beyond(site.activation)
         return view
 
 
@@ -169,7 +171,9 @@ SETS_LEAVES = "you can only change requires_grad flags of leaf variables"
 """What torch says to a forward that sets ``requires_grad`` on its input (wav2vec2 does, for its checkpointing)."""
 
 
-def measure_signal(subject: Subject, anatomy: Anatomy, probe: ProbeRequest, *, seed: int, batch: int) -> Trace:
+def measure_signal(
+    subject: Subject, anatomy: Anatomy, probe: ProbeRequest, *, seed: int, batch: int, returns: bool = True
+) -> Trace:
     """Measure one draw: every site forward and backward, every parameter, every input.
 
     Args:
@@ -178,20 +182,21 @@ def measure_signal(subject: Subject, anatomy: Anatomy, probe: ProbeRequest, *, s
         probe: what to measure and how.
         seed: seed of the batch, of the cotangent and of what the forward draws (dropout).
         batch: samples per pass.
+        returns: whether the gradient is sent back; without it, the forward pass is the same to the last bit.
 
     Raises:
         TargetError: the model's own forward, loss or backward failed.
     """
     try:
-        return _measure(subject, anatomy, probe, seed, batch, into_inputs=probe.backward)
+        return _measure(subject, anatomy, probe, seed, batch, into_inputs=probe.backward, returns=returns)
     except TargetError as error:
         if SETS_LEAVES not in str(error):
             raise
-    return _measure(subject, anatomy, probe, seed, batch, into_inputs=False)
+    return _measure(subject, anatomy, probe, seed, batch, into_inputs=False, returns=returns)
 
 
-def _measure(
-    subject: Subject, anatomy: Anatomy, probe: ProbeRequest, seed: int, batch: int, *, into_inputs: bool
+def _measure(  # noqa: PLR0913 - what measure_signal is told, and how far the pass goes
+    subject: Subject, anatomy: Anatomy, probe: ProbeRequest, seed: int, batch: int, *, into_inputs: bool, returns: bool
 ) -> Trace:
     model = subject.model
     with (
@@ -209,7 +214,7 @@ def _measure(
         with watching(model, recorder.visit, operations=operations) as watch, torch.set_grad_enabled(probe.backward):
             output = run_model(model, call)
         judged = replace(subject, loss=subject.loss_of(call))
-        reach = _backward(judged, output, recorder, probe, seed) if probe.backward else None
+        reach = _backward(judged, output, recorder, probe, seed) if probe.backward and returns else None
         # Behind the passes, for a spectral norm takes a step each time that it is asked.
         ledger.take_all("parameter", effective_weights(model))
         return _trace(seed, parameters, recorder, watch, reach)

@@ -48,6 +48,8 @@ from initprobe.records.report import (
     StatisticSummary,
 )
 from initprobe.records.request import (
+    COSTLY,
+    REPEATED_FORWARD,
     WEIGHT_GRADIENTS,
     CheckRequest,
     InitRequest,
@@ -71,9 +73,21 @@ from initprobe.records.theory import (
     Stability,
     Theory,
 )
-from initprobe.records.trace import Counts, ParameterTrace, PartTrace, SiteTrace, Statistics, Trace, Unseen, Value
+from initprobe.records.trace import (
+    Counts,
+    ParameterTrace,
+    PartTrace,
+    SiteTrace,
+    Statistics,
+    Trace,
+    Unseen,
+    Unsteady,
+    Value,
+)
 
 __all__ = [
+    "COSTLY",
+    "REPEATED_FORWARD",
     "SEVERITIES",
     "WEIGHT_GRADIENTS",
     "ActivationUse",
@@ -151,6 +165,7 @@ __all__ = [
     "Theory",
     "Trace",
     "Unseen",
+    "Unsteady",
     "Value",
     "Verdict",
     "Weight",

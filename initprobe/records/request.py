@@ -14,6 +14,12 @@ Options = tuple[tuple[str, Option], ...]
 WEIGHT_GRADIENTS = "weight_gradients"
 """Among the statistics asked for, it makes the backward pass compute the gradients of the weights as well."""
 
+REPEATED_FORWARD = "repeated_forward"
+"""Likewise, it makes the first draw be made twice, and its forward pass be run on both."""
+
+COSTLY = frozenset([WEIGHT_GRADIENTS, REPEATED_FORWARD])
+"""What is no statistic but a pass more, or a larger one."""
+
 
 @dataclass(frozen=True, slots=True)
 class SchemeChoice:

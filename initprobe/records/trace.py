@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 class Counts(tuple[float, ...]):
@@ -86,6 +87,22 @@ class Unseen:
 
 
 @dataclass(frozen=True, slots=True)
+class Unsteady:
+    """Something that came out otherwise when the same draw was made and run again.
+
+    Attributes:
+        kind: a parameter's values, the batch, or the value of a call site.
+        name: the parameter's name, the input's, or the site's key.
+        first, second: its RMS in the two passes; nan where a pass had no such site.
+    """
+
+    kind: Literal["parameter", "input", "site"]
+    name: str
+    first: float
+    second: float
+
+
+@dataclass(frozen=True, slots=True)
 class Trace:
     """One seed.
 
@@ -97,6 +114,7 @@ class Trace:
         unseen: what could not be measured.
         effective: statistics of weights that are computed from parameters, by the name under which the layer has them
             (``0.weight`` of a weight-normalized layer).
+        unsteady: what differed when the draw was repeated, causes first; None where it was not repeated.
     """
 
     seed: int
@@ -105,3 +123,4 @@ class Trace:
     inputs: Mapping[str, Statistics] = field(default_factory=dict)
     unseen: tuple[Unseen, ...] = ()
     effective: Mapping[str, Statistics] = field(default_factory=dict)
+    unsteady: tuple[Unsteady, ...] | None = None

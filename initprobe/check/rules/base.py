@@ -58,13 +58,13 @@ class Example:
         text: a spec, or a Python file with ``def build(): return model, inputs``.
         language: which of the two.
         scheme: the init to draw it with; None keeps the spec's, or what the code drew.
-        options: further options of the probe (``seeds``, ``max_seeds``).
+        options: further options of the probe (``seeds``, ``max_seeds``, ``statistics``).
     """
 
     text: str
     language: Literal["yaml", "python"] = "yaml"
     scheme: str | None = None
-    options: tuple[tuple[str, Option], ...] = ()
+    options: tuple[tuple[str, Option | tuple[str, ...]], ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", inspect.cleandoc(self.text) + "\n")

@@ -58,7 +58,10 @@ def views(tensor):
     batch = tensor.shape[0] if tensor.dim() else 1
     for axis in (None, *range(-tensor.dim(), 0)):
         for flag in (True, False):
-            yield View(tensor, Workspace(), batch, unit_axis=axis, on_stream=flag, weighted=flag, can_die=flag)
+            flat = (-0.5, 0.5) if flag else None
+            yield View(
+                tensor, Workspace(), batch, unit_axis=axis, on_stream=flag, weighted=flag, can_die=flag, flat=flat
+            )
 
 
 @LEAVES
@@ -86,6 +89,7 @@ def test_off_the_cpu_the_value_is_the_same(name, tensor):
         if leaf.reduction.applies is not None and not leaf.reduction.applies(view):
             continue
         away = View(tensor, view.workspace, view.batch, view.unit_axis, view.on_stream, view.weighted, view.can_die)
+        away.flat = view.flat
         away._moments = deferred_moments(view.values)
         here, there = leaf.reduction.run(view), leaf.reduction.run(away)
         there = there.tolist() if isinstance(there, torch.Tensor) else there

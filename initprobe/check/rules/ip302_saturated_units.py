@@ -1,0 +1,132 @@
+"""IP302: units that sit where their activation is flat."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from initprobe.activations.saturation import flat_beyond
+from initprobe.check.chains import multiplied
+from initprobe.check.family import beyond
+from initprobe.check.rules.base import Case, Example, Finding, Threshold, rule, wording
+from initprobe.records import Site
+
+FRACTION = Threshold(
+    "saturated_units.fraction",
+    0.5,
+    "fraction",
+    "a correct hardtanh net is flat at 32 % of its values (pre-activations of variance 1), a tanh net at 3 to 5 %: one "
+    "half is a fault for every one of them (and the limit of SageMaker Debugger and TheDeepChecker, which define it "
+    "by other bounds)",
+    "more than this share of an activation's values lies where its slope is below 5 % of the largest: warning",
+)
+
+XAVIER = Example(
+    """
+    version: 1
+    model:
+      input: {shape: [64]}
+      layers:
+        - {type: repeat, times: 8, name: block, layers: [{type: linear, out: 64}, tanh]}
+    init: {default: xavier_normal}
+    """
+)
+CLIPPED = Example(
+    """
+    version: 1
+    model:
+      input: {shape: [64]}
+      layers:
+        - {type: repeat, times: 6, name: block, layers: [{type: linear, out: 64}, hardtanh]}
+    init: {default: {scheme: normal, std: 0.174}}  # sigma_w² = 1.94 keeps the variance at 1: a third is clipped
+    """
+)
+LARGE = Example(
+    """
+    version: 1
+    model:
+      input: {shape: [64]}
+      layers:
+        - {type: repeat, times: 8, name: block, layers: [{type: linear, out: 64}, tanh]}
+    init: {default: {scheme: normal, std: 1.0}}
+    """
+)
+
+
+@rule(
+    "IP302",
+    "saturated-units",
+    "units",
+    "warning",
+    "high",
+    good=(XAVIER, CLIPPED),
+    bad=(LARGE,),
+    thresholds=(FRACTION,),
+    needs=("saturated_fraction",),
+)
+def saturated_units(case: Case) -> Iterator[Finding]:
+    """Most values of a bounded activation lie where it is flat.
+
+    What it does:
+        Looks at activations that are flat at both ends (tanh, sigmoid, hardtanh, softsign ...) and counts the values
+        at which the slope is below 5 % of the largest one: for tanh beyond 0.975, for a sigmoid outside of
+        [0.013, 0.987]. It fires where their share is beyond the limit by more than the seeds leave open. Neighbouring
+        layers are one finding.
+
+    Why is this bad:
+        A saturated unit passes next to no gradient to its weights: it hardly learns, and what it says of its input is
+        one bit. The few units that are not saturated get all of the gradient, through weights that are too large.
+
+    Not a problem when:
+        The activation is a gate that is meant to be open or shut at first (the sigmoid of an LSTM with a chrono bias):
+        sigmoids that multiply another signal are left out. So are softmax and the rectifiers, whose silent half is
+        IP301's.
+
+    Options:
+        thresholds.saturated_units.fraction (0.5): share of one activation's values.
+
+    References:
+        Glorot & Bengio 2010, section 3; LeCun et al. 1998, "Efficient BackProp", section 4.4; Rakitianskaia &
+        Engelbrecht 2015, "Measuring saturation in neural networks".
+    """
+    gates = multiplied(case.facts.anatomy)
+    sites = [site for site in case.sites("activation") if not _is_gate(site, gates)]
+    keys = [site.key for site in sites]
+    shares = case.facts.signals.at(keys, "saturated_fraction")
+    limit = case.facts.thresholds[FRACTION.key]
+    flagged = dict(zip(keys, beyond(shares, limit), strict=True))
+    means = dict(zip(keys, shares.mean(axis=0), strict=True)) if len(shares) else {}
+    for run in case.runs(sites, lambda site: bool(flagged[site.key])):
+        worst = max((site.key for site in run), key=lambda key: float(means[key]))
+        low, high = _bounds(run[0])
+        yield case.finding(
+            f"{100 * means[worst]:.0f} % of the values of {worst} lie where the activation is flat",
+            sites=[site.key for site in run],
+            measured=f"{100 * means[worst]:.0f} % at or beyond [{low:.3g}, {high:.3g}], where the slope is below 5 % "
+            f"of its maximum; {wording.count(case.seeds, 'seed')}, warning beyond {100 * limit:g} %",
+            notes=_inputs(case, worst),
+        )
+
+
+def _bounds(site: Site) -> tuple[float, float]:
+    bounds = None if site.activation is None else flat_beyond(site.activation)
+    return (-np.inf, np.inf) if bounds is None else bounds
+
+
+def _is_gate(site: Site, gates: frozenset[str]) -> bool:
+    """Whether it scales another signal by a number between 0 and 1."""
+    return site.key in gates and _bounds(site)[0] >= 0.0
+
+
+def _inputs(case: Case, key: str) -> list[str]:
+    """How wide what goes into the activation is, where the site before it is its pre-activation."""
+    sites = case.sites()
+    place = next(place for place, site in enumerate(sites) if site.key == key)
+    before = sites[place - 1] if place else None
+    if before is None or before.kind != "weighted":
+        return []
+    rms = case.facts.signals.rms([before.key], "forward")[:, 0]
+    return (
+        [f"its input, {before.key}, has an RMS of {wording.size(float(rms.mean()))}"] if np.isfinite(rms).all() else []
+    )

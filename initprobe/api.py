@@ -41,6 +41,7 @@ from initprobe.records import (
     Theory,
 )
 from initprobe.report.facade import Result
+from initprobe.saved import is_saved, open_saved, together
 from initprobe.search.grid import grid, visit
 from initprobe.settings import Flags, given_seeds, known_options, resolve
 from initprobe.subject import Loss
@@ -194,11 +195,11 @@ def probe_all(
     failed: Callable[[InitprobeError], None] = lambda _error: None,
 ) -> Report:
     """Probe several targets; one that is broken is told in its place (and to ``failed``) and hides no other."""
-    entries = []
+    reports = []
     for request in [replace(one, text=text) for one in targets for text in expand_targets([one.text])]:
         listen(request.text)
-        entries.append(_probe_or_tell(request, flags, listen, failed))
-    return Report(command, tuple(entries), describe_environment())
+        reports.append(_report_or_tell(command, request, flags, listen, failed))
+    return together(command, reports)
 
 
 def probe_opened(
@@ -266,9 +267,9 @@ def compare_things(
     if on is not None and shape:
         raise UsageError(f"--{next(iter(shape))} is for the built-in network; --on names another")
     targets = [text for text in things if looks_like_target(text)]
-    if len(things) == 1 and targets and on is None:
+    if len(things) == 1 and targets and on is None and not is_saved(things[0]):
         return _compare_listed(replace(options, text=things[0]), flags, listen)
-    if len(things) < 2:
+    if len(things) < 2 and not targets:
         raise UsageError("compare takes two or more schemes or targets", hint="initprobe compare he xavier --depth 50")
     if not targets:
         if options.weights is not None and on is None:
@@ -313,6 +314,22 @@ def _probe_or_tell(
     except InitprobeError as error:
         failed(error)
         return _failed(request, flags, error)
+
+
+def _report_or_tell(
+    command: str,
+    request: TargetRequest,
+    flags: Flags,
+    listen: Listener,
+    failed: Callable[[InitprobeError], None],
+) -> Report:
+    if not is_saved(request.text):
+        return Report(command, (_probe_or_tell(request, flags, listen, failed),), describe_environment())
+    try:
+        return open_saved(request, flags)
+    except InitprobeError as error:
+        failed(error)
+        return Report(command, (_failed(request, flags, error),))
 
 
 def _probe_one(target: Target, request: TargetRequest, flags: Flags, listen: Listener) -> Entry:

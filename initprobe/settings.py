@@ -115,6 +115,11 @@ def _merged(file: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]
     return merged
 
 
+def rejudging(before: CheckRequest, flags: Mapping[str, Any]) -> CheckRequest:
+    """How a saved result is judged: as it was before, but for what the command line says now."""
+    return CheckRequest(**_merged({one.name: getattr(before, one.name) for one in fields(CheckRequest)}, flags))
+
+
 def _check_init(init: InitRequest, spec: Spec) -> None:
     if init.default is not None:
         default = init.default

@@ -51,6 +51,7 @@ for name, command, panel in (
     ("run", diagnose.run, "Diagnose"),
     ("check", diagnose.check, "Diagnose"),
     ("compare", diagnose.compare, "Diagnose"),
+    ("diff", saved.diff, "Diagnose"),
     ("report", saved.report, "Diagnose"),
     ("theory", theory.theory, "Explore"),
     ("sweep", search.sweep, "Explore"),

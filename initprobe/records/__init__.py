@@ -16,6 +16,7 @@ from initprobe.records.anatomy import (
     Stream,
     Weight,
 )
+from initprobe.records.difference import Difference, Quantity, Shift
 from initprobe.records.estimate import Estimate
 from initprobe.records.evidence import Evidence
 from initprobe.records.finding import (
@@ -87,6 +88,7 @@ __all__ = [
     "Coverage",
     "CriticalPoint",
     "Curve",
+    "Difference",
     "Drawn",
     "Entry",
     "Environment",
@@ -122,6 +124,7 @@ __all__ = [
     "PhasePoint",
     "Prediction",
     "ProbeRequest",
+    "Quantity",
     "Rates",
     "Report",
     "Request",
@@ -132,6 +135,7 @@ __all__ = [
     "SchemeChoice",
     "Segment",
     "Severity",
+    "Shift",
     "Signal",
     "Site",
     "SiteKind",

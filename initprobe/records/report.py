@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from initprobe.records.anatomy import Branch, Site, Weight
+from initprobe.records.difference import Difference
 from initprobe.records.estimate import Estimate
 from initprobe.records.finding import Finding, Segment, Verdict
 from initprobe.records.outcome import Outcome
@@ -108,6 +109,7 @@ class Entry:
         verdict: None when nothing was judged.
         notes: things a reader must know (a lowered batch, a single draw).
         failure: why there is nothing else here.
+        difference: what changed since an earlier measurement; None where there is none to compare it with.
     """
 
     name: str
@@ -131,6 +133,7 @@ class Entry:
     failure: Failure | None = None
     residual: tuple[ResidualStream, ...] = ()
     branches: tuple[Branch, ...] = ()
+    difference: Difference | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +153,7 @@ class Report:
     """One command's result: an entry per target and scheme.
 
     Attributes:
-        command: ``run``, ``check``, ``compare`` or ``sweep``.
+        command: ``run``, ``check``, ``compare``, ``sweep`` or ``diff``.
         environment: None when no target could be loaded.
     """
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from initprobe.records import Entry, Report
 from initprobe.report.anatomy import branch_table, weight_table
 from initprobe.report.diagnostic import diagnostic
+from initprobe.report.difference import changes, difference_lines
 from initprobe.report.formats.base import RenderOptions, report_format
 from initprobe.report.layers import layer_rows
 from initprobe.report.numbers import plural
@@ -36,7 +37,9 @@ def full(report: Report, options: RenderOptions) -> str:
     """Tables and findings for a terminal; the default."""
     page = Page(options)
     if options.quiet < 2:
-        if options.quiet == 1 or report.command == "check" or not report.entries:
+        if report.command == "diff":
+            _diff(page, report)
+        elif options.quiet == 1 or report.command == "check" or not report.entries:
             _check(page, report)
         elif report.side_by_side:
             _compare(page, report, options)
@@ -82,7 +85,16 @@ def _check(page: Page, report: Report) -> None:
         if not _failure(page, entry):
             _findings(page, entry)
         _notes(page, notes(entry))
+        page.lines(difference_lines(entry))
     page.line((summary_line(report.entries), "plain"))
+
+
+def _diff(page: Page, report: Report) -> None:
+    for entry in report.entries:
+        if not _failure(page, entry):
+            page.lines(difference_lines(entry))
+            page.line()
+    page.line((changes(report.entries), "plain"))
 
 
 def _compare(page: Page, report: Report, options: RenderOptions) -> None:

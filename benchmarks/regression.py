@@ -1,0 +1,64 @@
+"""How often does `diff` take a redraw for a change, and how small a change does it find?
+
+    python benchmarks/regression.py [REDRAWS]
+
+Every measurement has base seeds of its own, so that no draw is used twice.
+"""
+
+import math
+import sys
+
+import torch
+from torch import nn
+
+import initprobe as ip
+from initprobe.check.regression import difference
+
+
+def network(depth, width, std_of=lambda _layer: 1.0):
+    def build():
+        layers = []
+        for layer in range(depth):
+            linear = nn.Linear(width, width)
+            nn.init.normal_(linear.weight, std=std_of(layer) * math.sqrt(2 / width))
+            nn.init.uniform_(linear.bias, -0.1, 0.1)
+            layers += [linear, nn.ReLU()]
+        return nn.Sequential(*layers), torch.randn(64, width)
+
+    return build
+
+
+def measured(build, base, seeds=5):
+    return ip.probe(build, seeds=range(1000 * base, 1000 * base + seeds), max_seeds=seeds).entry
+
+
+def false_alarms(depth, width, redraws):
+    golden = measured(network(depth, width), 0)
+    build = network(depth, width)
+    found = [difference(golden, measured(build, base)) for base in range(1, redraws + 1)]
+    return sum(one.verdict == "fail" for one in found), found[0].compared
+
+
+def power(depth, width, factor, tries):
+    golden = measured(network(depth, width), 0)
+    build = network(depth, width, lambda layer: factor if layer == depth // 2 else 1.0)
+    found = [difference(golden, measured(build, base)) for base in range(1, tries + 1)]
+    named = [any(f"{depth // 2 * 2}.weight" in shift.names for shift in one.shifts) for one in found]
+    return sum(named), found[0].resolution
+
+
+def main():
+    redraws = int(sys.argv[1]) if len(sys.argv) > 1 else 200
+    print("| network | numbers | redraws | taken for a change |\n|---|---|---|---|")
+    for depth, width in ((20, 32), (20, 64), (50, 64)):
+        alarms, compared = false_alarms(depth, width, redraws)
+        print(f"| {depth} x {width} | {compared} | {redraws} | {alarms} |", flush=True)
+    print("\n| network | std of one layer | found | found nine times in ten from |\n|---|---|---|---|")
+    for depth, width in ((50, 16), (50, 64)):
+        for factor in (1.05, 1.1, 1.2):
+            found, resolution = power(depth, width, factor, redraws // 10)
+            print(f"| {depth} x {width} | x {factor} | {found} of {redraws // 10} | x {resolution:.3f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -5,18 +5,25 @@
 Every measurement has base seeds of its own, so that no draw is used twice.
 """
 
+from __future__ import annotations
+
 import math
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import nn
 
 import initprobe as ip
 from initprobe.check.regression import difference
+from initprobe.records import Entry
 
 
-def network(depth, width, std_of=lambda _layer: 1.0):
-    def build():
+def network(depth: int, width: int, std_of: Callable[[int], float] = lambda _layer: 1.0) -> Callable[[], Any]:
+    """He under ReLU, each weight's std times what ``std_of`` says of its layer."""
+
+    def build() -> Any:
         layers = []
         for layer in range(depth):
             linear = nn.Linear(width, width)
@@ -28,18 +35,21 @@ def network(depth, width, std_of=lambda _layer: 1.0):
     return build
 
 
-def measured(build, base, seeds=5):
+def measured(build: Callable[[], Any], base: int, seeds: int = 5) -> Entry:
+    """Five draws that no other base shares."""
     return ip.probe(build, seeds=range(1000 * base, 1000 * base + seeds), max_seeds=seeds).entry
 
 
-def false_alarms(depth, width, redraws):
+def false_alarms(depth: int, width: int, redraws: int) -> tuple[int, int]:
+    """How many redraws were taken for a change, and how many numbers were compared."""
     golden = measured(network(depth, width), 0)
     build = network(depth, width)
     found = [difference(golden, measured(build, base)) for base in range(1, redraws + 1)]
     return sum(one.verdict == "fail" for one in found), found[0].compared
 
 
-def power(depth, width, factor, tries):
+def power(depth: int, width: int, factor: float, tries: int) -> tuple[int, float]:
+    """How often the layer was named, and the factor that would be found nine times in ten."""
     golden = measured(network(depth, width), 0)
     build = network(depth, width, lambda layer: factor if layer == depth // 2 else 1.0)
     found = [difference(golden, measured(build, base)) for base in range(1, tries + 1)]
@@ -47,7 +57,8 @@ def power(depth, width, factor, tries):
     return sum(named), found[0].resolution
 
 
-def main():
+def main() -> None:
+    """Print both tables."""
     redraws = int(sys.argv[1]) if len(sys.argv) > 1 else 200
     print("| network | numbers | redraws | taken for a change |\n|---|---|---|---|")
     for depth, width in ((20, 32), (20, 64), (50, 64)):

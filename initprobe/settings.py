@@ -58,7 +58,7 @@ def resolve(target: TargetRequest, flags: Flags, sections: Any = None) -> Reques
             target,
             _narrowed(InitRequest(flags.scheme), flags.only),
             ProbeRequest(**flags.probe),
-            CheckRequest(**flags.check),
+            CheckRequest(**_merged(flags.check)),
             flags.typed,
         )
     init = sections.init or InitRequest()
@@ -105,13 +105,20 @@ def _narrowed(init: InitRequest, only: tuple[str, ...]) -> InitRequest:
     return replace(init, only=only)
 
 
-def _merged(file: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]:
-    """Flags replace what the file says, but for tables, which they extend: the last entry of a key counts."""
-    merged = {**file, **flags}
+def _merged(*said: Mapping[str, Any]) -> dict[str, Any]:
+    """What is said later replaces what was said before; tables it extends, and the last entry of a key counts.
+
+    ``extend_select`` and ``extend_ignore`` add to whichever ``select`` and ``ignore`` is the last.
+    """
+    merged = {key: value for one in said for key, value in one.items() if not key.startswith("extend_")}
     for table in ("thresholds", "severities", "layer_ignores"):
-        both = (*file.get(table, ()), *flags.get(table, ()))
-        if both:
-            merged[table] = both
+        every = tuple(row for one in said for row in one.get(table, ()))
+        if every:
+            merged[table] = every
+    for names in ("select", "ignore"):
+        more = tuple(name for one in said for name in one.get(f"extend_{names}", ()))
+        if more and (names == "ignore" or merged.get(names)):  # where nothing is selected, everything is
+            merged[names] = (*merged.get(names, ()), *more)
     return merged
 
 

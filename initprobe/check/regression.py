@@ -66,7 +66,8 @@ def difference(old: Entry, new: Entry) -> Difference:
     missing = tuple(plain(name) for name in before if name not in after and name not in names.values())
     added = tuple(plain(name) for name in after if name not in before and name not in names)
     reshaped = tuple(plain(name) for name in after if name in before and before[name] != after[name])
-    steps = [one.resolution(level, families.get(one.new.family)) for one in pairs if one.new.quantity == "std"]
+    matrices = [one for one in pairs if one.new.quantity == "std" and len(one.new.family[1]) > 1]
+    steps = [one.resolution(level, families.get(one.new.family)) for one in matrices]
     known = [step for step in steps if not math.isnan(step)]
     return Difference(
         against=f"{old.name} · {old.scheme}",

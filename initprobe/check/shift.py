@@ -124,7 +124,7 @@ def _steadied(pair: Pair, family: tuple[float, int] | None) -> tuple[float, int]
 
 
 def _same_draws(steps: Array) -> bool:
-    """Whether the same seeds gave the same draws, but for a factor; a single one is so when it is the same to the bit."""
+    """Whether the same seeds gave the same draws but for a factor; a single one must be equal."""
     return _spread(steps) <= ROUNDING if len(steps) > 1 else bool(len(steps)) and abs(float(steps[0])) <= ROUNDING
 
 

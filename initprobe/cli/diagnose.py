@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from initprobe.cli import options as o
+from initprobe.cli.judging import judging_of, pair
 from initprobe.cli.output import Style, deliver, exit_code, progress, sinks, tell, tracebacks
-from initprobe.errors import UsageError
+from initprobe.errors import ExitCode, UsageError
 from initprobe.records import Report, TargetRequest
 from initprobe.report.write import check_writable
 
@@ -66,11 +67,16 @@ def check(
     targets: o.Targets,
     select: o.Select = [],
     ignore: o.Ignore = [],
+    extend_select: o.ExtendSelect = [],
+    extend_ignore: o.ExtendIgnore = [],
     fail_on: o.FailOn = None,
     strict: o.Strict = False,
     severities: o.Severities = [],
     thresholds: o.Thresholds = [],
     exit_zero: o.ExitZero = False,
+    against: o.Against = None,
+    baseline: o.Baseline = None,
+    update_baseline: o.UpdateBaseline = False,
     sets: o.Sets = [],
     inputs: o.Inputs = [],
     batch_from: o.BatchFrom = None,
@@ -93,6 +99,7 @@ def check(
     save: o.Save = None,
     layers: o.Layers = "grouped",
     plots: o.Plots = None,
+    show_suppressed: o.ShowSuppressed = False,
     quiet: o.Quiet = 0,
     color: o.Color = "auto",
     traceback: o.Traceback = "short",
@@ -101,16 +108,20 @@ def check(
 
     Example:  initprobe check 'mypkg.models:build(depth=50)' --input 3,224,224
     """
+    from initprobe.cli.gate import gate
+
     outputs = sinks(output)
     prepare(save, plots)
     probe = probe_options(seeds, seed, max_seeds, batch, dtype, device, mode, loss, no_backward, statistics, plots)
     requests = requests_of(targets, sets, inputs, batch_from, paths, allow_code, weights)
-    judging = _judging(select, ignore, fail_on, strict, severities, thresholds)
+    judging = judging_of(select, ignore, extend_select, extend_ignore, fail_on, strict, severities, thresholds)
+    gated = gate(against, baseline, update=update_baseline, strict=strict)
     with tracebacks(traceback) as failed, progress(quiet=quiet) as listen:
         report = _probe_all("check", requests, flags_of(scheme, probe, judging, only), listen, failed)
-    deliver(report, outputs, Style(color, layers, quiet=quiet), save)
-    draw(report, plots, quiet)
-    return exit_code(report, judged=not exit_zero)
+    verdict = gated.judge(report)
+    deliver(verdict.report, outputs, Style(color, layers, quiet=quiet, suppressed=show_suppressed), save)
+    draw(verdict.report, plots, quiet)
+    return ExitCode.OK if exit_zero and verdict.code == ExitCode.FINDINGS else verdict.code
 
 
 def compare(
@@ -191,7 +202,7 @@ def requests_of(
     weights: str | None = None,
 ) -> tuple[TargetRequest, ...]:
     """One request per target, all with the same options."""
-    assignments = tuple(_pair(text, "--set", "KEY=VALUE") for text in sets)
+    assignments = tuple(pair(text, "--set", "KEY=VALUE") for text in sets)
     found = tuple(str(path) for path in paths)
     for path in paths:
         if not path.is_dir():
@@ -200,13 +211,6 @@ def requests_of(
         TargetRequest(text, assignments, tuple(inputs), batch_from, found, allow_code=allow_code, weights=weights)
         for text in targets
     )
-
-
-def _pair(text: str, option: str, form: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not equals or not key:
-        raise UsageError(f"{option} takes {form}, not {text!r}")
-    return key, value
 
 
 def probe_options(
@@ -245,46 +249,6 @@ def probe_options(
     if wanted:
         given["statistics"] = tuple(wanted)
     return given
-
-
-def _judging(
-    select: Sequence[str],
-    ignore: Sequence[str],
-    fail_on: str | None,
-    strict: bool,
-    severities: Sequence[str],
-    thresholds: Sequence[str],
-) -> Mapping[str, Any]:
-    """Those fields of the check request that were given."""
-    given: dict[str, Any] = {"complete": True}
-    if select:
-        given["select"] = tuple(name for text in select for name in text.split(","))
-    if ignore:
-        given["ignore"] = tuple(name for text in ignore for name in text.split(","))
-    if fail_on is not None:
-        given["fail_on"] = fail_on
-    if strict:
-        given["strict"] = True
-    if severities:
-        given["severities"] = tuple(_severity(text) for text in severities)
-    if thresholds:
-        given["thresholds"] = tuple(_threshold(text) for text in thresholds)
-    return given
-
-
-def _severity(text: str) -> tuple[str, str]:
-    rule, level = _pair(text, "--severity", "RULE=LEVEL")
-    if level not in {"error", "warning", "info"}:
-        raise UsageError(f"--severity {text}: a level is error, warning or info")
-    return rule, level
-
-
-def _threshold(text: str) -> tuple[str, float]:
-    key, value = _pair(text, "--threshold", "KEY=VALUE")
-    try:
-        return key, float(value)
-    except ValueError:
-        raise UsageError(f"--threshold {text}: {value!r} is no number") from None
 
 
 def _probe_all(

@@ -159,6 +159,40 @@ Select = Annotated[
 Ignore = Annotated[
     list[str], typer.Option("--ignore", metavar="RULE", help="Not these rules.", rich_help_panel=JUDGING)
 ]
+ExtendSelect = Annotated[
+    list[str],
+    typer.Option("--extend-select", metavar="RULE", help="These rules too.", rich_help_panel=JUDGING),
+]
+ExtendIgnore = Annotated[
+    list[str],
+    typer.Option(
+        "--extend-ignore",
+        metavar="RULE",
+        help="Nor these rules, beside those that a file ignores.",
+        rich_help_panel=JUDGING,
+    ),
+]
+Against = Annotated[
+    str | None,
+    typer.Option(
+        "--against",
+        metavar="RESULT",
+        help="Fail where the init is another one than in this result.",
+        rich_help_panel=JUDGING,
+    ),
+]
+Baseline = Annotated[
+    Path | None,
+    typer.Option("--baseline", metavar="FILE", help="What is known, and does not count.", rich_help_panel=JUDGING),
+]
+UpdateBaseline = Annotated[
+    bool,
+    typer.Option("--update-baseline", help="Write what is found into the baseline.", rich_help_panel=JUDGING),
+]
+ShowSuppressed = Annotated[
+    bool,
+    typer.Option("--show-suppressed", help="Show what does not count, too, and why.", rich_help_panel=OUTPUT),
+]
 FailOn = Annotated[
     Literal["error", "warning", "info", "never"] | None,
     typer.Option("--fail-on", help="The least severity that fails. Default error.", rich_help_panel=JUDGING),

@@ -43,6 +43,7 @@ class Style:
     layers: Layers = "grouped"
     anatomy: bool = False
     quiet: int = 0
+    suppressed: bool = False
 
     def options(self, stream: TextIO) -> RenderOptions:
         """The rendering options that suit a stream: its encoding, its width, whether it is a terminal."""
@@ -53,6 +54,7 @@ class Style:
             layers=self.layers,
             anatomy=self.anatomy,
             quiet=self.quiet,
+            suppressed=self.suppressed,
         )
 
 
@@ -122,7 +124,12 @@ def deliver(report: Report, outputs: Sequence[Sink], style: Style, save: Path | 
     for sink in outputs:
         if sink.path is not None:
             write_text(
-                sink.path, render(report, sink.format_name, RenderOptions(layers=style.layers, anatomy=style.anatomy))
+                sink.path,
+                render(
+                    report,
+                    sink.format_name,
+                    RenderOptions(layers=style.layers, anatomy=style.anatomy, suppressed=style.suppressed),
+                ),
             )
         elif not (sink.format_name in TEXTS and all_failed):
             say(render(report, sink.format_name, style.options(sys.stdout or io.StringIO())))

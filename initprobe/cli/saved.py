@@ -20,6 +20,7 @@ def report(
     layers: o.Layers = "grouped",
     anatomy: o.Anatomy = False,
     plots: o.Plots = None,
+    show_suppressed: o.ShowSuppressed = False,
     quiet: o.Quiet = 0,
     color: o.Color = "auto",
 ) -> int:
@@ -30,7 +31,7 @@ def report(
     outputs = sinks(output)
     prepare(None, plots)
     saved = read_result(result)
-    deliver(saved, outputs, Style(color, layers, anatomy, quiet))
+    deliver(saved, outputs, Style(color, layers, anatomy, quiet, show_suppressed))
     draw(saved, plots, quiet)
     return 0
 

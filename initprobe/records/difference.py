@@ -46,8 +46,8 @@ class Difference:
         reshaped: names that have another shape, or another dtype.
         renamed: old and new name of what is the same otherwise; no change by itself.
         compared: how many numbers were compared.
-        resolution: the factor on a parameter's std from which on a change is found nine times in ten: the median over
-            the drawn parameters; nan where none is drawn.
+        resolution: the factor on a matrix' std from which on a change is found nine times in ten among other draws: the
+            median over the matrices that are drawn; nan where none is.
         seeds: how many draws there are of the older and of the newer one.
         notes: what a reader must know beside it.
     """

@@ -32,7 +32,7 @@ def difference_lines(entry: Entry) -> list[Line]:
 
 
 def difference_phrase(entry: Entry) -> str:
-    """One line: ``init changed: std of blocks.0–11.proj.weight ×4.90``, or that it did not; empty without a comparison."""
+    """``init changed: std of blocks.0–11.proj.weight ×4.90``, or that it did not; empty without a comparison."""
     found = entry.difference
     if found is None:
         return ""
@@ -55,20 +55,22 @@ def changes(entries: Sequence[Entry]) -> str:
 
 def _evidence(found: Difference) -> str:
     old, new = found.seeds
-    text = f"{plural(found.compared, 'number')} compared with {visible(found.against)}, {new} against {plural(old, 'seed')}"
+    numbers = plural(found.compared, "number")
+    text = f"{numbers} compared with {visible(found.against)}, {new} against {plural(old, 'seed')}"
     if math.isfinite(found.resolution) and found.resolution > 1:
         text += f"; a new std is seen from ×{found.resolution:.2f} on"
     return text
 
 
 def _shifts(shifts: Sequence[Shift]) -> list[Line]:
-    shown = [(one.quantity, _label(one.names), _step(one), one) for one in shifts[:_SHOWN]]
-    widths = [max((len(row[place]) for row in shown), default=0) for place in (0, 1, 2)]
+    shown = [(one.quantity, _label(one.names), _step(one)) for one in shifts[:_SHOWN]]
+    wide, wider, widest = (max((len(row[place]) for row in shown), default=0) for place in (0, 1, 2))
     lines: list[Line] = []
-    for quantity, label, step, one in shown:
+    for (quantity, label, step), one in zip(shown, shifts, strict=False):
         place = f"   {location_text(one.location)}" if one.location is not None else ""
-        text = f"  {quantity:<{widths[0]}}   {label:<{widths[1]}}   "
-        lines.append(((text, "plain"), (f"{step:<{widths[2]}}", "error"), (place, "dim")))
+        lines.append(
+            ((f"  {quantity:<{wide}}   {label:<{wider}}   ", "plain"), (f"{step:<{widest}}", "error"), (place, "dim"))
+        )
     return [*lines, *_more(len(shifts) - _SHOWN)]
 
 

@@ -19,6 +19,7 @@ class RenderOptions:
         layers: which rows the layer table has.
         anatomy: whether to add the table of the weights.
         quiet: 1 for findings only, 2 for nothing.
+        suppressed: whether to show findings that do not count, and why not.
     """
 
     color: bool = False
@@ -27,3 +28,4 @@ class RenderOptions:
     layers: Layers = "grouped"
     anatomy: bool = False
     quiet: int = 0
+    suppressed: bool = False

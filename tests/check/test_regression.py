@@ -35,7 +35,7 @@ class Block(nn.Module):
         return x + self.proj(torch.relu(self.up(self.norm(x))))
 
 
-def build(scaled=True, std=0.1, gamma=1.0, bias=0.0, moved=2, renamed=False, depth=DEPTH):
+def build(*, scaled=True, std=0.1, gamma=1.0, bias=0.0, moved=2, renamed=False, depth=DEPTH):
     """A stack of blocks; ``std``, ``gamma`` and ``bias`` are those of one of them."""
 
     def factory():
@@ -155,7 +155,9 @@ def test_layers_that_came_or_went_are_a_change(golden):
 
 def test_a_layer_of_another_width_is_told_and_not_compared(golden):
     weight = golden.weights[0].weight
-    other = replace(golden, weights=(replace(golden.weights[0], weight=replace(weight, shape=(7,))), *golden.weights[1:]))
+    other = replace(
+        golden, weights=(replace(golden.weights[0], weight=replace(weight, shape=(7,))), *golden.weights[1:])
+    )
     found = difference(golden, other)
     assert (found.verdict, found.reshaped, found.shifts) == ("fail", (weight.name,), ())
 

@@ -7,9 +7,19 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from initprobe.check.judge import validate
+from initprobe.check.selection import codes_of
 from initprobe.errors import KeyPath, Problem, SpecError, UsageError
 from initprobe.init.choose import check_choice
-from initprobe.records import CheckRequest, InitRequest, ProbeRequest, Request, SchemeChoice, Spec, TargetRequest
+from initprobe.records import (
+    CheckRequest,
+    InitRequest,
+    LayerIgnore,
+    ProbeRequest,
+    Request,
+    SchemeChoice,
+    Spec,
+    TargetRequest,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +75,8 @@ def resolve(target: TargetRequest, flags: Flags, sections: Any = None) -> Reques
     _check_init(init, sections.spec)
     if target.weights is not None and flags.scheme is None and not flags.only:
         init = InitRequest()  # a checkpoint on the command line wins over what the file would draw
+    for ignored in sections.check.get("ignores", ()):
+        _at(sections.spec, _path_of(sections.spec, ignored), lambda: codes_of((ignored.rule,)))  # noqa: B023 at once
     _at(sections.spec, ("check",), lambda: validate(CheckRequest(**sections.check)))
     return Request(
         target,
@@ -111,7 +123,7 @@ def _merged(*said: Mapping[str, Any]) -> dict[str, Any]:
     ``extend_select`` and ``extend_ignore`` add to whichever ``select`` and ``ignore`` is the last.
     """
     merged = {key: value for one in said for key, value in one.items() if not key.startswith("extend_")}
-    for table in ("thresholds", "severities", "layer_ignores"):
+    for table in ("thresholds", "severities", "layer_ignores", "ignores"):
         every = tuple(row for one in said for row in one.get(table, ()))
         if every:
             merged[table] = every
@@ -136,7 +148,12 @@ def _check_init(init: InitRequest, spec: Spec) -> None:
         _at(spec, ("init", "overrides", place, "scheme"), lambda: check_choice(scheme))  # noqa: B023 called at once
 
 
-def _at(spec: Spec, path: KeyPath, verify: Callable[[], None]) -> None:
+def _path_of(spec: Spec, ignored: LayerIgnore) -> KeyPath:
+    """Where a layer's ignore stands in its spec."""
+    return next((path for path, place in spec.value_at.items() if place == ignored.location), ("check",))
+
+
+def _at(spec: Spec, path: KeyPath, verify: Callable[[], object]) -> None:
     """Let a mistake that another room finds point at the line of the file that made it."""
     try:
         verify()

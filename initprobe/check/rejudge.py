@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from initprobe.check.ignores import ignores_of
 from initprobe.check.judge import decide
 from initprobe.check.limits import resolve
 from initprobe.check.policy import Policy
@@ -21,14 +22,14 @@ def rejudge(entry: Entry, request: CheckRequest) -> Entry:
     Raises:
         UsageError: the request names what is not there.
     """
-    selection = select(request)
+    selection, policy = select(request), _policy(entry, request)
     asked = replace(entry.request, check=request)
     if entry.failure is not None:
         return replace(entry, request=asked)
     codes = {rule.card.code for rule in selection.rules}
     paths = {summary.site.key: summary.site.path for summary in entry.sites}
     kept = (
-        _under(finding, selection.policy, paths)
+        _under(finding, policy, paths)
         for finding in entry.findings
         if finding.rule.code in codes or (finding.rule.name not in RULES and not request.select)
     )
@@ -52,16 +53,21 @@ def _under(finding: Finding, policy: Policy, paths: dict[str, str]) -> Finding:
     )
 
 
+def _policy(entry: Entry, request: CheckRequest) -> Policy:
+    """The policy, with what is written beside the layers."""
+    sites, weights = (one.site for one in entry.sites), (one.weight for one in entry.weights)
+    return replace(select(request).policy, ignores=ignores_of(request, sites, weights))
+
+
 def _undecided(entry: Entry) -> tuple[Undecided, ...]:
     """The drifts that the measurement left open, but for those that somebody has suppressed."""
     told = [finding for finding in entry.findings if finding.rule.code == "IP006"]
     if told and all(finding.suppressed is not None for finding in told):
         return ()
-    selection = select(entry.request.check)
     return find_undecided(
         entry.segments,
-        [rule.card for rule in selection.rules],
-        selection.policy,
+        [rule.card for rule in select(entry.request.check).rules],
+        _policy(entry, entry.request.check),
         resolve(entry.request.check.thresholds),
         {summary.site.key: summary.site.path for summary in entry.sites},
     )

@@ -34,7 +34,7 @@ from initprobe.records.finding import (
 )
 from initprobe.records.fix import Fix
 from initprobe.records.flow import Argument, Fixed, Flow, Held, Signal, Step
-from initprobe.records.location import Location
+from initprobe.records.location import Location, remark_on
 from initprobe.records.outcome import Drawn, Outcome, Skipped
 from initprobe.records.phase import Curve, PhaseDiagram, PhasePoint
 from initprobe.records.prediction import Expected, Prediction, SitePrediction
@@ -52,6 +52,7 @@ from initprobe.records.request import (
     WEIGHT_GRADIENTS,
     CheckRequest,
     InitRequest,
+    LayerIgnore,
     Option,
     Options,
     Override,
@@ -108,6 +109,7 @@ __all__ = [
     "Held",
     "InitRequest",
     "Judgement",
+    "LayerIgnore",
     "Location",
     "Moments",
     "NeedSeeds",
@@ -158,4 +160,5 @@ __all__ = [
     "Value",
     "Verdict",
     "Weight",
+    "remark_on",
 ]

@@ -1,7 +1,5 @@
 """`check --against`, `--baseline` and `--update-baseline`."""
 
-from pathlib import Path
-
 import pytest
 
 BAD = ("tiny.yaml", "--scheme", "normal(std=0.001)")

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
+from posixpath import join, normpath
 from typing import NamedTuple
 
 from initprobe.check.rejudge import decided
@@ -20,6 +21,8 @@ from initprobe.records import SEVERITIES, Entry, Finding, Report
 
 BASELINED = "baselined"
 VERSION = 1
+FILES = {".yaml", ".yml", ".py", ".json", ".pt2", ".keras"}
+"""How the names of files end that are targets."""
 
 
 class Known(NamedTuple):
@@ -75,16 +78,22 @@ def write_baseline(entries: Sequence[Known]) -> str:
     return f'{{"version": {VERSION}, "entries": [\n' + ",\n".join(rows) + "\n" * bool(rows) + "]}\n"
 
 
-def match(report: Report, baseline: Sequence[Known]) -> Matched:
-    """The report under a baseline; entries about targets or rules that were not asked for are not stale."""
+def match(report: Report, baseline: Sequence[Known], folder: str = ".") -> Matched:
+    """The report under a baseline; entries about targets or rules that were not asked for are not stale.
+
+    Args:
+        report: what was found.
+        baseline: what is known.
+        folder: the working directory, as the baseline's own folder sees it.
+    """
     known, seen, asked = set(baseline), set[Known](), set[tuple[str, str]]()
     entries = []
     for entry in report.entries:
         if entry.failure is None:
-            asked |= {(target_of(entry), rule.card.name) for rule in select(entry.request.check).rules}
+            asked |= {(target_of(entry, folder), rule.card.name) for rule in select(entry.request.check).rules}
         marked = []
         for finding in entry.findings:
-            own = known_as(entry, finding)
+            own = known_as(entry, finding, folder)
             seen.add(own)
             counts = finding.suppressed is None and own in known
             marked.append(replace(finding, suppressed=BASELINED) if counts else finding)
@@ -93,14 +102,14 @@ def match(report: Report, baseline: Sequence[Known]) -> Matched:
     return Matched(replace(report, entries=tuple(entries)), tuple(stale))
 
 
-def updated(report: Report, baseline: Sequence[Known]) -> tuple[Known, ...]:
+def updated(report: Report, baseline: Sequence[Known], folder: str = ".") -> tuple[Known, ...]:
     """The baseline with what was found now: of what was not asked for, it keeps what it has.
 
     What is suppressed elsewhere does not need it.
     """
-    stale = set(match(report, baseline).stale)
+    stale = set(match(report, baseline, folder).stale)
     found = [
-        known_as(entry, finding)
+        known_as(entry, finding, folder)
         for entry in report.entries
         for finding in entry.findings
         if finding.suppressed in (None, BASELINED)
@@ -108,18 +117,20 @@ def updated(report: Report, baseline: Sequence[Known]) -> tuple[Known, ...]:
     return tuple(sorted({*(one for one in baseline if one not in stale), *found}))
 
 
-def known_as(entry: Entry, finding: Finding) -> Known:
+def known_as(entry: Entry, finding: Finding, folder: str = ".") -> Known:
     """A finding as a baseline knows it."""
     paths = {summary.site.key: summary.site.path for summary in entry.sites}
     places = [paths.get(key, key) for key in finding.sites] or [finding.label]
     layers = ", ".join(sorted({re.sub(r"[0-9]+", "*", place) for place in places}))
-    return Known(target_of(entry), finding.rule.name, layers)
+    return Known(target_of(entry, folder), finding.rule.name, layers)
 
 
-def target_of(entry: Entry) -> str:
-    """What was typed, in one way on every machine."""
+def target_of(entry: Entry, folder: str = ".") -> str:
+    """What was typed, in one way on every machine and in every folder: a file's path is the baseline's."""
     target = entry.request.target
-    text = target.text.replace("\\", "/").removeprefix("./")
+    file, colon, rest = target.text.replace("\\", "/").partition(":")
+    is_path = "/" in file or PurePath(file).suffix in FILES
+    text = (normpath(join(folder, file)) if is_path else file) + colon + rest
     words = [*(f"--set {key}={value}" for key, value in target.sets)]
     words += [f"--weights {PurePath(target.weights).as_posix()}"] if target.weights is not None else []
     return " ".join([text, *words, *entry.request.typed])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +12,7 @@ import typer
 from initprobe.cli import options as o
 from initprobe.cli.judging import judging_of, pair
 from initprobe.cli.output import Style, deliver, exit_code, progress, sinks, tell, tracebacks
+from initprobe.cli.project import of_project, project_here
 from initprobe.errors import ExitCode, UsageError
 from initprobe.records import Report, TargetRequest
 from initprobe.report.write import check_writable
@@ -64,7 +66,7 @@ def run(
 
 
 def check(
-    targets: o.Targets,
+    targets: o.ProjectTargets = [],
     select: o.Select = [],
     ignore: o.Ignore = [],
     extend_select: o.ExtendSelect = [],
@@ -113,7 +115,8 @@ def check(
     outputs = sinks(output)
     prepare(save, plots)
     probe = probe_options(seeds, seed, max_seeds, batch, dtype, device, mode, loss, no_backward, statistics, plots)
-    requests = requests_of(targets, sets, inputs, batch_from, paths, allow_code, weights)
+    requests = requests_of(targets or [""], sets, inputs, batch_from, paths, allow_code, weights)
+    requests = requests if targets else of_project(requests[0])
     judging = judging_of(select, ignore, extend_select, extend_ignore, fail_on, strict, severities, thresholds)
     gated = gate(against, baseline, update=update_baseline, strict=strict)
     with tracebacks(traceback) as failed, progress(quiet=quiet) as listen:
@@ -182,11 +185,8 @@ def compare(
     options = requests_of([""], sets, inputs, batch_from, paths, allow_code, weights)[0]
     with tracebacks(traceback), progress(quiet=quiet) as listen:
         from initprobe.api import compare_things
-        from initprobe.settings import Flags
 
-        report = compare_things(
-            things, options, Flags(None, probe, only=tuple(only)), on=on, shape=shape, listen=listen
-        )
+        report = compare_things(things, options, flags_of(None, probe, {}, only), on=on, shape=shape, listen=listen)
     deliver(report, outputs, Style(color, layers, quiet=quiet), save)
     draw(report, plots, quiet)
     return exit_code(report, judged=False)
@@ -264,11 +264,13 @@ def _probe_all(
 
 
 def flags_of(scheme: str | None, probe: Mapping[str, Any], judging: Mapping[str, Any], only: Sequence[str]) -> Flags:
-    """What the command line says, as the api takes it."""
+    """What the command line says, and the environment and the project behind it, as the api takes it."""
     from initprobe.init.choose import parse_scheme
-    from initprobe.settings import Flags
+    from initprobe.settings import Flags, environment_says
 
-    return Flags(None if scheme is None else parse_scheme(scheme), probe, judging, tuple(only))
+    typed = None if scheme is None else parse_scheme(scheme)
+    spoken, project = environment_says(os.environ), project_here()
+    return Flags(typed, probe, judging, tuple(only), spoken, project.said)
 
 
 def draw(report: Report, directory: Path | None, quiet: int) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from initprobe.check.baseline import Known, match, read_baseline, updated, write_baseline
 from initprobe.check.regression import against
 from initprobe.cli.output import exit_code, tell
+from initprobe.cli.project import project_here
 from initprobe.errors import ExitCode, UsageError
 from initprobe.records import Report
 from initprobe.report.numbers import plural
@@ -42,6 +44,12 @@ class Gate:
     update: bool = False
     strict: bool = False
 
+    @property
+    def folder(self) -> str:
+        """The working directory, as the baseline's own folder sees it: its targets are relative to that."""
+        assert self.file is not None
+        return Path(os.path.relpath(Path.cwd(), self.file.parent)).as_posix()
+
     def judge(self, report: Report) -> Verdict:
         """The report under both, and the exit code; an updated baseline is written."""
         if self.golden is not None:
@@ -49,7 +57,8 @@ class Gate:
         stale: tuple[Known, ...] = ()
         if self.file is not None and self.baseline is not None:
             known = self._updated(report) if self.update else self.baseline
-            report, stale = (found := match(report, known)).report, found.stale
+            found = match(report, known, self.folder)
+            report, stale = found.report, found.stale
         for one in stale:
             told = f"{visible(one.target)}: {visible(one.rule)} at {visible(one.layers) or 'the network'}"
             tell(f"warning: not found any more, and still in {visible(str(self.file))}: {told}")
@@ -61,7 +70,7 @@ class Gate:
     def _updated(self, report: Report) -> tuple[Known, ...]:
         """The baseline with what was found now, written."""
         assert self.file is not None
-        before, now = self.baseline or (), updated(report, self.baseline or ())
+        before, now = self.baseline or (), updated(report, self.baseline or (), self.folder)
         write_text(self.file, write_baseline(now))
         came, went = len(set(now) - set(before)), len(set(before) - set(now))
         tell(f"wrote {self.file}: {plural(len(now), 'entry', 'entries')}, {came} new, {went} gone")
@@ -69,13 +78,17 @@ class Gate:
 
 
 def gate(golden: str | None, baseline: Path | None, *, update: bool, strict: bool) -> Gate:
-    """The gate with its files read.
+    """The gate with its files read; what the command line does not say, the project's settings may.
 
     Raises:
         UsageError: a file is not there or not what it should be, or there is no baseline to update.
     """
+    project = project_here()
+    baseline, strict = baseline or project.baseline, strict or bool(project.said.check.get("strict"))
     if baseline is None and update:
-        raise UsageError("--update-baseline does not know which file", hint="--baseline FILE")
+        raise UsageError(
+            "--update-baseline does not know which file", hint="--baseline FILE, or baseline in [tool.initprobe]"
+        )
     earlier = None if golden is None else read_result(golden)
     if baseline is None:
         return Gate(earlier, strict=strict)

@@ -17,6 +17,14 @@ Targets = Annotated[
         "hf:DIR, FILE.pt2, FILE.keras; - for standard input.",
     ),
 ]
+ProjectTargets = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="[TARGET]...",
+        help="As for run, or a saved RESULT.json; without any, the targets of [tool.initprobe] in pyproject.toml.",
+        show_default=False,
+    ),
+]
 Sets = Annotated[
     list[str],
     typer.Option(

@@ -237,4 +237,6 @@ def is_spec(text: str) -> bool:
     return text == STDIN or text.lower().endswith((".yaml", ".yml"))
 
 
-YAML = source(Source(name="yaml", form="FILE.yaml, or - for standard input", open=open_yaml, accepts=is_spec))
+YAML = source(
+    Source(name="yaml", form="FILE.yaml, or - for standard input", open=open_yaml, accepts=is_spec, code=False)
+)

@@ -86,13 +86,8 @@ def judge(
     confidence = CONFIDENCE if one_draw else planned.confidence
     judging = Judging(thresholds, "layers" if over_layers else "seeds", confidence)
     segments = fit_segments(anatomy, signals, judging)
-    undecided = find_undecided(
-        segments,
-        [rule.card for rule in selection.rules],
-        selection.policy,
-        thresholds,
-        {site.key: site.path for site in anatomy.sites},
-    )
+    cards, paths = [rule.card for rule in selection.rules], {site.key: site.path for site in anatomy.sites}
+    undecided = find_undecided(segments, cards, selection.policy, thresholds, paths)
     more = None if one_draw else planned.after(len(evidences))
     if undecided and more is not None:
         return NeedSeeds(more)

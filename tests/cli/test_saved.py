@@ -83,3 +83,39 @@ def test_a_report_reads_standard_input(saved, folder, monkeypatch):
     with (folder / "good.json").open("rb") as stream:
         monkeypatch.setattr("sys.stdin", type("Stdin", (), {"buffer": stream}))
         assert saved("report", "-", "-o", "concise").out == saved("report", "good.json", "-o", "concise").out
+
+
+PYTHON = """\
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(32, 32)
+        self.relu = nn.ReLU()  # initprobe: ignore[dead-units] asleep until the gate opens
+        # initprobe: ignore[identical-units]
+        self.head = nn.Linear(32, 2)
+        nn.init.constant_(self.first.bias, -10.0)
+
+    def forward(self, x):
+        return self.head(self.relu(self.first(x)))
+
+
+def build():
+    return Net(), torch.randn(64, 32)
+"""
+
+
+def test_a_comment_in_python_suppresses_with_its_reason_and_stays_suppressed_in_the_result(initprobe, folder):
+    (folder / "net.py").write_text(PYTHON)
+    ran = initprobe("check", "net.py:build", "--select", "dead-units,unused-ignore", "--save", "net.json")
+    assert (ran.code, ran.out) == (0, "no findings in 1 target · 1 suppressed · seeds 0–4\n")
+    shown = initprobe("check", "net.json", "--show-suppressed")
+    assert "suppressed warning[dead-units]" in shown.out
+    assert " = ignored:  ignored at net.py:9 (asleep until the gate opens)\n" in shown.out
+    (folder / "idle.py").write_text(PYTHON.replace("constant_(self.first.bias, -10.0)", "zeros_(self.first.bias)"))
+    idle = initprobe("check", "idle.py:build", "--select", "dead-units,unused-ignore", "--strict")
+    assert idle.code == 1
+    assert "error[unused-ignore]: ignores dead-units, which finds nothing here\n --> idle.py:9:" in idle.out

@@ -93,10 +93,10 @@ class _Compared:
     pair: Pair | None
 
     def changed(self, level: float, family: tuple[float, int] | None) -> bool:
-        if self.pair is None:
-            return _kind(self.old.values) != _kind(self.new.values)
         if self.old.declared and self.new.declared and abs(math.log(self.new.declared / self.old.declared)) > ROUNDING:
             return True
+        if self.pair is None:
+            return _kind(self.old.values) != _kind(self.new.values)
         return changed(self.pair, level, family=family if self.new.quantity == "std" else None)
 
     def resolution(self, level: float, family: tuple[float, int] | None) -> float:

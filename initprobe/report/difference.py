@@ -69,7 +69,11 @@ def _shifts(shifts: Sequence[Shift]) -> list[Line]:
     for (quantity, label, step), one in zip(shown, shifts, strict=False):
         place = f"   {location_text(one.location)}" if one.location is not None else ""
         lines.append(
-            ((f"  {quantity:<{wide}}   {label:<{wider}}   ", "plain"), (f"{step:<{widest}}", "error"), (place, "dim"))
+            (
+                (f"  {quantity:<{wide}}   {label:<{wider}}   ", "plain"),
+                (f"{step:<{widest if place else 0}}", "error"),
+                (place, "dim"),
+            )
         )
     return [*lines, *_more(len(shifts) - _SHOWN)]
 

@@ -202,3 +202,38 @@ def test_more_seeds_of_the_same_draws_are_compared_draw_by_draw(golden):
     found = difference(golden, more)
     assert [(shift.quantity, shift.names) for shift in found.shifts] == [("std", ("2.up.weight",))]
     assert difference(golden, measured(build(), seeds=8)).verdict == "pass"
+
+
+def test_other_draws_under_the_same_seeds_are_no_change(golden):
+    def factory():
+        torch.rand(1)  # a refactor that draws something first
+        return build()()
+
+    found = difference(golden, measured(factory))
+    assert (found.verdict, found.shifts) == ("pass", ())
+
+
+def with_rms(entry, values):
+    """The first site's RMS, seed by seed."""
+    first, *rest = entry.sites
+    rms = replace(first.forward["rms"], per_seed=values)
+    return replace(entry, sites=(replace(first, forward={**first.forward, "rms": rms}), *rest))
+
+
+def test_a_signal_that_is_lost_or_zero_is_another_one(golden):
+    zero, lost = with_rms(golden, (0.0,) * 5), with_rms(golden, (math.inf,) * 5)
+    for other in (zero, lost):
+        (shift,) = difference(golden, other).shifts
+        assert (shift.quantity, shift.names) == ("forward RMS", (golden.sites[0].site.key,))
+        assert math.isnan(shift.low)
+        assert difference(other, other).verdict == "pass"
+    assert difference(zero, lost).verdict == "fail"
+
+
+def test_a_scheme_that_says_another_std_is_a_change_however_small(golden):
+    gamma, beta, first, *rest = golden.weights
+    now = replace(golden, weights=(gamma, beta, replace(first, declared_std=0.1003), *rest))
+    before = replace(golden, weights=(gamma, beta, replace(first, declared_std=0.1), *rest))
+    (shift,) = difference(before, now).shifts
+    assert (shift.quantity, shift.names) == ("std", (first.weight.name,))
+    assert difference(before, before).verdict == "pass"

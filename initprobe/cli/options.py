@@ -20,8 +20,8 @@ Targets = Annotated[
 ProjectTargets = Annotated[
     list[str],
     typer.Argument(
-        metavar="[TARGET]...",
-        help="As for run, or a saved RESULT.json; without any, the targets of [tool.initprobe] in pyproject.toml.",
+        metavar="TARGET",
+        help="As for run, or a saved RESULT.json; without any, the targets of the project (initprobe config).",
         show_default=False,
     ),
 ]

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from initprobe.api import probe_all
+from initprobe.commands import probe_all
 from initprobe.init.choose import parse_scheme
 from initprobe.records import Entry, Expected, SiteSummary, StatisticSummary, TargetRequest
 from initprobe.settings import Flags

@@ -54,7 +54,7 @@ def judge_one(task: tuple[int, int, int, int]) -> Outcome:
     """Probe one network from one base seed."""
     index, width, base, batch = task
     torch.set_num_threads(1)
-    from initprobe.api import compare_schemes
+    from initprobe.commands import compare_schemes
     from initprobe.init.choose import parse_scheme
     from initprobe.load.stack import stack
     from initprobe.records import TargetRequest

@@ -1,16 +1,30 @@
-"""What is asked for, from all who may say so: flags win over the file, the file over the defaults."""
+"""What is asked for, from all who may say so.
+
+Flags win over environment variables, those over a spec, a spec over the project's settings, these over the defaults.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Literal
 
 from initprobe.check.judge import validate
+from initprobe.check.selection import codes_of
 from initprobe.errors import KeyPath, Problem, SpecError, UsageError
-from initprobe.init.choose import check_choice
-from initprobe.records import CheckRequest, InitRequest, ProbeRequest, Request, SchemeChoice, Spec, TargetRequest
+from initprobe.init.choose import check_choice, parse_scheme
+from initprobe.project import Project, Said
+from initprobe.records import (
+    CheckRequest,
+    InitRequest,
+    LayerIgnore,
+    ProbeRequest,
+    Request,
+    SchemeChoice,
+    Spec,
+    TargetRequest,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,18 +36,22 @@ class Flags:
         probe: fields of ``ProbeRequest`` by name.
         check: fields of ``CheckRequest`` by name.
         only: replaces the file's ``init.only``: which parameters are drawn.
+        environment: what environment variables say; the file does not win over it.
+        project: what the project's settings say; everything else wins over it.
     """
 
     scheme: SchemeChoice | None = None
     probe: Mapping[str, Any] = field(default_factory=dict)
     check: Mapping[str, Any] = field(default_factory=dict)
     only: tuple[str, ...] = ()
+    environment: Said = field(default_factory=Said)
+    project: Said = field(default_factory=Said)
 
     @property
     def decided(self) -> tuple[str, ...]:
         """The keys of a spec that this decides, whatever the spec says."""
         scheme = ("init.default",) if self.scheme is not None else ()
-        return (*scheme, *(f"probe.{name}" for name in self.probe))
+        return (*scheme, *(f"probe.{name}" for name in (*self.environment.probe, *self.probe)))
 
     @property
     def typed(self) -> tuple[str, ...]:
@@ -54,26 +72,37 @@ def resolve(target: TargetRequest, flags: Flags, sections: Any = None) -> Reques
         SpecError: the file names a scheme or a rule that is not there, with the place.
         UsageError: the flags do.
     """
-    if sections is None:
-        return Request(
-            target,
-            _narrowed(InitRequest(flags.scheme), flags.only),
-            ProbeRequest(**flags.probe),
-            CheckRequest(**flags.check),
-            flags.typed,
-        )
-    init = sections.init or InitRequest()
-    _check_init(init, sections.spec)
-    if target.weights is not None and flags.scheme is None and not flags.only:
-        init = InitRequest()  # a checkpoint on the command line wins over what the file would draw
-    _at(sections.spec, ("check",), lambda: validate(CheckRequest(**sections.check)))
+    probe, check = ({}, {}) if sections is None else (sections.probe, sections.check)
+    if sections is not None:
+        _check_sections(sections)
+    project, environment = flags.project, flags.environment
     return Request(
         target,
-        _narrowed(init if flags.scheme is None else replace(init, default=flags.scheme), flags.only),
-        ProbeRequest(**{**sections.probe, **flags.probe}),
-        CheckRequest(**_merged(sections.check, flags.check)),
+        _narrowed(_init_of(target, flags, sections), flags.only),
+        ProbeRequest(**{**project.probe, **probe, **environment.probe, **flags.probe}),
+        CheckRequest(**_merged(project.check, check, environment.check, flags.check)),
         flags.typed,
     )
+
+
+def _init_of(target: TargetRequest, flags: Flags, sections: Any) -> InitRequest:
+    """What draws: a typed scheme, else a checkpoint, else what the spec says, else the project's scheme."""
+    init = sections.init if sections is not None else None
+    if target.weights is not None and flags.scheme is None and not flags.only:
+        return InitRequest()
+    if flags.scheme is not None:
+        return replace(init or InitRequest(), default=flags.scheme)
+    if init is None and flags.project.scheme is not None and target.weights is None:
+        return InitRequest(parse_scheme(flags.project.scheme))
+    return init or InitRequest()
+
+
+def _check_sections(sections: Any) -> None:
+    """Reject what a spec names and is not there."""
+    _check_init(sections.init or InitRequest(), sections.spec)
+    for ignored in sections.check.get("ignores", ()):
+        _at(sections.spec, _path_of(sections.spec, ignored), lambda: codes_of((ignored.rule,)))  # noqa: B023 at once
+    _at(sections.spec, ("check",), lambda: validate(CheckRequest(**sections.check)))
 
 
 def validate_schemes(sections: Any) -> None:
@@ -106,14 +135,26 @@ def _narrowed(init: InitRequest, only: tuple[str, ...]) -> InitRequest:
     return replace(init, only=only)
 
 
-def _merged(file: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]:
-    """Flags replace what the file says, but for tables, which they extend: the last entry of a key counts."""
-    merged = {**file, **flags}
-    for table in ("thresholds", "severities", "layer_ignores"):
-        both = (*file.get(table, ()), *flags.get(table, ()))
-        if both:
-            merged[table] = both
+def _merged(*said: Mapping[str, Any]) -> dict[str, Any]:
+    """What is said later replaces what was said before; tables it extends, and the last entry of a key counts.
+
+    ``extend_select`` and ``extend_ignore`` add to whichever ``select`` and ``ignore`` is the last.
+    """
+    merged = {key: value for one in said for key, value in one.items() if not key.startswith("extend_")}
+    for table in ("thresholds", "severities", "layer_ignores", "ignores"):
+        every = tuple(row for one in said for row in one.get(table, ()))
+        if every:
+            merged[table] = every
+    for names in ("select", "ignore"):
+        more = tuple(name for one in said for name in one.get(f"extend_{names}", ()))
+        if more and (names == "ignore" or merged.get(names)):  # where nothing is selected, everything is
+            merged[names] = (*merged.get(names, ()), *more)
     return merged
+
+
+def rejudging(before: CheckRequest, flags: Mapping[str, Any]) -> CheckRequest:
+    """How a saved result is judged: as it was before, but for what the command line says now."""
+    return CheckRequest(**_merged({one.name: getattr(before, one.name) for one in fields(CheckRequest)}, flags))
 
 
 def _check_init(init: InitRequest, spec: Spec) -> None:
@@ -125,7 +166,12 @@ def _check_init(init: InitRequest, spec: Spec) -> None:
         _at(spec, ("init", "overrides", place, "scheme"), lambda: check_choice(scheme))  # noqa: B023 called at once
 
 
-def _at(spec: Spec, path: KeyPath, verify: Callable[[], None]) -> None:
+def _path_of(spec: Spec, ignored: LayerIgnore) -> KeyPath:
+    """Where a layer's ignore stands in its spec."""
+    return next((path for path, place in spec.value_at.items() if place == ignored.location), ("check",))
+
+
+def _at(spec: Spec, path: KeyPath, verify: Callable[[], object]) -> None:
     """Let a mistake that another room finds point at the line of the file that made it."""
     try:
         verify()
@@ -208,3 +254,81 @@ def seeds_of(text: str, base: int) -> tuple[int, ...]:
 
 MOST_SEEDS = 10_000
 LARGEST_SEED = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """An environment variable that says something: about ``probe`` or ``check``, which field, and how it is read."""
+
+    about: Literal["probe", "check"]
+    name: str
+    read: Callable[[str], Any]
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise UsageError(f"a whole number from 1 up is wanted, not {text!r}")
+    return int(text)
+
+
+def _word(*known: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if known and text not in known:
+            raise UsageError(f"one of {', '.join(known)} is wanted, not {text!r}")
+        return text
+
+    return read
+
+
+VARIABLES: Mapping[str, Variable] = {
+    "INITPROBE_SEEDS": Variable("probe", "seeds", lambda text: seeds_of(text, 0)),
+    "INITPROBE_MAX_SEEDS": Variable("probe", "max_seeds", _count),
+    "INITPROBE_BATCH": Variable("probe", "batch", _count),
+    "INITPROBE_DTYPE": Variable("probe", "dtype", _word("float32", "float64", "float16", "bfloat16")),
+    "INITPROBE_DEVICE": Variable("probe", "device", _word()),
+    "INITPROBE_FAIL_ON": Variable("check", "fail_on", _word("error", "warning", "info", "never")),
+}
+"""None of them can let code run."""
+
+
+def environment_says(environment: Mapping[str, str]) -> Said:
+    """What environment variables say; an empty one says nothing.
+
+    Raises:
+        UsageError: a value cannot be read.
+    """
+    told: dict[str, dict[str, Any]] = {"probe": {}, "check": {}}
+    for name, variable in VARIABLES.items():
+        text = environment.get(name, "")
+        if text:
+            try:
+                told[variable.about][variable.name] = variable.read(text)
+            except UsageError as error:
+                raise UsageError(f"{name}: {error}", hint=error.hint) from None
+    return Said(None, told["probe"], told["check"])
+
+
+def check_project(project: Project) -> Project:
+    """The project, none of whose settings names what is not there.
+
+    Raises:
+        SpecError: one does, with its line.
+    """
+    scheme = project.said.scheme
+    if scheme is not None:
+        _at(project.spec, ("scheme",), lambda: check_choice(parse_scheme(scheme)))
+    for key in ("select", "ignore", "extend-select", "extend-ignore"):
+        names = project.said.check.get(key.replace("-", "_"), ())
+        _at(project.spec, (key,), lambda: codes_of(names))  # noqa: B023 called at once
+    for key, name in (("severity", "severities"), ("thresholds", "thresholds"), ("layer-ignores", "layer_ignores")):
+        for written in project.spec.values.get(key, {}):
+            rows = tuple(row for row in project.said.check[name] if _is_row(row[0], written))
+            asked: dict[str, Any] = {name: rows}
+            _at(project.spec, (key, written), lambda: validate(CheckRequest(**asked)))  # noqa: B023 called at once
+    return project
+
+
+def _is_row(found: str, written: str) -> bool:
+    """Whether a row of a request comes from the key of a table: ``forward_drift.error`` from ``forward-drift``."""
+    quantity = written.replace("-", "_")
+    return found in (written, quantity) or found.startswith(f"{quantity}.")

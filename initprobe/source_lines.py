@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 import initprobe
-from initprobe.records import Location
+from initprobe.records import Location, remark_on
 
 _OURS = str(Path(initprobe.__file__).parent)
 _LIBRARIES = (_OURS, str(Path(torch.__file__).parent), sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"))
@@ -42,4 +42,10 @@ def shown_path(file: str) -> str:
 def line_of_code(file: str, line: int) -> Location:
     """A whole line of a source file."""
     text = linecache.getline(file, line).rstrip()
-    return Location(shown_path(file), line, len(text) - len(text.lstrip()) + 1, len(text) + 1, text)
+    column = len(text) - len(text.lstrip()) + 1
+    return Location(shown_path(file), line, column, len(text) + 1, text, remark=remark_at(file, line))
+
+
+def remark_at(file: str, line: int) -> str:
+    """What an ``# initprobe: ...`` comment in a source file says about one of its lines."""
+    return remark_on(linecache.getline(file, line), linecache.getline(file, line - 1))

@@ -37,6 +37,8 @@ class Facts:
         policy: severities and suppressions.
         one_draw: whether the weights are a single draw.
         prediction: what theory expects of these draws.
+        ran: codes of the rules that were selected and had all that they read.
+        findings: what the rules before this one found, suppressed ones too; empty for all but the last.
     """
 
     evidences: tuple[Evidence, ...]
@@ -48,6 +50,8 @@ class Facts:
     policy: Policy = field(default_factory=Policy)
     one_draw: bool = False
     prediction: Prediction = field(default_factory=Prediction)
+    ran: frozenset[str] = frozenset()
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,12 +76,17 @@ class Case:
             and any(site.key in measured for measured in self.facts.signals.sites)
         )
 
+    def places(self) -> frozenset[str]:
+        """Every module path that was measured or holds a parameter, and the key of every operation."""
+        sites = (_place(site) for site in self.facts.anatomy.sites)
+        return frozenset((*sites, *(weight.module for weight in self.facts.anatomy.weights)))
+
     def weight(self, name: str) -> Weight | None:
         """The parameter of that name, None when the structure does not know it."""
         return next((weight for weight in self.facts.anatomy.weights if name in (weight.name, *weight.aliases)), None)
 
     def suppression(self, paths: Sequence[str]) -> str | None:
-        """Why this rule's findings about those module paths do not count, None when they do."""
+        """Why this rule's findings about those module paths (or keys of operations) do not count, None when they do."""
         return self.facts.policy.suppression(self.card, paths)
 
     def runs(self, sites: Sequence[Site], flagged: Callable[[Site], bool]) -> Iterator[tuple[Site, ...]]:
@@ -88,7 +97,7 @@ class Case:
         run: list[Site] = []
         for site in sites:
             joins = flagged(site)
-            if run and (not joins or self.suppression([site.path]) != self.suppression([run[-1].path])):
+            if run and (not joins or self.suppression([_place(site)]) != self.suppression([_place(run[-1])])):
                 yield tuple(run)
                 run = []
             if joins:
@@ -145,7 +154,7 @@ class Case:
             measured=measured,
             expected=expected,
             notes=tuple(notes),
-            suppressed=self.suppression([site.path for site in known]),
+            suppressed=self.suppression([_place(site) for site in known]),
         )
 
     def finding_about(
@@ -169,3 +178,8 @@ class Case:
             measured=measured,
             suppressed=self.suppression(paths),
         )
+
+
+def _place(site: Site) -> str:
+    """What an ignore is about: the module, or the one operation in it."""
+    return site.key if site.operation else site.path

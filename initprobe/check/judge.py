@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from initprobe.check.case import Case, Facts
 from initprobe.check.causes import attribute
 from initprobe.check.expected import with_expected
+from initprobe.check.ignores import ignores_of
 from initprobe.check.interval import CONFIDENCE
 from initprobe.check.limits import resolve
 from initprobe.check.looks import LookPlan
@@ -21,6 +23,7 @@ from initprobe.errors import NothingToProbeError
 from initprobe.records import (
     COSTLY,
     SEVERITIES,
+    Anatomy,
     CheckRequest,
     Evidence,
     Finding,
@@ -74,28 +77,33 @@ def judge(
         NothingToProbeError: no float value was measured anywhere.
         UsageError: the request names what is not there.
     """
-    selection, thresholds = select(request), resolve(request.thresholds)
+    thresholds = resolve(request.thresholds)
     _require_sites(evidences)
     anatomy, signals = evidences[0].anatomy, Signals.of(evidences)
+    selection = _for_these(select(request), request, anatomy)
     # A single seed has no spread over seeds; it is read like a single draw until there are more.
     over_layers = one_draw or len(evidences) == 1
     confidence = CONFIDENCE if one_draw else planned.confidence
     judging = Judging(thresholds, "layers" if over_layers else "seeds", confidence)
     segments = fit_segments(anatomy, signals, judging)
-    undecided = find_undecided(
-        segments,
-        [rule.card for rule in selection.rules],
-        selection.policy,
-        thresholds,
-        {site.key: site.path for site in anatomy.sites},
-    )
+    cards, paths = [rule.card for rule in selection.rules], {site.key: site.path for site in anatomy.sites}
+    undecided = find_undecided(segments, cards, selection.policy, thresholds, paths)
     more = None if one_draw else planned.after(len(evidences))
     if undecided and more is not None:
         return NeedSeeds(more)
     prediction = expect()
     segments = with_expected(segments, prediction)
     facts = Facts(
-        tuple(evidences), anatomy, signals, segments, undecided, thresholds, selection.policy, one_draw, prediction
+        tuple(evidences),
+        anatomy,
+        signals,
+        segments,
+        undecided,
+        thresholds,
+        selection.policy,
+        one_draw,
+        prediction,
+        ran=_ran(selection, request),
     )
     findings = _find(facts, selection)
     return Judgement(
@@ -132,6 +140,18 @@ def decide(
     return "pass"
 
 
+def _for_these(selection: Selection, request: CheckRequest, anatomy: Anatomy) -> Selection:
+    """The selection with what is written beside the layers of this network."""
+    ignores = ignores_of(request, anatomy.sites, anatomy.weights)
+    return replace(selection, policy=replace(selection.policy, ignores=ignores))
+
+
+def _ran(selection: Selection, request: CheckRequest) -> frozenset[str]:
+    """The rules that have all that they read."""
+    measured = needed(request)
+    return frozenset(rule.card.code for rule in selection.rules if set(rule.needs) <= set(measured))
+
+
 def _require_sites(evidences: Sequence[Evidence]) -> None:
     if not any(evidence.trace.sites for evidence in evidences):
         raise NothingToProbeError(
@@ -142,7 +162,9 @@ def _require_sites(evidences: Sequence[Evidence]) -> None:
 
 def _find(facts: Facts, selection: Selection) -> tuple[Finding, ...]:
     """Every finding, root causes only, the most severe first and what is suppressed last."""
-    found = [finding for rule in selection.rules for finding in rule.find(Case(facts, rule.card))]
+    found = [finding for rule in selection.rules if not rule.last for finding in rule.find(Case(facts, rule.card))]
+    known = replace(facts, findings=tuple(found))
+    found += [finding for rule in selection.rules if rule.last for finding in rule.find(Case(known, rule.card))]
     follows = {rule.card.name: rule.follows for rule in selection.rules}
     roots = attribute(found, follows, facts.anatomy)
     return tuple(

@@ -28,20 +28,25 @@ def select(request: CheckRequest) -> Selection:
     Raises:
         UsageError: something names no rule and no family (the message names the nearest), or no rule is left.
     """
-    chosen = _codes(request.select) if request.select else _codes((EVERYTHING,))
-    chosen -= _codes(request.ignore)
+    chosen = codes_of(request.select) if request.select else codes_of((EVERYTHING,))
+    chosen -= codes_of(request.ignore)
     if not chosen:
         raise UsageError("no rule is left to judge with", hint="select fewer rules away, or use `initprobe run`")
     severities: dict[str, Severity] = {}
     for name, severity in request.severities:
-        severities.update(dict.fromkeys(_codes((name,)), severity))
-    ignores = tuple((glob, frozenset(_codes(names))) for glob, names in request.layer_ignores)
+        severities.update(dict.fromkeys(codes_of((name,)), severity))
+    codes_of([one.rule for one in request.ignores])
+    ignores = tuple((glob, frozenset(codes_of(names))) for glob, names in request.layer_ignores)
     rules = sorted((leaf for leaf in RULES.values() if leaf.card.code in chosen), key=lambda leaf: leaf.card.code)
     return Selection(tuple(rules), Policy(severities, strict=request.strict, layer_ignores=ignores))
 
 
-def _codes(names: Sequence[str]) -> set[str]:
-    """The codes that names stand for: ``vanishing-forward``, ``IP101``, ``IP1``, ``forward``, ``ALL``."""
+def codes_of(names: Sequence[str]) -> set[str]:
+    """The codes that names stand for: ``vanishing-forward``, ``IP101``, ``IP1``, ``forward``, ``ALL``.
+
+    Raises:
+        UsageError: one stands for none; the message names the nearest.
+    """
     codes: set[str] = set()
     for name in names:
         codes |= _codes_of(name)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from initprobe import __version__
-from initprobe.cli import diagnose, reference, search, spec, theory
+from initprobe.cli import diagnose, project, reference, saved, search, spec, theory
 
 app = typer.Typer(
     name="initprobe",
@@ -51,6 +51,8 @@ for name, command, panel in (
     ("run", diagnose.run, "Diagnose"),
     ("check", diagnose.check, "Diagnose"),
     ("compare", diagnose.compare, "Diagnose"),
+    ("diff", saved.diff, "Diagnose"),
+    ("report", saved.report, "Diagnose"),
     ("theory", theory.theory, "Explore"),
     ("sweep", search.sweep, "Explore"),
     ("explain", reference.explain, "Reference"),
@@ -58,6 +60,7 @@ for name, command, panel in (
     ("new", spec.new, "Spec"),
     ("validate", spec.validate, "Spec"),
     ("schema", spec.schema, "Spec"),
+    ("config", project.config, "Spec"),
     ("env", reference.env, "Spec"),
 ):
     app.command(name, rich_help_panel=panel)(_ending(command))

@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from initprobe.cli.checkout import in_checkout
 from initprobe.cli.output import Sink, emit, tell
-from initprobe.cli.project import in_project
 from initprobe.records import Report
 from initprobe.report.formats.base import RenderOptions
 from initprobe.report.render import render
@@ -36,7 +36,7 @@ def announce(report: Report, outputs: Sequence[Sink], *, off: bool) -> None:
         return
     on_stdout = any(sink.format_name == "github" and sink.path is None for sink in outputs)
     if os.environ.get("GITHUB_ACTIONS") == "true" and not on_stdout:
-        text = render(report, "github", in_project(RenderOptions()))
+        text = render(report, "github", in_checkout(RenderOptions()))
         emit([line for line in text.splitlines() if line.startswith("::")])
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary and all(sink.path is None or sink.path.absolute() != Path(summary).absolute() for sink in outputs):

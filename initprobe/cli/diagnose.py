@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,8 +11,10 @@ import typer
 
 from initprobe.cli import options as o
 from initprobe.cli.ci import announce
+from initprobe.cli.judging import judging_of, pair
 from initprobe.cli.output import Style, deliver, exit_code, progress, sinks, tell, tracebacks
-from initprobe.errors import UsageError
+from initprobe.cli.project import of_project, project_here
+from initprobe.errors import ExitCode, UsageError
 from initprobe.records import Report, TargetRequest
 from initprobe.report.write import check_writable
 
@@ -64,14 +67,19 @@ def run(
 
 
 def check(
-    targets: o.Targets,
+    targets: o.ProjectTargets = [],
     select: o.Select = [],
     ignore: o.Ignore = [],
+    extend_select: o.ExtendSelect = [],
+    extend_ignore: o.ExtendIgnore = [],
     fail_on: o.FailOn = None,
     strict: o.Strict = False,
     severities: o.Severities = [],
     thresholds: o.Thresholds = [],
     exit_zero: o.ExitZero = False,
+    against: o.Against = None,
+    baseline: o.Baseline = None,
+    update_baseline: o.UpdateBaseline = False,
     sets: o.Sets = [],
     inputs: o.Inputs = [],
     batch_from: o.BatchFrom = None,
@@ -94,6 +102,7 @@ def check(
     save: o.Save = None,
     layers: o.Layers = "grouped",
     plots: o.Plots = None,
+    show_suppressed: o.ShowSuppressed = False,
     quiet: o.Quiet = 0,
     color: o.Color = "auto",
     traceback: o.Traceback = "short",
@@ -103,17 +112,22 @@ def check(
 
     Example:  initprobe check 'mypkg.models:build(depth=50)' --input 3,224,224
     """
+    from initprobe.cli.gate import gate
+
     outputs = sinks(output)
     prepare(save, plots)
     probe = probe_options(seeds, seed, max_seeds, batch, dtype, device, mode, loss, no_backward, statistics, plots)
-    requests = requests_of(targets, sets, inputs, batch_from, paths, allow_code, weights)
-    judging = _judging(select, ignore, fail_on, strict, severities, thresholds)
+    requests = requests_of(targets or [""], sets, inputs, batch_from, paths, allow_code, weights)
+    requests = requests if targets else of_project(requests[0])
+    judging = judging_of(select, ignore, extend_select, extend_ignore, fail_on, strict, severities, thresholds)
+    gated = gate(against, baseline, update=update_baseline, strict=strict)
     with tracebacks(traceback) as failed, progress(quiet=quiet) as listen:
         report = _probe_all("check", requests, flags_of(scheme, probe, judging, only), listen, failed)
-    announce(report, outputs, off=no_ci or quiet > 1)
-    deliver(report, outputs, Style(color, layers, quiet=quiet), save)
-    draw(report, plots, quiet)
-    return exit_code(report, judged=not exit_zero)
+    verdict = gated.judge(report)
+    announce(verdict.report, outputs, off=no_ci or quiet > 1)
+    deliver(verdict.report, outputs, Style(color, layers, quiet=quiet, suppressed=show_suppressed), save)
+    draw(verdict.report, plots, quiet)
+    return ExitCode.OK if exit_zero and verdict.code == ExitCode.FINDINGS else verdict.code
 
 
 def compare(
@@ -173,12 +187,9 @@ def compare(
     }
     options = requests_of([""], sets, inputs, batch_from, paths, allow_code, weights)[0]
     with tracebacks(traceback), progress(quiet=quiet) as listen:
-        from initprobe.api import compare_things
-        from initprobe.settings import Flags
+        from initprobe.commands import compare_things
 
-        report = compare_things(
-            things, options, Flags(None, probe, only=tuple(only)), on=on, shape=shape, listen=listen
-        )
+        report = compare_things(things, options, flags_of(None, probe, {}, only), on=on, shape=shape, listen=listen)
     deliver(report, outputs, Style(color, layers, quiet=quiet), save)
     draw(report, plots, quiet)
     return exit_code(report, judged=False)
@@ -194,7 +205,7 @@ def requests_of(
     weights: str | None = None,
 ) -> tuple[TargetRequest, ...]:
     """One request per target, all with the same options."""
-    assignments = tuple(_pair(text, "--set", "KEY=VALUE") for text in sets)
+    assignments = tuple(pair(text, "--set", "KEY=VALUE") for text in sets)
     found = tuple(str(path) for path in paths)
     for path in paths:
         if not path.is_dir():
@@ -203,13 +214,6 @@ def requests_of(
         TargetRequest(text, assignments, tuple(inputs), batch_from, found, allow_code=allow_code, weights=weights)
         for text in targets
     )
-
-
-def _pair(text: str, option: str, form: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not equals or not key:
-        raise UsageError(f"{option} takes {form}, not {text!r}")
-    return key, value
 
 
 def probe_options(
@@ -250,46 +254,6 @@ def probe_options(
     return given
 
 
-def _judging(
-    select: Sequence[str],
-    ignore: Sequence[str],
-    fail_on: str | None,
-    strict: bool,
-    severities: Sequence[str],
-    thresholds: Sequence[str],
-) -> Mapping[str, Any]:
-    """Those fields of the check request that were given."""
-    given: dict[str, Any] = {"complete": True}
-    if select:
-        given["select"] = tuple(name for text in select for name in text.split(","))
-    if ignore:
-        given["ignore"] = tuple(name for text in ignore for name in text.split(","))
-    if fail_on is not None:
-        given["fail_on"] = fail_on
-    if strict:
-        given["strict"] = True
-    if severities:
-        given["severities"] = tuple(_severity(text) for text in severities)
-    if thresholds:
-        given["thresholds"] = tuple(_threshold(text) for text in thresholds)
-    return given
-
-
-def _severity(text: str) -> tuple[str, str]:
-    rule, level = _pair(text, "--severity", "RULE=LEVEL")
-    if level not in {"error", "warning", "info"}:
-        raise UsageError(f"--severity {text}: a level is error, warning or info")
-    return rule, level
-
-
-def _threshold(text: str) -> tuple[str, float]:
-    key, value = _pair(text, "--threshold", "KEY=VALUE")
-    try:
-        return key, float(value)
-    except ValueError:
-        raise UsageError(f"--threshold {text}: {value!r} is no number") from None
-
-
 def _probe_all(
     command: str,
     requests: Sequence[TargetRequest],
@@ -297,17 +261,19 @@ def _probe_all(
     listen: Callable[[str], None],
     failed: Callable[[BaseException], None],
 ) -> Report:
-    from initprobe.api import probe_all
+    from initprobe.commands import probe_all
 
     return probe_all(command, requests, flags, listen, failed)
 
 
 def flags_of(scheme: str | None, probe: Mapping[str, Any], judging: Mapping[str, Any], only: Sequence[str]) -> Flags:
-    """What the command line says, as the api takes it."""
+    """What the command line says, and the environment and the project behind it, as the api takes it."""
     from initprobe.init.choose import parse_scheme
-    from initprobe.settings import Flags
+    from initprobe.settings import Flags, environment_says
 
-    return Flags(None if scheme is None else parse_scheme(scheme), probe, judging, tuple(only))
+    typed = None if scheme is None else parse_scheme(scheme)
+    spoken, project = environment_says(os.environ), project_here()
+    return Flags(typed, probe, judging, tuple(only), spoken, project.said)
 
 
 def draw(report: Report, directory: Path | None, quiet: int) -> None:

@@ -17,6 +17,14 @@ Targets = Annotated[
         "hf:DIR, FILE.pt2, FILE.keras; - for standard input.",
     ),
 ]
+ProjectTargets = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="TARGET",
+        help="As for run, or a saved RESULT.json; without any, the targets of the project (initprobe config).",
+        show_default=False,
+    ),
+]
 Sets = Annotated[
     list[str],
     typer.Option(
@@ -158,6 +166,40 @@ Select = Annotated[
 ]
 Ignore = Annotated[
     list[str], typer.Option("--ignore", metavar="RULE", help="Not these rules.", rich_help_panel=JUDGING)
+]
+ExtendSelect = Annotated[
+    list[str],
+    typer.Option("--extend-select", metavar="RULE", help="These rules too.", rich_help_panel=JUDGING),
+]
+ExtendIgnore = Annotated[
+    list[str],
+    typer.Option(
+        "--extend-ignore",
+        metavar="RULE",
+        help="Nor these rules, beside those that a file ignores.",
+        rich_help_panel=JUDGING,
+    ),
+]
+Against = Annotated[
+    str | None,
+    typer.Option(
+        "--against",
+        metavar="RESULT",
+        help="Fail where the init is another one than in this result.",
+        rich_help_panel=JUDGING,
+    ),
+]
+Baseline = Annotated[
+    Path | None,
+    typer.Option("--baseline", metavar="FILE", help="What is known, and does not count.", rich_help_panel=JUDGING),
+]
+UpdateBaseline = Annotated[
+    bool,
+    typer.Option("--update-baseline", help="Write what is found into the baseline.", rich_help_panel=JUDGING),
+]
+ShowSuppressed = Annotated[
+    bool,
+    typer.Option("--show-suppressed", help="Show what does not count, too, and why.", rich_help_panel=OUTPUT),
 ]
 FailOn = Annotated[
     Literal["error", "warning", "info", "never"] | None,

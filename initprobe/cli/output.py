@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
 
-from initprobe.cli.project import in_project
+from initprobe.cli.checkout import in_checkout
 from initprobe.errors import ExitCode, UsageError, inert
 from initprobe.records import Entry, Report
 from initprobe.report.formats.base import FORMATS, Layers, RenderOptions
@@ -44,6 +44,7 @@ class Style:
     layers: Layers = "grouped"
     anatomy: bool = False
     quiet: int = 0
+    suppressed: bool = False
 
     def options(self, stream: TextIO) -> RenderOptions:
         """The rendering options that suit a stream: its encoding, its width, whether it is a terminal."""
@@ -54,6 +55,7 @@ class Style:
             layers=self.layers,
             anatomy=self.anatomy,
             quiet=self.quiet,
+            suppressed=self.suppressed,
         )
 
 
@@ -143,9 +145,9 @@ def deliver(report: Report, outputs: Sequence[Sink], style: Style, save: Path | 
 
 def _deliver(report: Report, sink: Sink, style: Style) -> None:
     if sink.path is None:
-        say(render(report, sink.format_name, in_project(style.options(sys.stdout or io.StringIO()))))
+        say(render(report, sink.format_name, in_checkout(style.options(sys.stdout or io.StringIO()))))
     else:
-        options = in_project(RenderOptions(layers=style.layers, anatomy=style.anatomy))
+        options = in_checkout(RenderOptions(layers=style.layers, anatomy=style.anatomy, suppressed=style.suppressed))
         write_text(sink.path, render(report, sink.format_name, options))
 
 
@@ -192,7 +194,8 @@ def exit_code(report: Report, *, judged: bool) -> ExitCode:
 def _code(entry: Entry, *, judged: bool) -> ExitCode:
     if entry.failure is not None:
         return ExitCode(entry.failure.exit_code)
-    return ExitCode.FINDINGS if judged and entry.verdict == "fail" else ExitCode.OK
+    changed = entry.difference is not None and entry.difference.verdict == "fail"
+    return ExitCode.FINDINGS if judged and (changed or entry.verdict == "fail") else ExitCode.OK
 
 
 @contextmanager

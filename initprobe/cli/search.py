@@ -50,7 +50,7 @@ def sweep(
     probe = probe_options(seeds, seed, max_seeds, batch, dtype, device, mode, loss, no_backward, statistics, plots)
     (request,) = requests_of([config], sets, inputs, batch_from, paths, allow_code, weights)
     with tracebacks(traceback) as failed, progress(quiet=quiet) as listen:
-        from initprobe.api import sweep_spec
+        from initprobe.commands import sweep_spec
 
         report = sweep_spec(request, flags_of(scheme, probe, {}, only), listen, failed)
     deliver(report, outputs, Style(color, layers, quiet=quiet), save)

@@ -90,13 +90,19 @@ def validate(
 
 
 def schema(
-    of: Annotated[Literal["spec", "result"], typer.Argument(metavar="spec|result", help="Which schema.")],
+    of: Annotated[
+        Literal["spec", "config", "result"], typer.Argument(metavar="spec|config|result", help="Which schema.")
+    ],
 ) -> int:
     """Print a JSON Schema."""
     if of == "spec":
         from initprobe.load.json_schema import spec_json_schema
 
         say(json.dumps(spec_json_schema(), indent=2) + "\n")
+    elif of == "config":
+        from initprobe.project import project_json_schema
+
+        say(json.dumps(project_json_schema(), indent=2) + "\n")
     else:
         from initprobe.report.result import result_json_schema
 

@@ -15,7 +15,7 @@ from initprobe.load.blocks.base import BLOCKS, Branch, BuildInner, Incoming, Lay
 from initprobe.load.limits import MAX_MODULES, free_memory, readable
 from initprobe.load.survey import Cost, Survey, Undrawn
 from initprobe.load.usercode import seeded
-from initprobe.records import Location, Spec
+from initprobe.records import LayerIgnore, Location, Spec
 
 LAYERS: KeyPath = ("model", "layers")
 REFUSALS = (RuntimeError, ValueError, TypeError, LookupError, ArithmeticError, AssertionError)
@@ -35,12 +35,12 @@ class Places:
     Attributes:
         locations: module path to the YAML node it was made of.
         layer_types: module path to block type.
-        ignores: shell pattern over module paths to the rules ignored there.
+        ignores: what layers ignore, by the place of the entry in the document.
     """
 
     locations: dict[str, Location] = field(default_factory=dict)
     layer_types: dict[str, str] = field(default_factory=dict)
-    ignores: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    ignores: dict[KeyPath, LayerIgnore] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,10 +213,13 @@ class _Assembly:
         self.keys[path] = keys
         self.places.locations[path] = self.spec.locate(keys)
         self.places.layer_types[path] = BLOCKS.canonical(layer.type)
-        if layer.ignore:
-            rules = tuple(ignored.rule for ignored in layer.ignore)
-            pattern = re.sub(r"(?<=\.)[0-9]+(?=\.)", "*", path)
-            self.places.ignores[pattern] = self.places.ignores[f"{pattern}.*"] = rules
+        pattern = re.sub(r"(?<=\.)[0-9]+(?=\.)", "*", path)
+        for place, ignored in enumerate(layer.ignore):
+            where = (*keys, "ignore", place)
+            before = self.places.ignores[where].globs if where in self.places.ignores else ()
+            globs = tuple(dict.fromkeys((*before, pattern, f"{pattern}.*")))
+            location = self.spec.locate(where)
+            self.places.ignores[where] = LayerIgnore(globs, ignored.rule, ignored.reason or "", location)
 
     def _error(self, message: str, keys: KeyPath, hint: str | None) -> SpecError:
         return SpecError([Problem(message, keys, hint)], spec=self.spec)

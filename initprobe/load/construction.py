@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, Self
 from torch import nn
 
 from initprobe.records import Location
-from initprobe.source_lines import in_project, is_ours, shown_path
+from initprobe.source_lines import in_project, is_ours, remark_at, shown_path
 
 _DEFINITION = re.compile(r"\s*(?:async\s+)?(?:def|class)\s")
 
@@ -164,7 +164,9 @@ def definition(value: object) -> Location | None:
     below = next((index for index, text in enumerate(lines) if _DEFINITION.match(text)), 0)
     text = lines[below].rstrip()
     column = len(text) - len(text.lstrip()) + 1
-    return Location(shown_path(file), max(first, 1) + below, column, len(text) + 1, text, approximate=True)
+    line = max(first, 1) + below
+    remark = remark_at(file, line)
+    return Location(shown_path(file), line, column, len(text) + 1, text, approximate=True, remark=remark)
 
 
 def class_locations(model: nn.Module) -> dict[str, Location]:
@@ -208,7 +210,8 @@ def _located(place: _Place) -> Location:
     column = _characters(text, start) + 1 if start is not None else len(text) - len(text.lstrip()) + 1
     same_line = end is not None and end_line == line
     end_column = _characters(text, end) + 1 if same_line and end is not None else len(text) + 1
-    return Location(shown_path(code.co_filename), line, column, end_column, text, approximate=not direct)
+    shown, remark = shown_path(code.co_filename), remark_at(code.co_filename, line)
+    return Location(shown, line, column, end_column, text, approximate=not direct, remark=remark)
 
 
 def _characters(text: str, offset: int) -> int:

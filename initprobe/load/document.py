@@ -8,7 +8,7 @@ from typing import Any
 
 from initprobe.errors import KeyPath, Problem, SpecError
 from initprobe.load.limits import MAX_BYTES
-from initprobe.records import Location, Spec
+from initprobe.records import Location, Spec, remark_on
 
 FORBIDDEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
@@ -88,10 +88,11 @@ def place(file: str, lines: list[str], start: tuple[int, int], end: int | None) 
     """
     line, column = start
     text = lines[line].replace("\t", " ") if line < len(lines) else ""
+    remark = remark_on(text, lines[line - 1] if line else "")
     stop = max(column + 1, len(text.rstrip()) if end is None else end)
     if len(text) > SHOWN_COLUMNS:
         text = text[:SHOWN_COLUMNS] + "…" if column < SHOWN_COLUMNS else ""
-    return Location(file, line + 1, column + 1, stop + 1, text)
+    return Location(file, line + 1, column + 1, stop + 1, text, remark=remark)
 
 
 def _refusal(text: str, index: int, file: str, message: str, hint: str) -> SpecError:

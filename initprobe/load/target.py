@@ -38,6 +38,11 @@ def looks_like_target(text: str) -> bool:
     return any(mark in text.partition("(")[0] for mark in ".:/\\") or text == "-"
 
 
+def runs_code(text: str) -> bool:
+    """Whether opening a target runs code that its text names; specs and libraries' models do not."""
+    return not _is_directory(text) and not text.endswith(".json") and _choose(text)[0].code
+
+
 def expand_targets(texts: Iterable[str]) -> tuple[str, ...]:
     """The targets with every directory replaced by the ``*.yaml`` and ``*.yml`` files in it, sorted by name.
 

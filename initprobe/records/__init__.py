@@ -16,6 +16,7 @@ from initprobe.records.anatomy import (
     Stream,
     Weight,
 )
+from initprobe.records.difference import Difference, Quantity, Shift
 from initprobe.records.estimate import Estimate
 from initprobe.records.evidence import Evidence
 from initprobe.records.finding import (
@@ -33,7 +34,7 @@ from initprobe.records.finding import (
 )
 from initprobe.records.fix import Fix
 from initprobe.records.flow import Argument, Fixed, Flow, Held, Signal, Step
-from initprobe.records.location import Location
+from initprobe.records.location import Location, remark_on
 from initprobe.records.outcome import Drawn, Outcome, Skipped
 from initprobe.records.phase import Curve, PhaseDiagram, PhasePoint
 from initprobe.records.prediction import Expected, Prediction, SitePrediction
@@ -53,6 +54,7 @@ from initprobe.records.request import (
     WEIGHT_GRADIENTS,
     CheckRequest,
     InitRequest,
+    LayerIgnore,
     Option,
     Options,
     Override,
@@ -101,6 +103,7 @@ __all__ = [
     "Coverage",
     "CriticalPoint",
     "Curve",
+    "Difference",
     "Drawn",
     "Entry",
     "Environment",
@@ -120,6 +123,7 @@ __all__ = [
     "Held",
     "InitRequest",
     "Judgement",
+    "LayerIgnore",
     "Location",
     "Moments",
     "NeedSeeds",
@@ -136,6 +140,7 @@ __all__ = [
     "PhasePoint",
     "Prediction",
     "ProbeRequest",
+    "Quantity",
     "Rates",
     "Report",
     "Request",
@@ -146,6 +151,7 @@ __all__ = [
     "SchemeChoice",
     "Segment",
     "Severity",
+    "Shift",
     "Signal",
     "Site",
     "SiteKind",
@@ -169,4 +175,5 @@ __all__ = [
     "Value",
     "Verdict",
     "Weight",
+    "remark_on",
 ]

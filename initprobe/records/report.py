@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from initprobe.records.anatomy import Branch, Site, Weight
+from initprobe.records.difference import Difference
 from initprobe.records.estimate import Estimate
 from initprobe.records.finding import Finding, Segment, Verdict
 from initprobe.records.outcome import Outcome
@@ -109,6 +110,7 @@ class Entry:
         notes: things a reader must know (a lowered batch, a single draw).
         failure: why there is nothing else here.
         checked: names of the rules that looked, whatever they found; empty where nothing was judged.
+        difference: what changed since an earlier measurement; None where there is none to compare it with.
     """
 
     name: str
@@ -133,6 +135,7 @@ class Entry:
     residual: tuple[ResidualStream, ...] = ()
     branches: tuple[Branch, ...] = ()
     checked: tuple[str, ...] = ()
+    difference: Difference | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +155,7 @@ class Report:
     """One command's result: an entry per target and scheme.
 
     Attributes:
-        command: ``run``, ``check``, ``compare`` or ``sweep``.
+        command: ``run``, ``check``, ``compare``, ``sweep`` or ``diff``.
         environment: None when no target could be loaded.
     """
 

@@ -7,6 +7,7 @@ from pathlib import PurePath
 from typing import Literal
 
 from initprobe.records.finding import Severity
+from initprobe.records.location import Location
 
 Option = float | int | bool | str | None
 Options = tuple[tuple[str, Option], ...]
@@ -135,6 +136,23 @@ class ProbeRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class LayerIgnore:
+    """A rule that a layer of a spec ignores, where the layer stands.
+
+    Attributes:
+        globs: shell patterns over module paths: the layer, its repetitions, and what is in them.
+        rule: name, code or family.
+        reason: why it does not matter there; empty where nobody says.
+        location: where that is written.
+    """
+
+    globs: tuple[str, ...]
+    rule: str
+    reason: str = ""
+    location: Location | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CheckRequest:
     """How it is judged.
 
@@ -148,6 +166,7 @@ class CheckRequest:
         layer_ignores: glob over site paths and the rules ignored there.
         complete: whether the verdict is acted on: then everything that a selected rule needs is measured, the gradients
             of the weights too; else only what costs next to nothing.
+        ignores: what layers of a spec ignore.
     """
 
     select: tuple[str, ...] = ()
@@ -158,6 +177,7 @@ class CheckRequest:
     thresholds: tuple[tuple[str, float], ...] = ()
     layer_ignores: tuple[tuple[str, tuple[str, ...]], ...] = ()
     complete: bool = False
+    ignores: tuple[LayerIgnore, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,12 +19,14 @@ class Spec:
         values: the document with ``vars`` substituted and ``--set`` applied.
         value_at: where the value at a key path stands.
         key_at: where the key (the last part of a key path) stands; list items have none.
+        kind: what it is, in the heads of messages.
     """
 
     file: str
     values: Mapping[str, Any]
     value_at: Mapping[KeyPath, Location] = field(default_factory=dict, repr=False)
     key_at: Mapping[KeyPath, Location] = field(default_factory=dict, repr=False)
+    kind: str = "spec"
 
     def locate(self, path: KeyPath, *, on: str = "value") -> Location:
         """The location of a key path, or of the nearest enclosing one that the file has."""
@@ -38,7 +40,7 @@ class Spec:
     def explain(self, problem: Problem) -> str:
         """The problem as text: message, ``file:line:col``, the source line, a caret, the hint."""
         place = self.locate(problem.path, on=problem.on)
-        head = f"error[spec]: {problem.message}\n  --> {place}"
+        head = f"error[{self.kind}]: {problem.message}\n  --> {place}"
         if not place.text:
             return head + (f"\n  = help: {problem.hint}" if problem.hint else "")
         gutter = " " * len(str(place.line))

@@ -18,8 +18,8 @@ _SEVERITY_TONES: dict[str, Tone] = {"error": "error", "warning": "warning", "inf
 
 def diagnostic(finding: Finding) -> list[Line]:
     """The lines of a finding, as coloured pieces."""
-    tone = _SEVERITY_TONES[finding.severity]
-    head = f"{finding.severity}[{visible(finding.rule.name)}]"
+    tone = _SEVERITY_TONES[finding.severity] if finding.suppressed is None else "dim"
+    head = f"{'suppressed ' * (finding.suppressed is not None)}{finding.severity}[{visible(finding.rule.name)}]"
     lines: list[Line] = [((head, tone), (f": {visible(finding.message, _LONG)}", "title"))]
     place = finding.location
     gutter = " " * (len(str(place.line)) if place else 1)
@@ -45,6 +45,7 @@ def details(finding: Finding) -> list[tuple[str, str]]:
         found = f"{visible(finding.fix.summary, _LONG)}    verified: {visible(finding.fix.verified, _LONG)}"
         fields.append(("fix", found))
     fields += [("note", visible(note, _LONG)) for note in finding.notes]
+    fields.append(("ignored", visible(finding.suppressed or "", _LONG)))
     if finding.downstream:
         fields.append(("note", f"{plural(finding.downstream, 'later call site')} explained by it"))
     fields.append(("docs", f"initprobe explain {visible(finding.rule.code)}"))

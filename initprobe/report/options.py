@@ -22,6 +22,7 @@ class RenderOptions:
         folder: where the working directory lies in the repository (``services/model``); empty for its root, or where
             that is not known.
         anchor: a file that is there, for formats in which nothing can be said without one; empty where none is known.
+        suppressed: whether to show findings that do not count, and why not.
     """
 
     color: bool = False
@@ -32,3 +33,4 @@ class RenderOptions:
     quiet: int = 0
     folder: str = ""
     anchor: str = ""
+    suppressed: bool = False

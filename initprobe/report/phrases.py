@@ -104,6 +104,9 @@ def summary_line(entries: Sequence[Entry]) -> str:
     suppressed = sum(finding.suppressed is not None for entry in entries for finding in entry.findings)
     if suppressed:
         parts.append(f"{suppressed} suppressed")
+    changed = sum(entry.difference is not None and entry.difference.verdict == "fail" for entry in ran)
+    if changed:
+        parts.append(f"{plural(changed, 'init')} changed")
     undecided = sum(entry.verdict == "inconclusive" for entry in ran)
     if undecided:
         parts.append(f"{plural(undecided, 'verdict')} inconclusive")

@@ -35,7 +35,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from initprobe.api import probe_all
+from initprobe.commands import probe_all
 from initprobe.init.choose import parse_scheme
 from initprobe.records import Entry, Estimate, Expected, Segment, SiteSummary, TargetRequest
 from initprobe.settings import Flags

@@ -11,7 +11,7 @@ import math
 import pytest
 
 import initprobe as ip
-from initprobe.api import compare_schemes
+from initprobe.commands import compare_schemes
 from initprobe.init.choose import parse_scheme
 from initprobe.load.stack import stack
 from initprobe.records import TargetRequest

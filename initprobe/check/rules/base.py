@@ -12,6 +12,7 @@ from initprobe.check import wording
 from initprobe.check.case import Case
 from initprobe.check.drift import describe, drifts
 from initprobe.check.nonfinite import lost_values
+from initprobe.check.policy import Ignore
 from initprobe.check.thresholds import Threshold
 from initprobe.records import Confidence, Finding, Option, RuleCard, Severity
 from initprobe.registry import Registry
@@ -23,6 +24,7 @@ __all__ = [
     "Example",
     "Find",
     "Finding",
+    "Ignore",
     "Rule",
     "Threshold",
     "cards",
@@ -84,6 +86,7 @@ class Rule:
         follows: names of the rules whose findings explain this one's further down the signal's way.
         thresholds: limits that nobody but this rule has.
         needs: names of statistics beyond the core ones; they are measured wherever the rule is selected.
+        last: whether it looks at what the other rules have found.
     """
 
     card: RuleCard
@@ -95,6 +98,7 @@ class Rule:
     follows: tuple[str, ...] = ()
     thresholds: tuple[Threshold, ...] = ()
     needs: tuple[str, ...] = ()
+    last: bool = False
 
 
 RULES: Registry[Rule] = Registry("rule", "initprobe.check.rules", "initprobe.rules")
@@ -112,6 +116,7 @@ def rule(  # noqa: PLR0913 - a rule's card is read where the rule stands
     follows: tuple[str, ...] = (),
     thresholds: tuple[Threshold, ...] = (),
     needs: tuple[str, ...] = (),
+    last: bool = False,
 ) -> Callable[[Find], Rule]:
     """Register a function as a rule; see ``Rule`` for the arguments. The docstring's first line is its summary.
 
@@ -126,7 +131,7 @@ def rule(  # noqa: PLR0913 - a rule's card is read where the rule stands
         if not doc:
             raise ValueError(f"rule {name!r} has no docstring")
         card = RuleCard(code, name, severity, confidence, doc.splitlines()[0], doc)
-        leaf = Rule(card, family, find, doc, good, bad, follows, thresholds, needs)
+        leaf = Rule(card, family, find, doc, good, bad, follows, thresholds, needs, last)
         RULES.add(name, leaf, aliases=(code,))
         return leaf
 

@@ -70,6 +70,7 @@ class Source:
         open: ``open(reference, request, opener)`` with the reference as typed, less the prefix. ``request.text`` is the
             whole text.
         accepts: whether a text without prefix belongs to this source (``net.yaml``).
+        code: whether it runs code that the reference names, which a file may do only where that is allowed.
 
     ``open`` raises ``UsageError`` for a reference that is badly written, ``TargetError`` for one that leads nowhere.
     """
@@ -78,6 +79,7 @@ class Source:
     form: str
     open: Callable[[str, TargetRequest, Opener], Target]
     accepts: Callable[[str], bool] = nothing
+    code: bool = True
 
 
 SOURCES: Registry[Source] = Registry("source", "initprobe.load.sources", "initprobe.sources")

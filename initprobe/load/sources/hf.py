@@ -111,5 +111,10 @@ def _short(place: str, path: Path | None, reference: str) -> str:
 
 
 HF = source(
-    Source(name="hf", form="hf:MODEL_TYPE or hf:DIR, with overrides behind it: hf:gpt2(n_layer=4)", open=open_hf)
+    Source(
+        name="hf",
+        form="hf:MODEL_TYPE or hf:DIR, with overrides behind it: hf:gpt2(n_layer=4)",
+        open=open_hf,
+        code=False,
+    )
 )

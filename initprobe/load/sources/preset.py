@@ -18,4 +18,4 @@ def open_preset(reference: str, request: TargetRequest, opener: Opener) -> Targe
     return opener(replace(request, text=str(preset_file(reference))))
 
 
-PRESET = source(Source(name="preset", form="preset:NAME", open=open_preset))
+PRESET = source(Source(name="preset", form="preset:NAME", open=open_preset, code=False))

@@ -89,4 +89,4 @@ def _known_input(model: nn.Module, kwargs: Mapping[str, Any]) -> DrawnInputs | N
     return DrawnInputs((InputSpec(None, (kwargs.get("in_chans") or channels, *size)),))
 
 
-TIMM = source(Source(name="timm", form="timm:NAME, with a call if it takes arguments", open=open_timm))
+TIMM = source(Source(name="timm", form="timm:NAME, with a call if it takes arguments", open=open_timm, code=False))

@@ -113,5 +113,10 @@ def _known_input(model: nn.Module, kind: str, size: tuple[int, ...], kwargs: Map
 
 
 TORCHVISION = source(
-    Source(name="torchvision", form="torchvision:NAME, with a call if it takes arguments", open=open_torchvision)
+    Source(
+        name="torchvision",
+        form="torchvision:NAME, with a call if it takes arguments",
+        open=open_torchvision,
+        code=False,
+    )
 )

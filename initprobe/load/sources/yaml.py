@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from initprobe.load.reading import STDIN
 from initprobe.load.schema import Sections, checked, read_spec, sections
 from initprobe.load.signature import SignedInputs
 from initprobe.load.sources.base import SOURCES, Opener, Source, Target, placed, requested_inputs, source
-from initprobe.records import ProbeRequest, Spec, TargetRequest
+from initprobe.records import LayerIgnore, ProbeRequest, Spec, TargetRequest
 from initprobe.subject import Inputs, Subject
 
 FUNCTION = re.compile(r"[^\s:]+:[A-Za-z_][A-Za-z0-9_.]*")
@@ -123,7 +123,7 @@ def open_spec(spec: Spec, folder: Path, request: TargetRequest, opener: Opener) 
     planned = plan(spec, model.layers, _signal(inputs, spec))
     if given:
         _check_labels(schema.probe, inputs, planned.output, spec)
-    return LayeredTarget(found.name, _with_ignores(found, planned.places.ignores), planned, inputs)
+    return LayeredTarget(found.name, _with_ignores(found, planned.places.ignores.values()), planned, inputs)
 
 
 def _named(
@@ -226,12 +226,10 @@ def _signal(inputs: Inputs, spec: Spec) -> Signal:
     return Signal(tuple(values.shape[1:]), 1 + int(values.max()))
 
 
-def _with_ignores(found: Sections, ignores: Mapping[str, tuple[str, ...]]) -> Sections:
+def _with_ignores(found: Sections, ignores: Iterable[LayerIgnore]) -> Sections:
     """The sections with what stands on the layers themselves."""
-    if not ignores:
-        return found
-    layers = (*found.check.get("layer_ignores", ()), *ignores.items())
-    return replace(found, check={**found.check, "layer_ignores": layers})
+    told = tuple(ignores)
+    return replace(found, check={**found.check, "ignores": told}) if told else found
 
 
 def is_spec(text: str) -> bool:
@@ -239,4 +237,6 @@ def is_spec(text: str) -> bool:
     return text == STDIN or text.lower().endswith((".yaml", ".yml"))
 
 
-YAML = source(Source(name="yaml", form="FILE.yaml, or - for standard input", open=open_yaml, accepts=is_spec))
+YAML = source(
+    Source(name="yaml", form="FILE.yaml, or - for standard input", open=open_yaml, accepts=is_spec, code=False)
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from initprobe.records import Entry, Finding, Report, Segment
 from initprobe.report.diagnostic import location_text
+from initprobe.report.difference import changes, difference_phrase
 from initprobe.report.formats.base import RenderOptions, report_format
 from initprobe.report.layers import fold
 from initprobe.report.numbers import interval
@@ -22,9 +23,11 @@ def concise(report: Report, options: RenderOptions) -> str:
         whose = f" ({name})" if report.command == "compare" else ""
         if entry.failure is not None:
             lines.append(f"{_target(entry)}: {visible_lines(entry.failure.message)[0]}{whose}")
-        lines += [f"{_line(entry, finding)}{whose}" for finding in active([entry])]
+        if report.command != "diff":
+            lines += [f"{_line(entry, finding)}{whose}" for finding in active([entry])]
+        lines += [f"{_target(entry)}: {phrase}" for phrase in [difference_phrase(entry)] if phrase]
     if not options.quiet:
-        lines.append(summary_line(report.entries))
+        lines.append(changes(report.entries) if report.command == "diff" else summary_line(report.entries))
     text = "".join(f"{line}\n" for line in lines)
     return text if options.unicode else ascii_text(text)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from initprobe.records import Entry, Report
 from initprobe.report.anatomy import branch_table, weight_table
 from initprobe.report.diagnostic import diagnostic
+from initprobe.report.difference import changes, difference_lines
 from initprobe.report.formats.base import RenderOptions, report_format
 from initprobe.report.layers import layer_rows
 from initprobe.report.numbers import plural
@@ -36,8 +37,10 @@ def full(report: Report, options: RenderOptions) -> str:
     """Tables and findings for a terminal; the default."""
     page = Page(options)
     if options.quiet < 2:
-        if options.quiet == 1 or report.command == "check" or not report.entries:
-            _check(page, report)
+        if report.command == "diff":
+            _diff(page, report)
+        elif options.quiet == 1 or report.command == "check" or not report.entries:
+            _check(page, report, options)
         elif report.side_by_side:
             _compare(page, report, options)
         else:
@@ -59,7 +62,7 @@ def _run(page: Page, report: Report, options: RenderOptions) -> None:
         _steps(page, entry, options)
         if options.anatomy:
             _anatomy(page, entry, options)
-        _findings(page, entry)
+        _findings(page, entry, options)
         _notes(page, notes(entry))
         for line in coverage_lines(entry):
             page.line((line, "plain"))
@@ -74,15 +77,24 @@ def _run(page: Page, report: Report, options: RenderOptions) -> None:
         page.line((summary_line(report.entries), "plain"))
 
 
-def _check(page: Page, report: Report) -> None:
+def _check(page: Page, report: Report, options: RenderOptions) -> None:
     for entry in report.entries:
         if len(report.entries) > 1 and (active([entry]) or entry.failure is not None):
             page.line((header(entry), "title"))
             page.line()
         if not _failure(page, entry):
-            _findings(page, entry)
+            _findings(page, entry, options)
         _notes(page, notes(entry))
+        page.lines(difference_lines(entry))
     page.line((summary_line(report.entries), "plain"))
+
+
+def _diff(page: Page, report: Report) -> None:
+    for entry in report.entries:
+        if not _failure(page, entry):
+            page.lines(difference_lines(entry))
+            page.line()
+    page.line((changes(report.entries), "plain"))
 
 
 def _compare(page: Page, report: Report, options: RenderOptions) -> None:
@@ -133,8 +145,8 @@ def _table(page: Page, grid: Grid) -> None:
     page.line()
 
 
-def _findings(page: Page, entry: Entry) -> None:
-    for finding in active([entry]):
+def _findings(page: Page, entry: Entry, options: RenderOptions) -> None:
+    for finding in entry.findings if options.suppressed else active([entry]):
         page.lines(diagnostic(finding))
         page.line()
 

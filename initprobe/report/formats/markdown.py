@@ -8,6 +8,7 @@ from dataclasses import replace
 from initprobe.records import Entry, Finding, Report
 from initprobe.report.anatomy import branch_table, weight_table
 from initprobe.report.diagnostic import location_text
+from initprobe.report.difference import difference_lines
 from initprobe.report.formats.base import RenderOptions, report_format
 from initprobe.report.phrases import active, coverage_lines, header, notes, summary_line, verdict_phrase
 from initprobe.report.residual import residual_table
@@ -39,7 +40,7 @@ def _entry(command: str, entry: Entry, options: RenderOptions) -> list[str]:
     if entry.failure is not None:
         lines = map(html.escape, visible_lines(entry.failure.message))
         return [*blocks, "\n".join(["<pre>", *lines, "</pre>"])]
-    blocks += [_finding_table(active([entry])), *_fixes(active([entry])), _items(notes(entry))]
+    blocks += [_finding_table(active([entry])), *_fixes(active([entry])), _items(notes(entry)), _difference(entry)]
     layers = _table(layer_table(entry, options))
     blocks += layers if command == "run" else _folded("Layers", layers)
     blocks += _folded("Residual streams", _table(residual_table(entry)))
@@ -47,6 +48,11 @@ def _entry(command: str, entry: Entry, options: RenderOptions) -> list[str]:
         blocks += _folded("Parameters", _table(weight_table(entry, options)))
         blocks += _folded("Residual branches", _table(branch_table(entry, options)))
     return [*blocks, _items(coverage_lines(entry))]
+
+
+def _difference(entry: Entry) -> str:
+    """What changed since an earlier measurement."""
+    return _items([" ".join("".join(text for text, _ in line).split()) for line in difference_lines(entry)])
 
 
 def _finding_table(findings: list[Finding]) -> str:

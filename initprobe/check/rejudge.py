@@ -1,0 +1,73 @@
+"""What was measured before is judged by what is asked for now: findings are read again, nothing is measured."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from initprobe.check.ignores import ignores_of
+from initprobe.check.judge import decide
+from initprobe.check.limits import resolve
+from initprobe.check.policy import Policy
+from initprobe.check.rules.base import RULES
+from initprobe.check.selection import select
+from initprobe.check.undecided import Undecided, find_undecided
+from initprobe.records import SEVERITIES, CheckRequest, Entry, Finding
+
+
+def rejudge(entry: Entry, request: CheckRequest) -> Entry:
+    """The entry under another request: rules selected away are gone, severities and ignores are those of now.
+
+    A rule that did not run then has nothing to say now, and limits are those of then: both need the measurements.
+
+    Raises:
+        UsageError: the request names what is not there.
+    """
+    selection, policy = select(request), _policy(entry, request)
+    asked = replace(entry.request, check=request)
+    if entry.failure is not None:
+        return replace(entry, request=asked)
+    codes = {rule.card.code for rule in selection.rules}
+    paths = {summary.site.key: summary.site.path for summary in entry.sites}
+    kept = (
+        _under(finding, policy, paths)
+        for finding in entry.findings
+        if finding.rule.code in codes or (finding.rule.name not in RULES and not request.select)
+    )
+    findings = tuple(sorted(kept, key=lambda found: (found.suppressed is not None, -SEVERITIES.index(found.severity))))
+    return decided(replace(entry, request=asked, findings=findings))
+
+
+def decided(entry: Entry) -> Entry:
+    """The entry with the verdict that its findings come to under its own request."""
+    request = entry.request.check
+    verdict = decide(entry.findings, _undecided(entry), request.fail_on, strict=request.strict)
+    return replace(entry, verdict=verdict)
+
+
+def _under(finding: Finding, policy: Policy, paths: dict[str, str]) -> Finding:
+    sites = [paths[key] for key in finding.sites if key in paths]
+    return replace(
+        finding,
+        severity=policy.severity(finding.rule, finding.severity),
+        suppressed=finding.suppressed or policy.suppression(finding.rule, sites),
+    )
+
+
+def _policy(entry: Entry, request: CheckRequest) -> Policy:
+    """The policy, with what is written beside the layers."""
+    sites, weights = (one.site for one in entry.sites), (one.weight for one in entry.weights)
+    return replace(select(request).policy, ignores=ignores_of(request, sites, weights))
+
+
+def _undecided(entry: Entry) -> tuple[Undecided, ...]:
+    """The drifts that the measurement left open, but for those that somebody has suppressed."""
+    told = [finding for finding in entry.findings if finding.rule.code == "IP006"]
+    if told and all(finding.suppressed is not None for finding in told):
+        return ()
+    return find_undecided(
+        entry.segments,
+        [rule.card for rule in select(entry.request.check).rules],
+        _policy(entry, entry.request.check),
+        resolve(entry.request.check.thresholds),
+        {summary.site.key: summary.site.path for summary in entry.sites},
+    )

@@ -44,8 +44,8 @@ def validate(request: CheckRequest) -> None:
 
 
 def needed(request: CheckRequest) -> tuple[str, ...]:
-    """Names of the statistics beyond the core ones that the selected rules read."""
-    names = dict.fromkeys(name for rule in select(request).rules for name in rule.needs)
+    """Names of the measurements beyond the core statistics that the selected rules read."""
+    names = dict.fromkeys(name for rule in select(request).rules if rule.asks(request) for name in rule.needs)
     return tuple(name for name in names if request.complete or name != WEIGHT_GRADIENTS)
 
 

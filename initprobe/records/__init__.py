@@ -71,7 +71,17 @@ from initprobe.records.theory import (
     Stability,
     Theory,
 )
-from initprobe.records.trace import Counts, ParameterTrace, PartTrace, SiteTrace, Statistics, Trace, Unseen, Value
+from initprobe.records.trace import (
+    Counts,
+    OutputTrace,
+    ParameterTrace,
+    PartTrace,
+    SiteTrace,
+    Statistics,
+    Trace,
+    Unseen,
+    Value,
+)
 
 __all__ = [
     "SEVERITIES",
@@ -112,6 +122,7 @@ __all__ = [
     "Option",
     "Options",
     "Outcome",
+    "OutputTrace",
     "Override",
     "ParameterSummary",
     "ParameterTrace",

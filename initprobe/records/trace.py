@@ -86,6 +86,26 @@ class Unseen:
 
 
 @dataclass(frozen=True, slots=True)
+class OutputTrace:
+    """What the loss makes of the model's output.
+
+    Attributes:
+        loss: the value of the loss; None where the gradient is that of a random cotangent.
+        chance: what that loss is for an output that knows nothing (ln C for C classes), in the same unit; None where
+            the loss is of another kind.
+        site: key of the site that shows the logits; None where the output is no logits, or nothing shows them.
+        classes: how many classes the logits are of, None likewise.
+        logits: statistics over the classes; empty where the output is no logits.
+    """
+
+    loss: float | None = None
+    chance: float | None = None
+    site: str | None = None
+    classes: int | None = None
+    logits: Statistics = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Trace:
     """One seed.
 
@@ -97,6 +117,8 @@ class Trace:
         unseen: what could not be measured.
         effective: statistics of weights that are computed from parameters, by the name under which the layer has them
             (``0.weight`` of a weight-normalized layer).
+        output: what the loss makes of the output; None where no backward pass was asked for.
+        network: measurements of the network as a whole that took passes of their own, by name.
     """
 
     seed: int
@@ -105,3 +127,5 @@ class Trace:
     inputs: Mapping[str, Statistics] = field(default_factory=dict)
     unseen: tuple[Unseen, ...] = ()
     effective: Mapping[str, Statistics] = field(default_factory=dict)
+    output: OutputTrace | None = None
+    network: Mapping[str, Value] = field(default_factory=dict)

@@ -11,20 +11,23 @@ from typing import Literal
 from initprobe.check import wording
 from initprobe.check.case import Case
 from initprobe.check.drift import describe, drifts
+from initprobe.check.family import beyond
 from initprobe.check.nonfinite import lost_values
 from initprobe.check.thresholds import Threshold
-from initprobe.records import Confidence, Finding, Option, RuleCard, Severity
+from initprobe.records import CheckRequest, Confidence, Finding, Option, RuleCard, Severity
 from initprobe.registry import Registry
 
 __all__ = [
     "FAMILIES",
     "RULES",
     "Case",
+    "CheckRequest",
     "Example",
     "Find",
     "Finding",
     "Rule",
     "Threshold",
+    "beyond",
     "cards",
     "describe",
     "drifts",
@@ -59,15 +62,22 @@ class Example:
         language: which of the two.
         scheme: the init to draw it with; None keeps the spec's, or what the code drew.
         options: further options of the probe (``seeds``, ``max_seeds``).
+        check: fields of ``records.CheckRequest`` (``precision``).
     """
 
     text: str
     language: Literal["yaml", "python"] = "yaml"
     scheme: str | None = None
     options: tuple[tuple[str, Option], ...] = ()
+    check: tuple[tuple[str, Option], ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", inspect.cleandoc(self.text) + "\n")
+
+
+def always(request: CheckRequest) -> bool:  # noqa: ARG001 - the same signature as one that looks
+    """What a rule asks of a request unless it says so: nothing."""
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +93,9 @@ class Rule:
         bad: networks that it must find something in.
         follows: names of the rules whose findings explain this one's further down the signal's way.
         thresholds: limits that nobody but this rule has.
-        needs: names of statistics beyond the core ones; they are measured wherever the rule is selected.
+        needs: names of measurements beyond the core statistics; they are made wherever the rule is selected.
+        optional: whether it runs only where it is named, for its measurements cost passes of their own.
+        asks: whether a request leaves it anything to look at; where not, nothing is measured for it.
     """
 
     card: RuleCard
@@ -95,6 +107,8 @@ class Rule:
     follows: tuple[str, ...] = ()
     thresholds: tuple[Threshold, ...] = ()
     needs: tuple[str, ...] = ()
+    optional: bool = False
+    asks: Callable[[CheckRequest], bool] = always
 
 
 RULES: Registry[Rule] = Registry("rule", "initprobe.check.rules", "initprobe.rules")
@@ -112,6 +126,8 @@ def rule(  # noqa: PLR0913 - a rule's card is read where the rule stands
     follows: tuple[str, ...] = (),
     thresholds: tuple[Threshold, ...] = (),
     needs: tuple[str, ...] = (),
+    optional: bool = False,
+    asks: Callable[[CheckRequest], bool] = always,
 ) -> Callable[[Find], Rule]:
     """Register a function as a rule; see ``Rule`` for the arguments. The docstring's first line is its summary.
 
@@ -126,7 +142,7 @@ def rule(  # noqa: PLR0913 - a rule's card is read where the rule stands
         if not doc:
             raise ValueError(f"rule {name!r} has no docstring")
         card = RuleCard(code, name, severity, confidence, doc.splitlines()[0])
-        leaf = Rule(card, family, find, doc, good, bad, follows, thresholds, needs)
+        leaf = Rule(card, family, find, doc, good, bad, follows, thresholds, needs, optional, asks)
         RULES.add(name, leaf, aliases=(code,))
         return leaf
 

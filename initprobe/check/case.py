@@ -37,6 +37,8 @@ class Facts:
         policy: severities and suppressions.
         one_draw: whether the weights are a single draw.
         prediction: what theory expects of these draws.
+        precision: the floating-point type that the network is going to run in, None where that is the one it was
+            probed in.
     """
 
     evidences: tuple[Evidence, ...]
@@ -48,6 +50,7 @@ class Facts:
     policy: Policy = field(default_factory=Policy)
     one_draw: bool = False
     prediction: Prediction = field(default_factory=Prediction)
+    precision: str | None = None
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,16 @@ def judge(
     prediction = expect()
     segments = with_expected(segments, prediction)
     facts = Facts(
-        tuple(evidences), anatomy, signals, segments, undecided, thresholds, selection.policy, one_draw, prediction
+        tuple(evidences),
+        anatomy,
+        signals,
+        segments,
+        undecided,
+        thresholds,
+        selection.policy,
+        one_draw,
+        prediction,
+        request.precision,
     )
     findings = _find(facts, selection)
     return Judgement(

@@ -70,6 +70,7 @@ def check(
     strict: o.Strict = False,
     severities: o.Severities = [],
     thresholds: o.Thresholds = [],
+    precision: o.Precision = None,
     exit_zero: o.ExitZero = False,
     sets: o.Sets = [],
     inputs: o.Inputs = [],
@@ -105,7 +106,7 @@ def check(
     prepare(save, plots)
     probe = probe_options(seeds, seed, max_seeds, batch, dtype, device, mode, loss, no_backward, statistics, plots)
     requests = requests_of(targets, sets, inputs, batch_from, paths, allow_code, weights)
-    judging = _judging(select, ignore, fail_on, strict, severities, thresholds)
+    judging = _judging(select, ignore, fail_on, strict, severities, thresholds, precision)
     with tracebacks(traceback) as failed, progress(quiet=quiet) as listen:
         report = _probe_all("check", requests, flags_of(scheme, probe, judging, only), listen, failed)
     deliver(report, outputs, Style(color, layers, quiet=quiet), save)
@@ -254,6 +255,7 @@ def _judging(
     strict: bool,
     severities: Sequence[str],
     thresholds: Sequence[str],
+    precision: str | None,
 ) -> Mapping[str, Any]:
     """Those fields of the check request that were given."""
     given: dict[str, Any] = {"complete": True}
@@ -269,6 +271,8 @@ def _judging(
         given["severities"] = tuple(_severity(text) for text in severities)
     if thresholds:
         given["thresholds"] = tuple(_threshold(text) for text in thresholds)
+    if precision is not None:
+        given["precision"] = precision
     return given
 
 

@@ -142,6 +142,8 @@ class CheckRequest:
         layer_ignores: glob over site paths and the rules ignored there.
         complete: whether the verdict is acted on: then everything that a selected rule needs is measured, the gradients
             of the weights too; else only what costs next to nothing.
+        precision: the floating-point type that the network is going to run in, ``float16`` or ``bfloat16``, where that
+            is another one than it is probed in; None where it is not.
     """
 
     select: tuple[str, ...] = ()
@@ -152,6 +154,7 @@ class CheckRequest:
     thresholds: tuple[tuple[str, float], ...] = ()
     layer_ignores: tuple[tuple[str, tuple[str, ...]], ...] = ()
     complete: bool = False
+    precision: Literal["float16", "bfloat16"] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,26 +13,36 @@ from initprobe.check.case import Case
 from initprobe.check.drift import describe, drifts
 from initprobe.check.family import beyond
 from initprobe.check.nonfinite import lost_values
+from initprobe.check.output import Logits, shown
+from initprobe.check.precision import FORMATS, Format, exponents, loss_scale, lost, over
 from initprobe.check.thresholds import Threshold
 from initprobe.records import CheckRequest, Confidence, Finding, Option, RuleCard, Severity
 from initprobe.registry import Registry
 
 __all__ = [
     "FAMILIES",
+    "FORMATS",
     "RULES",
     "Case",
     "CheckRequest",
     "Example",
     "Find",
     "Finding",
+    "Format",
+    "Logits",
     "Rule",
     "Threshold",
     "beyond",
     "cards",
     "describe",
     "drifts",
+    "exponents",
+    "loss_scale",
+    "lost",
     "lost_values",
+    "over",
     "rule",
+    "shown",
     "wording",
 ]
 

@@ -9,6 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from initprobe.check.signals import Array, Direction, Signals
+from initprobe.records import CheckRequest
+
+KINDS = ("embedding", "weighted", "norm", "activation", "attention", "join")
+"""Sites that hold signals. Masks of attention, which are as negative as their type allows, are none."""
 
 BIAS = 127
 """Bin b of the statistic ``exponents`` counts values from 2^(b - 127) on; the first and the last hold the rest."""
@@ -35,8 +39,13 @@ FORMATS: Mapping[str, Format] = {
 }
 
 
+def planned(request: CheckRequest) -> bool:
+    """Whether it is known that the network is going to run in another type than it is probed in."""
+    return request.precision is not None
+
+
 def over(counts: Array, narrow: Format) -> Array:
-    """The share of the finite values of each seed that are certain to overflow, shape (seeds,); counts: (seeds, 256)."""
+    """The share of the values of each seed that are certain to overflow, shape (seeds,); counts are (seeds, 256)."""
     first = math.floor(math.log2(narrow.largest)) + 1 + BIAS
     total = counts[:, :-1].sum(axis=1)
     return _share(counts[:, first:-1].sum(axis=1), total)

@@ -30,6 +30,7 @@ from initprobe.measure.objective import objective_of
 from initprobe.measure.output import Recognized, recognized
 from initprobe.measure.reductions import SMALL, View
 from initprobe.measure.steps import Steps
+from initprobe.measure.whole import measured_whole
 from initprobe.records import Anatomy, ParameterTrace, ProbeRequest, Site, SiteTrace, Statistics, Trace, Unseen
 from initprobe.subject import Call, Subject, run_model
 
@@ -214,7 +215,9 @@ def _measure(
         reach = _backward(judged, output, recorder, probe, seed) if probe.backward else None
         # Behind the passes, for a spectral norm takes a step each time that it is asked.
         ledger.take_all("parameter", effective_weights(model))
-        return _trace(seed, parameters, recorder, watch, reach)
+        trace = _trace(seed, parameters, recorder, watch, reach)
+        recorder.close()  # the graph makes room for other passes
+        return measured_whole(trace, ledger.plan.network, subject, batch) if probe.backward else trace
 
 
 def effective_weights(model: nn.Module) -> list[tuple[str, torch.Tensor]]:

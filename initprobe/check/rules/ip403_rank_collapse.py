@@ -92,8 +92,8 @@ def rank_collapse(case: Case) -> Iterator[Finding]:
     """
     sites = _main_path(case)
     residual = case.facts.signals.at([site.key for site in sites], "token_residual")
-    known = ~np.isnan(residual).any(axis=0)
-    path, residual = [site for site, there in zip(sites, known, strict=True) if there], residual[:, known]
+    known = np.flatnonzero(~np.isnan(residual).any(axis=0))
+    path, residual = [sites[place] for place in known], residual[:, known]
     if len(path) < 2:
         return
     before = np.maximum.accumulate(residual, axis=1)[:, :-1]

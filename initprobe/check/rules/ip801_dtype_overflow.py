@@ -8,20 +8,18 @@ import numpy as np
 
 from initprobe.check.rules.base import (
     FORMATS,
+    KINDS,
     Case,
-    CheckRequest,
     Example,
     Finding,
     Format,
     exponents,
     over,
+    planned,
     rule,
     wording,
 )
 from initprobe.records import Site
-
-KINDS = ("embedding", "weighted", "norm", "activation", "attention", "join")
-"""Masks of attention, which are as negative as their type allows, are of no such kind."""
 
 BRINK = 2.0**12
 """A float16 value that is lost to overflow has finite neighbours within a factor of 16 of 65504; one that is lost to a
@@ -43,11 +41,6 @@ LARGE = Example(NET + "    init: {default: {scheme: normal, std: 60.0}}\n", chec
 RUN_IN_HALF = Example(NET + "    probe: {dtype: float16}\n    init: {default: {scheme: normal, std: 60.0}}\n")
 
 
-def half(request: CheckRequest) -> bool:
-    """Whether it is known that the network is going to run in half precision."""
-    return request.precision is not None
-
-
 @rule(
     "IP801",
     "dtype-overflow",
@@ -58,7 +51,7 @@ def half(request: CheckRequest) -> bool:
     bad=(LARGE, RUN_IN_HALF),
     follows=("non-finite-input", "exploding-forward"),
     needs=("exponents",),
-    asks=half,
+    asks=planned,
 )
 def dtype_overflow(case: Case) -> Iterator[Finding]:
     """Values are larger than the floating-point type holds.

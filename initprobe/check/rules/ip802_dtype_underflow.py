@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from initprobe.check.rules.base import (
     FORMATS,
+    KINDS,
     Case,
-    CheckRequest,
     Example,
     Finding,
     Format,
@@ -19,6 +20,7 @@ from initprobe.check.rules.base import (
     exponents,
     loss_scale,
     lost,
+    planned,
     rule,
     wording,
 )
@@ -28,11 +30,10 @@ SHARE = Threshold(
     "dtype_underflow.fraction",
     0.1,
     "fraction",
-    "a unit signal loses 2e-8 of its values in float16; a tenth is lost at an RMS of 2.4e-7, eight orders below the "
-    "largest; Micikevicius et al. 2018 (arXiv:1710.03740, figure 3) see a net diverge that loses more",
+    "in float16 a unit signal loses 2e-8 of its values, and a tenth at an RMS of 2.4e-7; a detector diverged for want "
+    "of gradients between 2^-27 and 2^-24 (Micikevicius et al. 2018, arXiv:1710.03740, section 3.2)",
     "this share of a layer's non-zero values or gradients becomes zero: warning",
 )
-KINDS = ("embedding", "weighted", "norm", "activation", "attention", "join")
 NET = """
     version: 1
     model:
@@ -47,11 +48,6 @@ TINY = Example(NET + "    init: {default: {scheme: normal, std: 0.00001}}\n", ch
 BRAIN = Example(NET + "    init: {default: {scheme: normal, std: 0.00001}}\n", check=(("precision", "bfloat16"),))
 
 
-def half(request: CheckRequest) -> bool:
-    """Whether it is known that the network is going to run in half precision."""
-    return request.precision is not None
-
-
 @rule(
     "IP802",
     "dtype-underflow",
@@ -63,7 +59,7 @@ def half(request: CheckRequest) -> bool:
     follows=("vanishing-forward", "vanishing-backward", "exploding-forward", "exploding-backward", "dtype-overflow"),
     thresholds=(SHARE,),
     needs=("exponents",),
-    asks=half,
+    asks=planned,
 )
 def dtype_underflow(case: Case) -> Iterator[Finding]:
     """Values or gradients are so small that the floating-point type rounds them to zero.
@@ -104,9 +100,10 @@ def dtype_underflow(case: Case) -> Iterator[Finding]:
     yield from _gradients(case, sites, narrow)
 
 
-def _shares(case: Case, key: str, narrow: Format, direction: str = "forward", scale: int = 0) -> np.ndarray:
-    found = exponents(case.facts.signals, key, "forward" if direction == "forward" else "backward")
-    return np.full(case.seeds, np.nan) if found is None else lost(*found, narrow, scale)
+def _shares(case: Case, key: str, narrow: Format, scale: int | None = None) -> NDArray[np.float64]:
+    """Of a site's values; with a loss scale, of its gradients. Shape (seeds,)."""
+    found = exponents(case.facts.signals, key, "forward" if scale is None else "backward")
+    return np.full(case.seeds, np.nan) if found is None else lost(*found, narrow, scale or 0)
 
 
 def _share(case: Case, key: str, narrow: Format) -> float:
@@ -126,14 +123,14 @@ def _gradients(case: Case, sites: Sequence[Site], narrow: Format) -> Iterator[Fi
     limit = case.facts.thresholds[SHARE.key]
 
     def beyond_at(scale: int) -> list[str]:
-        shares = [_shares(case, key, narrow, "backward", scale) for key in keys]
+        shares = [_shares(case, key, narrow, scale) for key in keys]
         told = beyond(np.stack(shares, axis=1), limit)
         return [key for key, lost_there in zip(keys, told, strict=True) if lost_there]
 
     most = loss_scale(float(peaks.max()), narrow)
     gone = beyond_at(most)
     if gone:
-        share = float(_shares(case, gone[0], narrow, "backward", most).mean())
+        share = float(_shares(case, gone[0], narrow, most).mean())
         yield case.finding(
             f"{100 * share:.0f} % of the gradients at {gone[0]} become zero in {case.facts.precision} under any loss "
             "scale",

@@ -31,6 +31,10 @@ STEPS = 40
 SETTLED = 1e-3
 """The relative change of the estimate that ends them."""
 
+ADJOINT = 0.02
+"""How far (J^T u) v may lie off u (J v), relative to it: the rounding of half precision. They are one number, unless
+somebody's backward pass is not the derivative of what it belongs to."""
+
 LARGEST = 1 << 24
 """Numbers on either side of it; beyond that the vectors alone would fill gigabytes."""
 
@@ -67,8 +71,12 @@ def jacobian_of(inputs: Sequence[torch.Tensor], output: torch.Tensor) -> Jacobia
         return torch.cat([one.reshape(-1).double() for one in products])
 
     def apply(v: torch.Tensor) -> torch.Tensor:
-        parts = [part.reshape(one.shape).to(one) for part, one in zip(torch.split(v, sizes), inputs, strict=True)]
-        (product,) = torch.autograd.grad(back, cotangent, parts, retain_graph=True, materialize_grads=True)
+        parts = zip(back, torch.split(v, sizes), strict=True)
+        linked = [(one, part.reshape(one.shape).to(one)) for one, part in parts if one.requires_grad]
+        # Not materialized: a function whose gradient has no graph must not pass for one whose derivative is zero.
+        (product,) = torch.autograd.grad(
+            [one for one, _ in linked], cotangent, [part for _, part in linked], retain_graph=True
+        )
         return product.reshape(-1).double()
 
     return Jacobian(output.numel(), sum(sizes), apply, transposed)
@@ -83,6 +91,9 @@ def spectrum(jacobian: Jacobian, draw: Callable[[int, int], torch.Tensor]) -> tu
     Args:
         jacobian: the map.
         draw: standard normal numbers, from the number of the vector and its size.
+
+    Raises:
+        Unmeasured: the products are not those of one matrix and its transpose.
     """
     v = _unit(draw(0, jacobian.columns))
     largest, left = 0.0, torch.zeros(jacobian.rows, dtype=torch.float64, device=v.device)
@@ -90,7 +101,10 @@ def spectrum(jacobian: Jacobian, draw: Callable[[int, int], torch.Tensor]) -> tu
         product = jacobian.apply(v)
         before, largest = largest, float(product.norm())
         left = _unit(product)
-        v = _unit(jacobian.transposed(left))
+        back = jacobian.transposed(left)
+        if abs(float(back @ v) - largest) > ADJOINT * largest:
+            raise Unmeasured("the gradient of its gradient is another function's")
+        v = _unit(back)
         if not math.isfinite(largest) or abs(largest - before) <= SETTLED * largest:
             break
     rest = 0.0

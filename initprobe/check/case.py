@@ -75,6 +75,13 @@ class Case:
             and any(site.key in measured for measured in self.facts.signals.sites)
         )
 
+    def main_path(self) -> tuple[Site, ...]:
+        """The sites on no residual branch: embeddings, outputs of weights, and the joins of the stream itself."""
+        inner = {branch.join for branch in self.facts.anatomy.branches if branch.within is not None}
+        branched = {weight.name for weight in self.facts.anatomy.weights if weight.branch is not None}
+        sites = self.sites("embedding", "weighted", "join")
+        return tuple(site for site in sites if site.key not in inner and site.weight not in branched)
+
     def weight(self, name: str) -> Weight | None:
         """The parameter of that name, None when the structure does not know it."""
         return next((weight for weight in self.facts.anatomy.weights if name in (weight.name, *weight.aliases)), None)

@@ -11,9 +11,6 @@ import numpy as np
 from initprobe.check.signals import Array, Direction, Signals
 from initprobe.records import CheckRequest
 
-KINDS = ("embedding", "weighted", "norm", "activation", "attention", "join")
-"""Sites that hold signals. Masks of attention, which are as negative as their type allows, are none."""
-
 BIAS = 127
 """Bin b of the statistic ``exponents`` counts values from 2^(b - 127) on; the first and the last hold the rest."""
 

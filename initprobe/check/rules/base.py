@@ -14,7 +14,7 @@ from initprobe.check.drift import describe, drifts
 from initprobe.check.family import beyond
 from initprobe.check.nonfinite import lost_values
 from initprobe.check.output import Logits, shown
-from initprobe.check.precision import FORMATS, KINDS, Format, exponents, loss_scale, lost, over, planned
+from initprobe.check.precision import FORMATS, Format, exponents, loss_scale, lost, over, planned
 from initprobe.check.thresholds import Threshold
 from initprobe.records import CheckRequest, Confidence, Finding, Option, RuleCard, Severity
 from initprobe.registry import Registry
@@ -22,7 +22,6 @@ from initprobe.registry import Registry
 __all__ = [
     "FAMILIES",
     "FORMATS",
-    "KINDS",
     "RULES",
     "Case",
     "CheckRequest",

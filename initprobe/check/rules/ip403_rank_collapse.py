@@ -90,7 +90,7 @@ def rank_collapse(case: Case) -> Iterator[Finding]:
         Dong, Cordonnier & Loukas 2021, "Attention is not all you need", arXiv:2103.03404, theorem 1; Noci et al. 2022,
         "Signal propagation in transformers", arXiv:2206.03126, section 3.
     """
-    sites = _main_path(case)
+    sites = case.main_path()
     residual = case.facts.signals.at([site.key for site in sites], "token_residual")
     known = np.flatnonzero(~np.isnan(residual).any(axis=0))
     path, residual = [sites[place] for place in known], residual[:, known]
@@ -104,17 +104,6 @@ def rank_collapse(case: Case) -> Iterator[Finding]:
     if first == len(path):
         return
     yield _collapsed(case, path, residual.mean(axis=0), first)
-
-
-def _main_path(case: Case) -> list[Site]:
-    """The sites on no residual branch, in execution order."""
-    inner = {branch.join for branch in case.facts.anatomy.branches if branch.within is not None}
-    branch_of = {weight.name: weight.branch for weight in case.facts.anatomy.weights}
-    return [
-        site
-        for site in case.sites("embedding", "weighted", "join")
-        if site.key not in inner and (site.weight is None or branch_of.get(site.weight) is None)
-    ]
 
 
 def _collapsed(case: Case, path: Sequence[Site], residual: NDArray[np.float64], first: int) -> Finding:

@@ -8,7 +8,6 @@ import numpy as np
 
 from initprobe.check.rules.base import (
     FORMATS,
-    KINDS,
     Case,
     Example,
     Finding,
@@ -20,6 +19,9 @@ from initprobe.check.rules.base import (
     wording,
 )
 from initprobe.records import Site
+
+KINDS = ("embedding", "weighted", "norm", "activation", "attention", "join")
+"""Masks of attention, which are as negative as their type allows, are of no such kind."""
 
 BRINK = 2.0**12
 """A float16 value that is lost to overflow has finite neighbours within a factor of 16 of 65504; one that is lost to a

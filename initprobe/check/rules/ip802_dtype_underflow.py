@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from initprobe.check.rules.base import (
     FORMATS,
-    KINDS,
     Case,
     Example,
     Finding,
@@ -34,6 +33,9 @@ SHARE = Threshold(
     "of gradients between 2^-27 and 2^-24 (Micikevicius et al. 2018, arXiv:1710.03740, section 3.2)",
     "this share of a layer's non-zero values or gradients becomes zero: warning",
 )
+KINDS = ("embedding", "weighted", "norm", "join")
+"""A softmax or a sigmoid that is almost zero is meant to be."""
+
 NET = """
     version: 1
     model:
@@ -67,8 +69,9 @@ def dtype_underflow(case: Case) -> Iterator[Finding]:
     What it does:
         With `--precision float16` it counts, layer by layer, the share of the values that are below half of the
         smallest number of that type (2^-24); what is exactly zero already is left out. Gradients are looked at under
-        the largest loss scale (a power of two) at which none overflows, so that what is left is their dynamic range;
-        with a loss of its own (`--loss`), the loss scale that is needed is told too, as an info.
+        the largest loss scale (a power of two) at which none overflows, so that what is left is their dynamic range,
+        and on the main path alone: the branches of LayerScale start at almost nothing on purpose. With a loss of its
+        own (`--loss`), the loss scale that is needed is told too, as an info.
 
     Why is this bad:
         A gradient that is rounded to zero is lost: the layer does not learn, or learns from its few largest values.
@@ -97,7 +100,7 @@ def dtype_underflow(case: Case) -> Iterator[Finding]:
             measured=f"below 2^{narrow.smallest - 1}, {wording.count(case.seeds, 'seed')}; warning beyond "
             f"{100 * limit:g} %",
         )
-    yield from _gradients(case, sites, narrow)
+    yield from _gradients(case, case.main_path(), narrow)
 
 
 def _shares(case: Case, key: str, narrow: Format, scale: int | None = None) -> NDArray[np.float64]:

@@ -33,9 +33,6 @@ SHARE = Threshold(
     "of gradients between 2^-27 and 2^-24 (Micikevicius et al. 2018, arXiv:1710.03740, section 3.2)",
     "this share of a layer's non-zero values or gradients becomes zero: warning",
 )
-KINDS = ("embedding", "weighted", "norm", "join")
-"""A softmax or a sigmoid that is almost zero is meant to be."""
-
 NET = """
     version: 1
     model:
@@ -69,15 +66,16 @@ def dtype_underflow(case: Case) -> Iterator[Finding]:
     What it does:
         With `--precision float16` it counts, layer by layer, the share of the values that are below half of the
         smallest number of that type (2^-24); what is exactly zero already is left out. Gradients are looked at under
-        the largest loss scale (a power of two) at which none overflows, so that what is left is their dynamic range,
-        and on the main path alone: the branches of LayerScale start at almost nothing on purpose. With a loss of its
-        own (`--loss`), the loss scale that is needed is told too, as an info.
+        the largest loss scale (a power of two) at which none overflows, so that what is left is their dynamic range.
+        With a loss of its own (`--loss`), the loss scale that is needed is told too, as an info. Residual branches are
+        left out, for some start at almost nothing on purpose (LayerScale), and so are activations: a softmax or a
+        sigmoid that is almost zero is meant to be.
 
     Why is this bad:
         A gradient that is rounded to zero is lost: the layer does not learn, or learns from its few largest values.
 
     Not a problem when:
-        The signal is the end of a branch that is meant to start at almost nothing (LayerScale of 1e-6).
+        The layers concerned are computed in a wider type (`torch.autocast` lists some).
 
     Options:
         check.precision: float16; bfloat16 has the range of float32 and loses nothing.
@@ -89,7 +87,7 @@ def dtype_underflow(case: Case) -> Iterator[Finding]:
     narrow = FORMATS.get(case.facts.precision or "")
     if narrow is None:
         return
-    sites = case.sites(*KINDS)
+    sites = case.main_path()
     limit = case.facts.thresholds[SHARE.key]
     for run in case.runs(sites, partial(_flushed, case, narrow)):
         keys = [site.key for site in run]
@@ -100,7 +98,9 @@ def dtype_underflow(case: Case) -> Iterator[Finding]:
             measured=f"below 2^{narrow.smallest - 1}, {wording.count(case.seeds, 'seed')}; warning beyond "
             f"{100 * limit:g} %",
         )
-    yield from _gradients(case, case.main_path(), narrow)
+    # An embedding may hold the biases of attention, which get their gradients through a softmax.
+    stream = [site for site in sites if site.kind != "embedding"]
+    yield from _gradients(case, stream, narrow)
 
 
 def _shares(case: Case, key: str, narrow: Format, scale: int | None = None) -> NDArray[np.float64]:

@@ -94,24 +94,25 @@ def rank_collapse(case: Case) -> Iterator[Finding]:
     residual = case.facts.signals.at([site.key for site in sites], "token_residual")
     known = np.flatnonzero(~np.isnan(residual).any(axis=0))
     path, residual = [sites[place] for place in known], residual[:, known]
-    if len(path) < 2:
+    # An embedding is where tokens come from, and that of their types may be one for all of them.
+    judged = [place for place, site in enumerate(path) if place > 0 and site.kind != "embedding"]
+    if not judged:
         return
-    before = np.maximum.accumulate(residual, axis=1)[:, :-1]
-    share = np.maximum(residual[:, 1:], LEAST) / np.maximum(before, LEAST)
+    before = np.maximum.accumulate(residual, axis=1)[:, [place - 1 for place in judged]]
+    share = np.maximum(residual[:, judged], LEAST) / np.maximum(before, LEAST)
     lost = beyond(np.log(share), math.log(case.facts.thresholds[RESIDUAL.key]), "below")
     kept = np.flatnonzero(~lost)
-    first = 1 + (int(kept[-1]) + 1 if len(kept) else 0)
-    if first == len(path):
-        return
-    yield _collapsed(case, path, residual.mean(axis=0), first)
+    collapsed = judged[int(kept[-1]) + 1 if len(kept) else 0 :]
+    if collapsed:
+        yield _collapsed(case, path, residual.mean(axis=0), collapsed)
 
 
-def _collapsed(case: Case, path: Sequence[Site], residual: NDArray[np.float64], first: int) -> Finding:
-    most = int(np.argmax(residual[:first]))
+def _collapsed(case: Case, path: Sequence[Site], residual: NDArray[np.float64], collapsed: Sequence[int]) -> Finding:
+    most, last = int(np.argmax(residual[: collapsed[0]])), collapsed[-1]
     return case.finding(
-        f"the tokens of a sequence become one: {wording.size(float(residual[-1]))} of their norm tells them apart at "
-        f"{path[-1].key}, {wording.size(float(residual[most]))} did at {path[most].key}",
-        sites=[site.key for site in path[first:]],
+        f"the tokens of a sequence become one: {wording.size(float(residual[last]))} of their norm tells them apart at "
+        f"{path[last].key}, {wording.size(float(residual[most]))} did at {path[most].key}",
+        sites=[path[place].key for place in collapsed],
         measured=f"residual without the mean token, {wording.count(case.seeds, 'seed')}; warning below "
         f"{case.facts.thresholds[RESIDUAL.key]:g} of the largest before",
     )

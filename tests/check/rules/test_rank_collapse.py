@@ -92,3 +92,11 @@ def test_a_join_inside_a_branch_is_not_looked_at(make):
     residual = [0.98] * 7 + [0.01]
     assert judged(make, residual, anatomy=chain) != []
     assert judged(make, residual, anatomy=inner) == []
+
+
+def test_an_embedding_that_is_one_for_all_tokens_has_collapsed_nothing(make):
+    chain = make.chain(DEPTH, kind="residual")
+    types = replace(chain, sites=(*chain.sites[:-1], replace(chain.sites[-1], kind="embedding")))
+    extra = {site.key: {"token_residual": 1e-16 if site.kind == "embedding" else 0.9} for site in types.sites}
+    evidences = [make.evidence(types, np.ones(DEPTH), seed=seed, extra=extra) for seed in range(5)]
+    assert not [one for one in make.judge(evidences).findings if one.rule.code == "IP403"]

@@ -281,6 +281,17 @@ def watching(model: nn.Module, on_visit: Callable[[Visit], None], *, operations:
 
 
 @contextmanager
+def outputs_changed(modules: Iterable[nn.Module], change: Callable[[Any], Any]) -> Iterator[None]:
+    """Let modules put out something else for a while: ``change`` gets what they put out."""
+    handles = [module.register_forward_hook(lambda _module, _given, output: change(output)) for module in modules]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
 def undisturbed(model: nn.Module, *, mode: Mode, seed: int) -> Iterator[None]:
     """Run passes in ``mode`` under ``seed``, and leave no trace of them.
 

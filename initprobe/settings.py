@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from typing import Any, Literal
 
 from initprobe.check.judge import validate
-from initprobe.check.selection import codes_of
+from initprobe.check.selection import EVERYTHING, codes_of
 from initprobe.errors import KeyPath, Problem, SpecError, UsageError
 from initprobe.init.choose import check_choice, parse_scheme
 from initprobe.project import Project, Said
@@ -147,8 +147,9 @@ def _merged(*said: Mapping[str, Any]) -> dict[str, Any]:
             merged[table] = every
     for names in ("select", "ignore"):
         more = tuple(name for one in said for name in one.get(f"extend_{names}", ()))
-        if more and (names == "ignore" or merged.get(names)):  # where nothing is selected, everything is
-            merged[names] = (*merged.get(names, ()), *more)
+        if more:
+            nobody = (EVERYTHING,) if names == "select" else ()
+            merged[names] = (*(merged.get(names) or nobody), *more)
     return merged
 
 

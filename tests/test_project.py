@@ -157,7 +157,8 @@ def test_flags_win_over_the_environment_that_over_a_spec_and_that_over_the_proje
 
 
 def test_extending_a_selection_of_everything_selects_everything():
-    assert resolve(TargetRequest("m:f"), Flags(check={"extend_select": ("IP1",)})).check == CheckRequest()
+    more = resolve(TargetRequest("m:f"), Flags(check={"extend_select": ("IP404",)})).check
+    assert more == CheckRequest(select=("ALL", "IP404")), "an optional rule beside all the others"
 
 
 @pytest.mark.parametrize(

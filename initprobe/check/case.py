@@ -39,6 +39,8 @@ class Facts:
         prediction: what theory expects of these draws.
         ran: codes of the rules that were selected and had all that they read.
         findings: what the rules before this one found, suppressed ones too; empty for all but the last.
+        precision: the floating-point type that the network is going to run in, None where that is the one it was
+            probed in.
     """
 
     evidences: tuple[Evidence, ...]
@@ -52,6 +54,7 @@ class Facts:
     prediction: Prediction = field(default_factory=Prediction)
     ran: frozenset[str] = frozenset()
     findings: tuple[Finding, ...] = ()
+    precision: str | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,13 @@ class Case:
         """Every module path that was measured or holds a parameter, and the key of every operation."""
         sites = (_place(site) for site in self.facts.anatomy.sites)
         return frozenset((*sites, *(weight.module for weight in self.facts.anatomy.weights)))
+
+    def main_path(self) -> tuple[Site, ...]:
+        """The sites on no residual branch: embeddings, outputs of weights, and the joins of the stream itself."""
+        inner = {branch.join for branch in self.facts.anatomy.branches if branch.within is not None}
+        branched = {weight.name for weight in self.facts.anatomy.weights if weight.branch is not None}
+        sites = self.sites("embedding", "weighted", "join")
+        return tuple(site for site in sites if site.key not in inner and site.weight not in branched)
 
     def weight(self, name: str) -> Weight | None:
         """The parameter of that name, None when the structure does not know it."""

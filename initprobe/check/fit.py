@@ -78,9 +78,9 @@ class Walk:
     def gain(self, band: Band, basis: Basis, confidence: float, family: int = 1) -> Gain:
         """The judged gain: 95 % for the number that is shown, ``confidence`` for the drift that is judged.
 
-        A drift passes, or stays open, on its own evidence. To be accused it needs more: with ``family`` drifts in one network its
-        interval is at the level 1 - (1 - confidence) / family (Bonferroni), so that a network of many streams is
-        wrongly accused no more often than one with a single stream.
+        A drift passes, or stays open, on its own evidence. To be accused it needs more: with ``family`` drifts in one
+        network its interval is at the level 1 - (1 - confidence) / family (Bonferroni), so that a network of many
+        streams is wrongly accused no more often than one with a single stream.
         """
         drift = self._drift(basis, confidence)
         if band.status(drift.low, drift.high) in {"warning", "error"}:

@@ -48,7 +48,7 @@ def validate(request: CheckRequest) -> None:
 
 def needed(request: CheckRequest) -> tuple[str, ...]:
     """Names of what the selected rules read beyond the core statistics; the costly ones where the verdict counts."""
-    names = dict.fromkeys(name for rule in select(request).rules for name in rule.needs)
+    names = dict.fromkeys(name for rule in select(request).rules if rule.asks(request) for name in rule.needs)
     return tuple(name for name in names if request.complete or name not in COSTLY)
 
 
@@ -103,6 +103,7 @@ def judge(
         selection.policy,
         one_draw,
         prediction,
+        precision=request.precision,
         ran=_ran(selection, request),
     )
     findings = _find(facts, selection)

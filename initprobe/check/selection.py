@@ -25,10 +25,13 @@ class Selection:
 def select(request: CheckRequest) -> Selection:
     """What a request selects; ``ignore`` wins over ``select``, a later severity over an earlier one.
 
+    A rule that is optional is selected by its own name or code alone, and by no family.
+
     Raises:
         UsageError: something names no rule and no family (the message names the nearest), or no rule is left.
     """
     chosen = codes_of(request.select) if request.select else codes_of((EVERYTHING,))
+    chosen -= _unnamed(request.select)
     chosen -= codes_of(request.ignore)
     if not chosen:
         raise UsageError("no rule is left to judge with", hint="select fewer rules away, or use `initprobe run`")
@@ -39,6 +42,12 @@ def select(request: CheckRequest) -> Selection:
     ignores = tuple((glob, frozenset(codes_of(names))) for glob, names in request.layer_ignores)
     rules = sorted((leaf for leaf in RULES.values() if leaf.card.code in chosen), key=lambda leaf: leaf.card.code)
     return Selection(tuple(rules), Policy(severities, strict=request.strict, layer_ignores=ignores))
+
+
+def _unnamed(names: Sequence[str]) -> set[str]:
+    """The codes of the optional rules that nobody asked for by name."""
+    named = {RULES[each].card.code for name in names for each in (name, name.upper()) if each in RULES}
+    return {leaf.card.code for leaf in RULES.values() if leaf.optional} - named
 
 
 def codes_of(names: Sequence[str]) -> set[str]:

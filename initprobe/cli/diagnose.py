@@ -76,6 +76,7 @@ def check(
     strict: o.Strict = False,
     severities: o.Severities = [],
     thresholds: o.Thresholds = [],
+    precision: o.Precision = None,
     exit_zero: o.ExitZero = False,
     against: o.Against = None,
     baseline: o.Baseline = None,
@@ -119,7 +120,9 @@ def check(
     probe = probe_options(seeds, seed, max_seeds, batch, dtype, device, mode, loss, no_backward, statistics, plots)
     requests = requests_of(targets or [""], sets, inputs, batch_from, paths, allow_code, weights)
     requests = requests if targets else of_project(requests[0])
-    judging = judging_of(select, ignore, extend_select, extend_ignore, fail_on, strict, severities, thresholds)
+    judging = judging_of(
+        select, ignore, extend_select, extend_ignore, fail_on, strict, severities, thresholds, precision
+    )
     gated = gate(against, baseline, update=update_baseline, strict=strict)
     with tracebacks(traceback) as failed, progress(quiet=quiet) as listen:
         report = _probe_all("check", requests, flags_of(scheme, probe, judging, only), listen, failed)

@@ -29,6 +29,7 @@ def judging_of(
     strict: bool,
     severities: Sequence[str],
     thresholds: Sequence[str],
+    precision: str | None,
 ) -> Mapping[str, Any]:
     """Those fields of the check request that were given."""
     given: dict[str, Any] = {"complete": True}
@@ -42,6 +43,8 @@ def judging_of(
         given["severities"] = tuple(_severity(text) for text in severities)
     if thresholds:
         given["thresholds"] = tuple(_threshold(text) for text in thresholds)
+    if precision is not None:
+        given["precision"] = precision
     return given
 
 

@@ -217,6 +217,10 @@ Thresholds = Annotated[
     list[str],
     typer.Option("--threshold", metavar="KEY=VALUE", help="forward_drift.error=100 ...", rich_help_panel=JUDGING),
 ]
+Precision = Annotated[
+    Literal["float16", "bfloat16"] | None,
+    typer.Option("--precision", help="The type that the network is going to run in.", rich_help_panel=JUDGING),
+]
 ExitZero = Annotated[bool, typer.Option("--exit-zero", help="Exit 0 even with findings.", rich_help_panel=JUDGING)]
 NoCi = Annotated[
     bool,

@@ -176,6 +176,9 @@ class CheckSection(Section):
     layer_ignores: dict[str, Names] = Field(
         default_factory=dict, description="Rules to leave out for layers, by shell pattern"
     )
+    precision: Literal["float16", "bfloat16"] | None = Field(
+        default=None, description="The floating-point type that the network is going to run in"
+    )
 
 
 class SweepSection(Section):

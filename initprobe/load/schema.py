@@ -192,6 +192,7 @@ def _check(section: CheckSection) -> dict[str, Any]:
         "ignore": tuple(section.ignore),
         "fail_on": section.fail_on,
         "strict": section.strict,
+        "precision": section.precision,
         "severities": tuple(section.severities.items()),
         "thresholds": tuple(
             (f"{quantity}.{level}", value)

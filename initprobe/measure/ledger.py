@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 
 from initprobe.hooks import unmeasurable
+from initprobe.measure.network.base import MEASUREMENTS, Measurement
 from initprobe.measure.reductions import MOMENTS, Reduction, Result, View, Workspace, to_host, together
 from initprobe.measure.statistics.base import STATISTICS, Statistic
 from initprobe.measure.statistics.base import Subject as Described
@@ -21,24 +22,28 @@ class Plan:
     Attributes:
         statistics: for each thing that is described, every reduction that is run and the statistics that read it.
         weight_gradients: whether the backward pass computes them.
+        network: what is measured of the network as a whole, in passes of its own.
     """
 
     statistics: Mapping[Described, Mapping[Reduction, tuple[Statistic, ...]]]
     weight_gradients: bool
+    network: tuple[Measurement, ...] = ()
 
     @classmethod
     def of(cls, names: Sequence[str]) -> Plan:
         """The core statistics and those asked for.
 
         Raises:
-            UsageError: no statistic has that name.
+            UsageError: no statistic and no measurement of a network has that name.
         """
-        asked = {STATISTICS.canonical(name) for name in names if name not in COSTLY}
+        whole = dict.fromkeys(name for name in names if name in MEASUREMENTS)
+        asked = {STATISTICS.canonical(name) for name in names if name not in COSTLY and name not in whole}
         chosen = [leaf for name, leaf in STATISTICS.items() if leaf.core or name in asked]
-        kinds: tuple[Described, ...] = ("forward", "backward", "parameter", "gradient", "input")
+        kinds: tuple[Described, ...] = ("forward", "backward", "parameter", "gradient", "input", "output")
         return cls(
             {kind: _by_reduction([leaf for leaf in chosen if kind in leaf.of]) for kind in kinds},
             WEIGHT_GRADIENTS in names,
+            tuple(MEASUREMENTS[name] for name in whole),
         )
 
 

@@ -27,11 +27,13 @@ from initprobe.hooks import OUT_OF_SIGHT, ROOT, Visit, Watch, tensors_in, undist
 from initprobe.measure.gates import all_gates
 from initprobe.measure.gradients import Reach, first_edges, reach_of, unseen_functions
 from initprobe.measure.ledger import Ledger, Plan
+from initprobe.measure.objective import objective_of
+from initprobe.measure.output import Recognized, recognized
 from initprobe.measure.reductions import SMALL, View
 from initprobe.measure.steps import Steps
+from initprobe.measure.whole import measured_whole
 from initprobe.records import Anatomy, ParameterTrace, ProbeRequest, Site, SiteTrace, Statistics, Trace, Unseen
 from initprobe.subject import Call, Subject, run_model
-from initprobe.variates import Variates
 
 STREAM_KINDS = frozenset(["weighted", "embedding", "join"])
 
@@ -71,6 +73,7 @@ class Recorder:
         self.renamed: set[str] = set()
         self.pending: list[tuple[str, weakref.ref[torch.Tensor], int, int | None]] = []
         self.returning = False
+        self.output: Recognized | None = None
 
     def visit(self, visit: Visit) -> None:
         """Called by the hooks for every float tensor that leaves a module, and every operation between modules."""
@@ -217,7 +220,9 @@ def _measure(  # noqa: PLR0913 - what measure_signal is told, and how far the pa
         reach = _backward(judged, output, recorder, probe, seed) if probe.backward and returns else None
         # Behind the passes, for a spectral norm takes a step each time that it is asked.
         ledger.take_all("parameter", effective_weights(model))
-        return _trace(seed, parameters, recorder, watch, reach)
+        trace = _trace(seed, parameters, recorder, watch, reach)
+        recorder.close()  # the graph makes room for other passes
+        return measured_whole(trace, ledger.plan.network, subject, batch) if probe.backward else trace
 
 
 def effective_weights(model: nn.Module) -> list[tuple[str, torch.Tensor]]:
@@ -248,7 +253,8 @@ def _inputs(subject: Subject, batch: int, seed: int, ledger: Ledger, *, gradient
 def _backward(subject: Subject, output: Any, recorder: Recorder, probe: ProbeRequest, seed: int) -> Reach:
     """Send the gradient of the objective back through every site."""
     recorder.settle()
-    outputs, cotangents = _objective(subject, output, probe, seed)
+    outputs, cotangents = objective_of(subject, output, probe, seed)
+    recorder.output = recognized(outputs, output, recorder.edges, recorder.ledger)
     reach = reach_of(outputs)
     targets: list[Any] = list(first_edges(reach, recorder.edges))
     parameters = []
@@ -279,34 +285,6 @@ def _differentiate(
             hint="--no-backward measures the forward pass alone",
             trace=user_trace(error),
         ) from error
-
-
-def _objective(
-    subject: Subject, output: Any, probe: ProbeRequest, seed: int
-) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-    """What is differentiated, and the cotangent that comes with it."""
-    if probe.loss not in ("auto", "gaussian") or (probe.loss == "auto" and subject.loss is not None):
-        loss = _own_loss(subject, output)
-        return [loss], [torch.ones_like(loss)]
-    outputs = [tensor for _, tensor in tensors_in(output) if tensor.requires_grad and tensor.numel()]
-    return outputs, [
-        Variates(seed, f"@cotangent.{place}").normal(tuple(tensor.shape)).to(tensor)
-        for place, tensor in enumerate(outputs)
-    ]
-
-
-def _own_loss(subject: Subject, output: Any) -> torch.Tensor:
-    if subject.loss is None:
-        raise TargetError("the target has no loss function of its own", hint="--loss gaussian")
-    try:
-        loss = subject.loss(output)
-    except (Exception, SystemExit) as error:
-        if raised_here(error):
-            raise
-        raise TargetError(f"the loss function failed: {first_line(error)}", trace=user_trace(error)) from error
-    if not isinstance(loss, torch.Tensor) or loss.numel() != 1 or not loss.requires_grad:
-        raise TargetError("the loss function must return one number that depends on the model's output")
-    return loss
 
 
 def _trace(
@@ -342,4 +320,5 @@ def _trace(
         unseen.append(Unseen(ROOT, UNOWNED, hidden=True))
     own = {name for name, _ in held}
     effective = {name: row for (kind, name), row in values.items() if kind == "parameter" and name not in own}
-    return Trace(seed, tuple(sites), tuple(parameters), inputs, tuple(unseen), effective)
+    made = None if recorder.output is None else recorder.output.trace(values)
+    return Trace(seed, tuple(sites), tuple(parameters), inputs, tuple(unseen), effective, output=made)

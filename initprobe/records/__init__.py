@@ -77,6 +77,7 @@ from initprobe.records.theory import (
 )
 from initprobe.records.trace import (
     Counts,
+    OutputTrace,
     ParameterTrace,
     PartTrace,
     SiteTrace,
@@ -130,6 +131,7 @@ __all__ = [
     "Option",
     "Options",
     "Outcome",
+    "OutputTrace",
     "Override",
     "ParameterSummary",
     "ParameterTrace",

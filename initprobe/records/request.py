@@ -167,6 +167,8 @@ class CheckRequest:
         complete: whether the verdict is acted on: then everything that a selected rule needs is measured, the gradients
             of the weights too; else only what costs next to nothing.
         ignores: what layers of a spec ignore.
+        precision: the floating-point type that the network is going to run in, ``float16`` or ``bfloat16``, where that
+            is another one than it is probed in; None where it is not.
     """
 
     select: tuple[str, ...] = ()
@@ -178,6 +180,7 @@ class CheckRequest:
     layer_ignores: tuple[tuple[str, tuple[str, ...]], ...] = ()
     complete: bool = False
     ignores: tuple[LayerIgnore, ...] = ()
+    precision: Literal["float16", "bfloat16"] | None = None
 
 
 @dataclass(frozen=True, slots=True)

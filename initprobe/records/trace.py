@@ -103,6 +103,26 @@ class Unsteady:
 
 
 @dataclass(frozen=True, slots=True)
+class OutputTrace:
+    """What the loss makes of the model's output.
+
+    Attributes:
+        loss: the value of the loss; None where the gradient is that of a random cotangent.
+        chance: what that loss is for an output that knows nothing (ln C for C classes), in the same unit; None where
+            the loss is of another kind.
+        site: key of the site that shows the logits; None where the output is no logits, or nothing shows them.
+        classes: how many classes the logits are of, None likewise.
+        logits: statistics over the classes; empty where the output is no logits.
+    """
+
+    loss: float | None = None
+    chance: float | None = None
+    site: str | None = None
+    classes: int | None = None
+    logits: Statistics = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Trace:
     """One seed.
 
@@ -115,6 +135,8 @@ class Trace:
         effective: statistics of weights that are computed from parameters, by the name under which the layer has them
             (``0.weight`` of a weight-normalized layer).
         unsteady: what differed when the draw was repeated, causes first; None where it was not repeated.
+        output: what the loss makes of the output; None where no backward pass was asked for.
+        network: measurements of the network as a whole that took passes of their own, by name.
     """
 
     seed: int
@@ -124,3 +146,5 @@ class Trace:
     unseen: tuple[Unseen, ...] = ()
     effective: Mapping[str, Statistics] = field(default_factory=dict)
     unsteady: tuple[Unsteady, ...] | None = None
+    output: OutputTrace | None = None
+    network: Mapping[str, Value] = field(default_factory=dict)

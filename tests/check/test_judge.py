@@ -225,9 +225,17 @@ class TestNeeds:
 
     @pytest.mark.usefixtures("hungry")
     def test_a_rule_that_is_not_selected_needs_nothing(self):
-        assert needed(CheckRequest(select=("IP004", "IP301"), ignore=("dead-units",), complete=True)) == ()
+        assert "exponents" not in needed(CheckRequest(ignore=("dead-units",), complete=True))
 
     @pytest.mark.usefixtures("hungry")
     def test_the_gradients_of_weights_are_measured_only_for_a_verdict_that_is_acted_on(self):
         assert needed(CheckRequest(select=("IP301",))) == ("exponents",)
         assert needed(CheckRequest(select=("IP301",), complete=True)) == ("exponents", WEIGHT_GRADIENTS)
+
+    def test_a_rule_that_the_request_leaves_nothing_to_look_at_needs_nothing(self):
+        assert needed(CheckRequest(select=("IP801",))) == ()
+        assert needed(CheckRequest(select=("IP801",), precision="float16")) == ("exponents",)
+
+    def test_what_takes_passes_of_its_own_is_measured_only_for_a_rule_that_is_named(self):
+        assert "jacobian" not in needed(CheckRequest(complete=True))
+        assert needed(CheckRequest(select=("IP404",))) == ("jacobian",)

@@ -11,27 +11,41 @@ from typing import Literal
 from initprobe.check import wording
 from initprobe.check.case import Case
 from initprobe.check.drift import describe, drifts
+from initprobe.check.family import beyond
 from initprobe.check.nonfinite import lost_values
+from initprobe.check.output import Logits, shown
 from initprobe.check.policy import Ignore
+from initprobe.check.precision import FORMATS, Format, exponents, loss_scale, lost, over, planned
 from initprobe.check.thresholds import Threshold
-from initprobe.records import Confidence, Finding, Option, RuleCard, Severity
+from initprobe.records import CheckRequest, Confidence, Finding, Option, RuleCard, Severity
 from initprobe.registry import Registry
 
 __all__ = [
     "FAMILIES",
+    "FORMATS",
     "RULES",
     "Case",
+    "CheckRequest",
     "Example",
     "Find",
     "Finding",
+    "Format",
     "Ignore",
+    "Logits",
     "Rule",
     "Threshold",
+    "beyond",
     "cards",
     "describe",
     "drifts",
+    "exponents",
+    "loss_scale",
+    "lost",
     "lost_values",
+    "over",
+    "planned",
     "rule",
+    "shown",
     "wording",
 ]
 
@@ -61,15 +75,22 @@ class Example:
         language: which of the two.
         scheme: the init to draw it with; None keeps the spec's, or what the code drew.
         options: further options of the probe (``seeds``, ``max_seeds``, ``statistics``).
+        check: fields of ``records.CheckRequest`` (``precision``).
     """
 
     text: str
     language: Literal["yaml", "python"] = "yaml"
     scheme: str | None = None
     options: tuple[tuple[str, Option | tuple[str, ...]], ...] = ()
+    check: tuple[tuple[str, Option], ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", inspect.cleandoc(self.text) + "\n")
+
+
+def always(request: CheckRequest) -> bool:  # noqa: ARG001 - the same signature as one that looks
+    """What a rule asks of a request unless it says so: nothing."""
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +106,10 @@ class Rule:
         bad: networks that it must find something in.
         follows: names of the rules whose findings explain this one's further down the signal's way.
         thresholds: limits that nobody but this rule has.
-        needs: names of statistics beyond the core ones; they are measured wherever the rule is selected.
+        needs: names of measurements beyond the core statistics; they are made wherever the rule is selected.
         last: whether it looks at what the other rules have found.
+        optional: whether it runs only where it is named, for its measurements cost passes of their own.
+        asks: whether a request leaves it anything to look at; where not, nothing is measured for it.
     """
 
     card: RuleCard
@@ -99,6 +122,8 @@ class Rule:
     thresholds: tuple[Threshold, ...] = ()
     needs: tuple[str, ...] = ()
     last: bool = False
+    optional: bool = False
+    asks: Callable[[CheckRequest], bool] = always
 
 
 RULES: Registry[Rule] = Registry("rule", "initprobe.check.rules", "initprobe.rules")
@@ -117,6 +142,8 @@ def rule(  # noqa: PLR0913 - a rule's card is read where the rule stands
     thresholds: tuple[Threshold, ...] = (),
     needs: tuple[str, ...] = (),
     last: bool = False,
+    optional: bool = False,
+    asks: Callable[[CheckRequest], bool] = always,
 ) -> Callable[[Find], Rule]:
     """Register a function as a rule; see ``Rule`` for the arguments. The docstring's first line is its summary.
 
@@ -131,7 +158,7 @@ def rule(  # noqa: PLR0913 - a rule's card is read where the rule stands
         if not doc:
             raise ValueError(f"rule {name!r} has no docstring")
         card = RuleCard(code, name, severity, confidence, doc.splitlines()[0], doc)
-        leaf = Rule(card, family, find, doc, good, bad, follows, thresholds, needs, last)
+        leaf = Rule(card, family, find, doc, good, bad, follows, thresholds, needs, last, optional, asks)
         RULES.add(name, leaf, aliases=(code,))
         return leaf
 

@@ -1,0 +1,127 @@
+"""IP801: values that the floating-point type does not hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from initprobe.check.rules.base import (
+    FORMATS,
+    Case,
+    Example,
+    Finding,
+    Format,
+    exponents,
+    over,
+    planned,
+    rule,
+    wording,
+)
+from initprobe.records import Site
+
+KINDS = ("embedding", "weighted", "norm", "activation", "attention", "join")
+"""Masks of attention, which are as negative as their type allows, are of no such kind."""
+
+BRINK = 2.0**12
+"""A float16 value that is lost to overflow has finite neighbours within a factor of 16 of 65504; one that is lost to a
+logarithm or a division need not have any."""
+
+NET = """
+    version: 1
+    model:
+      input: {shape: [64]}
+      layers:
+        - {type: linear, out: 64}
+        - relu
+        - {type: linear, out: 64}
+        - relu
+        - {type: linear, out: 10, name: head}
+"""
+HE = Example(NET + "    init: {default: kaiming_normal}\n", check=(("precision", "float16"),))
+LARGE = Example(NET + "    init: {default: {scheme: normal, std: 60.0}}\n", check=(("precision", "float16"),))
+RUN_IN_HALF = Example(NET + "    probe: {dtype: float16}\n    init: {default: {scheme: normal, std: 60.0}}\n")
+
+
+@rule(
+    "IP801",
+    "dtype-overflow",
+    "precision",
+    "error",
+    "certain",
+    good=(HE,),
+    bad=(LARGE, RUN_IN_HALF),
+    follows=("non-finite-input", "exploding-forward"),
+    needs=("exponents",),
+    asks=planned,
+)
+def dtype_overflow(case: Case) -> Iterator[Finding]:
+    """Values are larger than the floating-point type holds.
+
+    What it does:
+        With `--precision float16` it compares the largest value of every layer, measured in a wider type, with the
+        largest number of the type that the network is going to run in: 65504. In a network that is probed in float16
+        itself it looks at the first layer whose values are not finite, and fires where those that are left are close
+        to the limit. bfloat16 has the range of float32.
+
+    Why is this bad:
+        What overflows is infinite, and the next subtraction makes NaN of it: the loss is NaN before the first update.
+        No loss scaling helps, for these are activations.
+
+    Not a problem when:
+        That layer is computed in float32 (`torch.autocast` does that for normalizations and losses).
+
+    Options:
+        check.precision: float16 or bfloat16; check.layer_ignores.
+
+    References:
+        Micikevicius et al. 2018, "Mixed Precision Training", arXiv:1710.03740; IEEE 754-2019, table 3.5.
+    """
+    sites = case.sites(*KINDS)
+    narrow = FORMATS.get(case.facts.precision or "")
+    if narrow is not None:
+        yield from _planned(case, sites, narrow)
+    yield from _measured(case, [site for site in sites if _is_half(case, site)])
+
+
+def _is_half(case: Case, site: Site) -> bool:
+    return any(sites[site.key].dtype == "float16" for sites in case.facts.signals.sites if site.key in sites)
+
+
+def _planned(case: Case, sites: Sequence[Site], narrow: Format) -> Iterator[Finding]:
+    """What would overflow in the type that the network is going to run in: a finding for what counts together."""
+    groups: dict[str | None, list[Site]] = {}
+    for site in sites:
+        if (case.facts.signals.at([site.key], "absmax") > narrow.largest).any():
+            groups.setdefault(case.suppression([site.path]), []).append(site)
+    for group in groups.values():
+        keys = [site.key for site in group]
+        peaks = case.facts.signals.at(keys, "absmax")
+        largest = float(np.nanmax(peaks[:, 0]))
+        found = exponents(case.facts.signals, keys[0], "forward")
+        share = "" if found is None else f"{100 * float(over(found[0], narrow).mean()):.2g} % of the values, "
+        yield case.finding(
+            f"values of up to {wording.size(largest)} at {keys[0]} overflow in {case.facts.precision}, which holds "
+            f"{wording.limit(narrow.largest)}",
+            sites=keys,
+            measured=f"{share}in {int((peaks[:, 0] > narrow.largest).sum())} of {wording.count(case.seeds, 'seed')}",
+        )
+
+
+def _measured(case: Case, sites: Sequence[Site]) -> Iterator[Finding]:
+    """The first layer of a network in float16 that has overflowed."""
+    keys = [site.key for site in sites]
+    nonfinite = case.facts.signals.at(keys, "nonfinite") > 0
+    bad = np.flatnonzero(nonfinite.any(axis=0))
+    if not len(bad):
+        return
+    key, seeds = keys[bad[0]], nonfinite[:, bad[0]]
+    peak = float(np.nanmax(case.facts.signals.at([key], "absmax")[:, 0], initial=0.0))
+    if peak < BRINK:
+        return
+    yield case.finding(
+        f"values at {key} overflow in float16, which holds 65504",
+        sites=[key],
+        measured=f"the largest that is finite is {wording.size(peak)}; in {int(seeds.sum())} of "
+        f"{wording.count(case.seeds, 'seed')}",
+    )

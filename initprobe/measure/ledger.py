@@ -35,7 +35,7 @@ class Plan:
         """
         asked = {STATISTICS.canonical(name) for name in names if name != WEIGHT_GRADIENTS}
         chosen = [leaf for name, leaf in STATISTICS.items() if leaf.core or name in asked]
-        kinds: tuple[Described, ...] = ("forward", "backward", "parameter", "gradient", "input")
+        kinds: tuple[Described, ...] = ("forward", "backward", "parameter", "buffer", "gradient", "input")
         return cls(
             {kind: _by_reduction([leaf for leaf in chosen if kind in leaf.of]) for kind in kinds},
             WEIGHT_GRADIENTS in names,

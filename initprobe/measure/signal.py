@@ -201,6 +201,7 @@ def _measure(
         ledger = recorder.ledger
         parameters = list(model.named_parameters())
         ledger.take_all("parameter", parameters)
+        ledger.take_all("buffer", model.named_buffers())
         call = _inputs(subject, batch, seed, ledger, gradients=into_inputs)
         # A file may hold fewer samples than were asked for.
         held = (len(tensor) for _, tensor in tensors_in((call.args, call.kwargs)) if tensor.dim())
@@ -337,4 +338,5 @@ def _trace(
         unseen.append(Unseen(ROOT, UNOWNED, hidden=True))
     own = {name for name, _ in held}
     effective = {name: row for (kind, name), row in values.items() if kind == "parameter" and name not in own}
-    return Trace(seed, tuple(sites), tuple(parameters), inputs, tuple(unseen), effective)
+    buffers = {name: row for (kind, name), row in values.items() if kind == "buffer"}
+    return Trace(seed, tuple(sites), tuple(parameters), inputs, tuple(unseen), effective, buffers)

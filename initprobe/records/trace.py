@@ -97,6 +97,7 @@ class Trace:
         unseen: what could not be measured.
         effective: statistics of weights that are computed from parameters, by the name under which the layer has them
             (``0.weight`` of a weight-normalized layer).
+        buffers: statistics of each float buffer, by its name, as it was before the pass.
     """
 
     seed: int
@@ -105,3 +106,4 @@ class Trace:
     inputs: Mapping[str, Statistics] = field(default_factory=dict)
     unseen: tuple[Unseen, ...] = ()
     effective: Mapping[str, Statistics] = field(default_factory=dict)
+    buffers: Mapping[str, Statistics] = field(default_factory=dict)

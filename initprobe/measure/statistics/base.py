@@ -10,11 +10,12 @@ from initprobe.measure.reductions import Numbers, Reduction
 from initprobe.records import Value
 from initprobe.registry import Registry
 
-Subject = Literal["forward", "backward", "parameter", "gradient", "input"]
-"""What a statistic describes: a site's value, its gradient, a parameter, a parameter's gradient, a model input."""
+Subject = Literal["forward", "backward", "parameter", "buffer", "gradient", "input"]
+"""What a statistic describes: a site's value, its gradient, a parameter, a buffer, a parameter's gradient, an input."""
 
 SIGNALS: frozenset[Subject] = frozenset(["forward", "backward", "input"])
-EVERYTHING: frozenset[Subject] = frozenset(["forward", "backward", "parameter", "gradient", "input"])
+STORED: frozenset[Subject] = frozenset(["parameter", "buffer"])
+EVERYTHING: frozenset[Subject] = SIGNALS | STORED | frozenset(["gradient"])
 
 
 @dataclass(frozen=True, slots=True)

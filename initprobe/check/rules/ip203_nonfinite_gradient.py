@@ -43,7 +43,7 @@ NORM_AT_ZERO = Example(
     "certain",
     good=(SMOOTH,),
     bad=(NORM_AT_ZERO,),
-    follows=("non-finite-input", "non-finite-activation", "exploding-backward"),
+    follows=("non-finite-input", "uninitialized-parameter", "non-finite-activation", "exploding-backward"),
 )
 def nonfinite_gradient(case: Case) -> Iterator[Finding]:
     """A gradient holds NaN or infinite values.

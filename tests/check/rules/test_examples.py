@@ -21,6 +21,13 @@ def test_example(leaf, example, expected, tmp_path):
     options = dict(example.options)
     if example.scheme is not None:
         options["scheme"] = example.scheme
-    result = api.probe(target, **options)
-    found = [finding for finding in result.findings if finding.rule.name == leaf.card.name]
+    # As `initprobe check` does: with everything that a rule needs.
+    result = api.probe(target, check={"complete": True, **dict(options.pop("check", {}))}, **options)
+    found = [finding for finding in result.findings if leaf.card.name in told(finding)]
     assert bool(found) is expected, [finding.message for finding in result.findings]
+
+
+def told(finding):
+    """The finding's own rule, and those whose findings became notes on it."""
+    notes = (note.partition("):")[0] for note in finding.notes)
+    return {finding.rule.name, *(note.rpartition(" (")[0].rpartition(" ")[2] for note in notes)}

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 
 from initprobe.activations.guide import recommend
-from initprobe.activations.moments import forward_gain
+from initprobe.activations.moments import forward_gain, mean
 from initprobe.errors import UsageError
 from initprobe.records import ActivationUse, Weight
 
@@ -20,9 +20,18 @@ GAINS: Mapping[float, str] = {
 """Variance times fan, as the schemes in use draw it."""
 
 
+CENTRED = 1e-3
+"""The largest value at 0 of an activation that a gain can be right for."""
+
+
 def needed_gain(use: ActivationUse | None) -> float | None:
-    """Variance times fan_in that keeps a signal through layers with that activation; None where none does."""
+    """Variance times fan_in that keeps a signal through layers with that activation.
+
+    None where none does: a sigmoid puts out one half whatever comes in, and no gain keeps its gradient.
+    """
     try:
+        if use is not None and abs(mean(use, CENTRED**4)) > CENTRED:
+            return None
         found = recommend(use).gain
         if found is None and use is not None:
             found = forward_gain(use)

@@ -17,7 +17,7 @@ SAME = 1e-6
 """Standard deviation over RMS of values that are one number, whatever float32 made of it on the way."""
 
 FEW = 8
-"""A draw of any size has more different values; identities, Hadamard matrices, bilinear kernels and signs have fewer."""
+"""A draw has more different values; identities, Hadamard matrices, bilinear kernels and signs have at most so many."""
 
 SAMPLING = 4.0
 """Standard errors that a measured variance may lie off what was drawn: a network has many weights."""

@@ -28,7 +28,16 @@ TWICE_HE = Example(
 )
 
 
-@rule("IP102", "exploding-forward", "forward", "error", "high", good=(HE,), bad=(TWICE_HE,), follows=("uninitialized-parameter",))
+@rule(
+    "IP102",
+    "exploding-forward",
+    "forward",
+    "error",
+    "high",
+    good=(HE,),
+    bad=(TWICE_HE,),
+    follows=("uninitialized-parameter",),
+)
 def exploding_forward(case: Case) -> Iterator[Finding]:
     """The forward signal grows exponentially with depth.
 

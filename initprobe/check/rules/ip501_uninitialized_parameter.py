@@ -17,8 +17,8 @@ MAGNITUDE = Threshold(
     "uninitialized.magnitude",
     1e8,
     "factor",
-    "memory that `torch.empty` hands out holds 1e30 and the like (fla-org/flame #9); the largest init in use is N(0, 1), "
-    "and a mean of 1e8 means that the whole parameter or a millionth of it is beyond that",
+    "memory that `torch.empty` hands out holds 1e30 and the like (fla-org/flame issue 9); no init in use draws beyond "
+    "N(0, 30²)",
     "the RMS of a parameter's values is above this: error",
 )
 
@@ -174,5 +174,3 @@ def _fault(values: dict[str, Array], limit: float, *, mask: bool) -> str:
 
 def _most(counts: Array) -> str:
     return f"{int(np.nanmax(counts)):,}"
-
-

@@ -69,7 +69,7 @@ def mixed_schemes(case: Case) -> Iterator[Finding]:
         Somebody forgot a layer, or a name pattern does not match it: it has torch's default among layers with 0.02.
 
     Not a problem when:
-        It is meant. A standard deviation that changes smoothly with depth, as depth-scaled schemes have it, is not told.
+        It is meant. A standard deviation that changes smoothly with depth, as in depth-scaled schemes, is not told.
 
     Options:
         thresholds.mixed_schemes.ratio (1.3): how far off, as a factor either way.
@@ -91,8 +91,8 @@ def mixed_schemes(case: Case) -> Iterator[Finding]:
                 paths=[weight.module],
                 label=weight.name,
                 location=weight.location,
-                measured=f"{wording.size(std)} against {wording.size(usual)}, {wording.count(case.seeds, 'seed')}; told "
-                f"beyond ×{limit:g} either way",
+                measured=f"{wording.size(std)} against {wording.size(usual)}, {wording.count(case.seeds, 'seed')}; "
+                f"told beyond ×{limit:g} either way",
             )
 
 

@@ -23,8 +23,8 @@ GROWTH = Threshold(
     "missing_depth_scaling.growth",
     10.0,
     "factor",
-    "one decade of variance from the first join to the last: with GPT-2's 1 / sqrt(N) all branches together add no more "
-    "than one branch does alone",
+    "one decade of variance from the first join to the last: with GPT-2's 1 / sqrt(N) all branches together add no "
+    "more than one does alone",
     "the variance of the residual stream grows by more than this, and no branch is scaled for depth: info",
 )
 
@@ -52,9 +52,7 @@ NETWORK = """
     def build():
         return nn.Sequential(*[Block(32) for _ in range(8)], nn.LayerNorm(32)), torch.randn(16, 6, 32)
     """
-BOTH = Example(
-    NETWORK.replace("{scaled}", "self.attention.out_proj.weight, self.down.weight"), language="python"
-)
+BOTH = Example(NETWORK.replace("{scaled}", "self.attention.out_proj.weight, self.down.weight"), language="python")
 HALF = Example(NETWORK.replace("{scaled}", "self.attention.out_proj.weight"), language="python")
 NEITHER = Example(NETWORK.replace("{scaled}", ""), language="python")
 

@@ -76,7 +76,7 @@ def nonzero_bias(case: Case) -> Iterator[Finding]:
 
     What it does:
         Compares the mean square of each bias with that of the pre-activation that it is a part of, in runs of layers
-        without normalization, and fires where its share is above the limit over the seeds. Neighbours are one finding.
+        without normalization, and fires where its share is above the limit over the seeds. A run is one finding.
 
     Why is this bad:
         A bias is the same for every input. Where it makes up most of a layer's values, inputs look alike behind it,
@@ -95,15 +95,16 @@ def nonzero_bias(case: Case) -> Iterator[Finding]:
     """
     for run in plain_runs(case):
         found = _shares(case, run)
-        for sites in case.runs([site for site, _ in run.layers], lambda site: site.key in found):  # noqa: B023
-            keys = [site.key for site in sites]
-            worst = max(keys, key=lambda key: found[key])  # noqa: B023
-            yield case.finding(
-                f"biases make up {100 * found[worst]:.0f} % of the signal's second moment",
-                sites=keys,
-                measured=f"{100 * found[worst]:.0f} % at {worst}, {wording.count(case.seeds, 'seed')}; told beyond "
-                f"{100 * case.facts.thresholds[SHARE.key]:g} %",
-            )
+        if not found:
+            continue
+        keys = list(found)
+        worst = max(keys, key=found.__getitem__)
+        yield case.finding(
+            f"biases make up {100 * found[worst]:.0f} % of the signal's second moment",
+            sites=keys,
+            measured=f"{100 * found[worst]:.0f} % at {worst}, {wording.count(case.seeds, 'seed')}; told beyond "
+            f"{100 * case.facts.thresholds[SHARE.key]:g} %",
+        )
 
 
 def _shares(case: Case, run: PlainRun) -> dict[str, float]:

@@ -79,7 +79,7 @@ def default_init(case: Case) -> Iterator[Finding]:
 
 def _is_default(case: Case, weight: Weight) -> bool:
     std, kurtosis = std_of(case, weight), typical(case.facts.signals.value(weight.name, "kurtosis"))
-    if std is None or kurtosis is None or len(weight.shape) < 2:  # noqa: PLR2004 - a matrix
+    if std is None or kurtosis is None or len(weight.shape) < 2:
         return False
     fan, _ = stored_fans(weight)
     return abs(3.0 * fan * std**2 - 1.0) <= variance_error(case, weight) and abs(kurtosis - 1.8) <= UNIFORM

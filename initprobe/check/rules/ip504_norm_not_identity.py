@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 import numpy as np
@@ -79,7 +80,7 @@ def norm_not_identity(case: Case) -> Iterator[Finding]:
         Fires where the scale of a normalization is not one number, lies off 1 by more than the limit (RMS over its
         elements), and the RMS of the normalization's output is what that scale makes of a normalized signal; or where
         a random shift is that large. A norm that multiplies by 1 + weight, as Gemma's does, puts out 1 with weights
-        near 0, and is left alone. Norms of one kind are one finding.
+        near 0, and is left alone. All scales are one finding.
 
     Why is this bad:
         A helper that walks over all parameters (`for p in model.parameters(): nn.init.normal_(p, std=0.02)`) overwrites
@@ -97,10 +98,14 @@ def norm_not_identity(case: Case) -> Iterator[Finding]:
     """
     weights = {weight.name: weight for weight in case.facts.anatomy.weights}
     found = {name: text for name, weight in weights.items() if (text := _fault(case, weight, weights))}
-    for names in case.families(list(found)):
-        limit = case.facts.thresholds[DEVIATION.key]
+    alike: defaultdict[tuple[str, str | None], list[str]] = defaultdict(list)
+    for name in found:
+        alike[weights[name].role, case.suppression([weights[name].module])].append(name)
+    limit = case.facts.thresholds[DEVIATION.key]
+    for names in alike.values():
+        more = f" (and {len(names) - 1} more like it)" if len(names) > 1 else ""
         yield case.finding_about(
-            f"{names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''} {found[names[0]]}",
+            f"{names[0]}{more} {found[names[0]]}",
             paths=[weights[name].module for name in names],
             label=wording.listing(names),
             location=weights[names[0]].location,

@@ -73,7 +73,7 @@ def missing_depth_scaling(case: Case) -> Iterator[Finding]:
     What it does:
         Compares the last weight of each residual branch with the others of that branch, in networks with attention and
         at least eight branches. It fires where one kind of branch is scaled by 1 / sqrt(N), N branches, and the other
-        is not; and where no branch is, and the variance of the stream grows by more than the limit.
+        is not; and where no branch is, and the variance of the stream grows linearly by more than the limit.
 
     Why is this bad:
         N branches of equal size make the variance of the stream N times that of one, and each later branch counts for
@@ -97,8 +97,9 @@ def missing_depth_scaling(case: Case) -> Iterator[Finding]:
     target = 1.0 / math.sqrt(len(branches))
     scaled = [kind for kind, pair in ratios.items() if any(abs(one / target - 1.0) < CLOSE for one in pair)]
     plain = [kind for kind, pair in ratios.items() if any(abs(one - 1.0) < CLOSE for one in pair)]
-    growth = max((one.growth.total for one in residual_streams(case.facts.anatomy, case.facts.signals) if one.growth),
-                 default=1.0)  # fmt: skip
+    streams = residual_streams(case.facts.anatomy, case.facts.signals)
+    growths = [one.growth.total for one in streams if one.growth is not None and one.growth.law == "linear"]
+    growth = max(growths, default=1.0)
     law = f"1/√{len(branches)} = {target:.3g}"
     if scaled and plain and set(scaled).isdisjoint(plain):
         text = f"the {scaled[0]} branches end in weights scaled by {law}, the {plain[0]} branches do not"

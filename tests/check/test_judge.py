@@ -225,7 +225,8 @@ class TestNeeds:
 
     @pytest.mark.usefixtures("hungry")
     def test_a_rule_that_is_not_selected_needs_nothing(self):
-        assert needed(CheckRequest(ignore=("dead-units",), complete=True)) == ()
+        assert "exponents" not in needed(CheckRequest(ignore=("dead-units",), complete=True))
+        assert needed(CheckRequest(select=("IP101",), complete=True)) == ()
 
     @pytest.mark.usefixtures("hungry")
     def test_the_gradients_of_weights_are_measured_only_for_a_verdict_that_is_acted_on(self):

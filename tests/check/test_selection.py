@@ -39,7 +39,7 @@ def test_ignore_wins_over_select():
     ("name", "hint"),
     [
         ("vanishing-foward", "vanishing-forward"),
-        ("IP109", "IP10"),
+        ("IP10x", "IP10"),
         ("fordward", "forward"),
     ],
 )

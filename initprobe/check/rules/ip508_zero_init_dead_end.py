@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from initprobe.check.rules.base import Case, Example, Finding, rule, wording
@@ -80,6 +81,7 @@ def zero_init_dead_end(case: Case) -> Iterator[Finding]:
         Looks for trainable weights, gates and scales that are exactly zero and whose gradient is exactly zero in every
         seed although the loss depends on them and reaches other parameters. It fires unless something zero behind
         them does get a gradient: that one is open after the first update, and lets the gradient through at the second.
+        All of them are one finding, for they hold one another.
 
     Why is this bad:
         The gradient of a factor is the other factor: with both at zero, both stay there, and what is between them
@@ -102,7 +104,10 @@ def zero_init_dead_end(case: Case) -> Iterator[Finding]:
     opening = [weight for weight in zeros if _gradient_is(case, weight, zero=False)]
     moves = any(_gradient_is(case, weight, zero=False) for weight in case.facts.anatomy.weights)
     dead = {weight.name: weight for weight in stuck if moves and not _opens_behind(weight, opening)}
-    for names in case.families(list(dead)):
+    together: defaultdict[str | None, list[str]] = defaultdict(list)
+    for name, weight in dead.items():
+        together[case.suppression([weight.module])].append(name)
+    for names in together.values():
         yield case.finding_about(
             f"{wording.listing(names)} {'is' if len(names) == 1 else 'are'} zero and will stay so: the gradient is "
             "exactly zero too, and nothing behind will change that",

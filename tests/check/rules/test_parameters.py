@@ -9,7 +9,7 @@ from torch import nn
 import initprobe as ip
 from initprobe.errors import UsageError
 
-QUICK = {"seeds": 2, "max_seeds": 2, "batch": 16}
+QUICK = {"seeds": 2, "max_seeds": 2, "batch": 8}
 DELIBERATE = (
     "fixup", "rezero", "skipinit", "t_fixup", "deepnorm", "mup", "zero_gamma", "identity", "delta_orthogonal", "sparse",
     "lsuv", "zero_identity", "layerscale", "mimetic", "gpt2", "admin",

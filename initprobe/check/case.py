@@ -95,6 +95,15 @@ class Case:
         """The parameter of that name, None when the structure does not know it."""
         return next((weight for weight in self.facts.anatomy.weights if name in (weight.name, *weight.aliases)), None)
 
+    def location(self, name: str) -> Location | None:
+        """Where the module of a parameter or a buffer was built, or the nearest one around it that is known."""
+        known = {weight.module: weight.location for weight in self.facts.anatomy.weights}
+        known |= {site.path: site.location for site in self.facts.anatomy.sites if site.operation is None}
+        path = name.rpartition(".")[0]
+        while path and path not in known:
+            path = path.rpartition(".")[0]
+        return known.get(path)
+
     def suppression(self, paths: Sequence[str]) -> str | None:
         """Why this rule's findings about those module paths (or keys of operations) do not count, None when they do."""
         return self.facts.policy.suppression(self.card, paths)

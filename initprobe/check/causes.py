@@ -12,7 +12,8 @@ def attribute(findings: Sequence[Finding], follows: Mapping[str, tuple[str, ...]
     """The findings that stand on their own, each with what follows from it.
 
     A finding follows from another when its rule says so, the other comes earlier on the signal's way through the
-    network and back, counts, and is at least as severe: an error never hides behind a warning.
+    network and back, counts, and is at least as severe: an error never hides behind a warning. Weights are there before
+    any signal: what is said of them belongs to whatever is said of the same layers, before or behind.
 
     Args:
         findings: all of them.
@@ -30,7 +31,7 @@ def attribute(findings: Sequence[Finding], follows: Mapping[str, tuple[str, ...]
                 if cause.rule.name == name
                 and cause.suppressed is None
                 and SEVERITIES.index(cause.severity) >= SEVERITIES.index(finding.severity)
-                and moments[other] <= moments[index]
+                and _leads_to(cause, finding, moments[other] <= moments[index])
             ),
             None,
         )
@@ -40,11 +41,29 @@ def attribute(findings: Sequence[Finding], follows: Mapping[str, tuple[str, ...]
     for index, finding in enumerate(findings):
         root = _root(index, parents)
         if root != index:
-            explained = max(1, len(finding.sites)) + finding.downstream
-            note = f"from there {finding.rule.name} ({finding.rule.code}): {finding.message}"
+            explained = _further(finding, roots[root]) + finding.downstream
+            where = "in its weights" if _of_weights(finding) else "from there"
+            note = f"{where} {finding.rule.name} ({finding.rule.code}): {finding.message}"
             cause = roots[root]
             roots[root] = replace(cause, notes=(*cause.notes, note), downstream=cause.downstream + explained)
     return [finding for index, finding in enumerate(roots) if parents[index] is None]
+
+
+def _of_weights(finding: Finding) -> bool:
+    return finding.rule.code.startswith("IP5")
+
+
+def _further(finding: Finding, cause: Finding) -> int:
+    """How many sites a finding adds to those of its cause; of weights, the layers themselves are no later ones."""
+    if _of_weights(finding) or _of_weights(cause):
+        return len(set(finding.sites) - set(cause.sites)) if cause.sites else len(finding.sites)
+    return max(1, len(finding.sites))
+
+
+def _leads_to(cause: Finding, finding: Finding, earlier: bool) -> bool:  # noqa: FBT001 - what the signal's way says
+    if not (_of_weights(cause) or _of_weights(finding)):
+        return earlier
+    return not cause.sites or not finding.sites or not set(cause.sites).isdisjoint(finding.sites)
 
 
 def _moment(finding: Finding, order: Mapping[str, int]) -> int:

@@ -39,7 +39,7 @@ class Plan:
         whole = dict.fromkeys(name for name in names if name in MEASUREMENTS)
         asked = {STATISTICS.canonical(name) for name in names if name not in COSTLY and name not in whole}
         chosen = [leaf for name, leaf in STATISTICS.items() if leaf.core or name in asked]
-        kinds: tuple[Described, ...] = ("forward", "backward", "parameter", "gradient", "input", "output")
+        kinds: tuple[Described, ...] = ("forward", "backward", "parameter", "buffer", "gradient", "input", "output")
         return cls(
             {kind: _by_reduction([leaf for leaf in chosen if kind in leaf.of]) for kind in kinds},
             WEIGHT_GRADIENTS in names,

@@ -209,6 +209,7 @@ def _measure(  # noqa: PLR0913 - what measure_signal is told, and how far the pa
         ledger = recorder.ledger
         parameters = list(model.named_parameters())
         ledger.take_all("parameter", parameters)
+        ledger.take_all("buffer", model.named_buffers())
         call = _inputs(subject, batch, seed, ledger, gradients=into_inputs)
         # A file may hold fewer samples than were asked for.
         held = (len(tensor) for _, tensor in tensors_in((call.args, call.kwargs)) if tensor.dim())
@@ -321,4 +322,5 @@ def _trace(
     own = {name for name, _ in held}
     effective = {name: row for (kind, name), row in values.items() if kind == "parameter" and name not in own}
     made = None if recorder.output is None else recorder.output.trace(values)
-    return Trace(seed, tuple(sites), tuple(parameters), inputs, tuple(unseen), effective, output=made)
+    buffers = {name: row for (kind, name), row in values.items() if kind == "buffer"}
+    return Trace(seed, tuple(sites), tuple(parameters), inputs, tuple(unseen), effective, output=made, buffers=buffers)

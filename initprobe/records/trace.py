@@ -137,6 +137,7 @@ class Trace:
         unsteady: what differed when the draw was repeated, causes first; None where it was not repeated.
         output: what the loss makes of the output; None where no backward pass was asked for.
         network: measurements of the network as a whole that took passes of their own, by name.
+        buffers: statistics of each float buffer, by its name, as it was before the pass.
     """
 
     seed: int
@@ -148,3 +149,4 @@ class Trace:
     unsteady: tuple[Unsteady, ...] | None = None
     output: OutputTrace | None = None
     network: Mapping[str, Value] = field(default_factory=dict)
+    buffers: Mapping[str, Statistics] = field(default_factory=dict)

@@ -44,3 +44,25 @@ def test_an_error_never_hides_behind_a_warning_or_a_suppressed_finding(make):
 def test_unrelated_findings_stay(make):
     findings = [finding(GRADIENT, 5), finding(EXPLODING, 0, 3)]
     assert attributed(make, *findings) == findings
+
+
+DEFAULT = RuleCard("IP513", "default-init", "info", "high", "")
+CONSTANT = RuleCard("IP503", "constant-weight", "error", "certain", "")
+ALIKE = RuleCard("IP303", "identical-units", "error", "certain", "")
+OF_WEIGHTS = {"default-init": ("non-finite-gradient", "exploding-forward"), "identical-units": ("constant-weight",)}
+
+
+def test_what_is_said_of_weights_belongs_to_what_is_said_of_their_layers_before_or_behind(make):
+    findings = [finding(GRADIENT, 4, 5), finding(DEFAULT, 3, 4, "info")]
+    (root,) = attribute(findings, OF_WEIGHTS, make.chain(6))
+    assert root.rule == GRADIENT
+    assert root.notes == ("in its weights default-init (IP513): default-init here",)
+    assert root.downstream == 1
+    apart = [finding(GRADIENT, 4, 5), finding(DEFAULT, 0, 2, "info")]
+    assert len(attribute(apart, OF_WEIGHTS, make.chain(6))) == 2
+
+
+def test_weights_are_a_cause_too(make):
+    (root,) = attribute([finding(ALIKE, 0, 2), finding(CONSTANT, 0, 1)], OF_WEIGHTS, make.chain(6))
+    assert root.rule == CONSTANT
+    assert root.notes == ("from there identical-units (IP303): identical-units here",)

@@ -48,7 +48,7 @@ def test_ignore_wins_over_select():
     ("name", "hint"),
     [
         ("vanishing-foward", "vanishing-forward"),
-        ("IP109", "IP10"),
+        ("1P101", "IP101"),
         ("fordward", "forward"),
     ],
 )

@@ -455,3 +455,14 @@ def test_capture_of_the_reference_sees_all_places():
     """The reference itself: every tensor once, in order, wherever it is held."""
     value = {"a": [torch.ones(1), (torch.zeros(1), None)], "b": torch.ones(2)}
     assert [place for place, _ in leaves(value)] == ["[a][0]", "[a][1][0]", "[b]"]
+
+
+def test_float_buffers_are_described_as_they_were_before_the_pass():
+    norm = nn.BatchNorm1d(16)
+    norm.register_buffer("steps", torch.arange(3))
+    trace = probe(nn.Sequential(nn.Linear(16, 16), norm), Drawn(((16,),)), "nan_count")
+    assert set(trace.buffers) == {"1.running_mean", "1.running_var"}
+    assert trace.buffers["1.running_mean"]["rms"] == 0.0
+    assert trace.buffers["1.running_var"]["mean"] == 1.0
+    assert trace.buffers["1.running_var"]["nan_count"] == 0.0
+    assert not trace.effective

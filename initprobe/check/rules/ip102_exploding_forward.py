@@ -36,7 +36,7 @@ TWICE_HE = Example(
     "high",
     good=(HE,),
     bad=(TWICE_HE,),
-    follows=("residual-growth",),
+    follows=("uninitialized-parameter", "residual-growth"),
 )
 def exploding_forward(case: Case) -> Iterator[Finding]:
     """The forward signal grows exponentially with depth.

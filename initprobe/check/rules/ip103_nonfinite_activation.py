@@ -40,7 +40,7 @@ LOGARITHM = Example(
     "certain",
     good=(FINITE,),
     bad=(LOGARITHM,),
-    follows=("non-finite-input", "exploding-forward", "dtype-overflow"),
+    follows=("non-finite-input", "uninitialized-parameter", "exploding-forward", "dtype-overflow"),
 )
 def nonfinite_activation(case: Case) -> Iterator[Finding]:
     """A layer's output holds NaN or infinite values.

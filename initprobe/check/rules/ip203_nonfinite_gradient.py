@@ -43,7 +43,13 @@ NORM_AT_ZERO = Example(
     "certain",
     good=(SMOOTH,),
     bad=(NORM_AT_ZERO,),
-    follows=("non-finite-input", "non-finite-activation", "exploding-backward", "dtype-overflow"),
+    follows=(
+        "non-finite-input",
+        "uninitialized-parameter",
+        "non-finite-activation",
+        "exploding-backward",
+        "dtype-overflow",
+    ),
 )
 def nonfinite_gradient(case: Case) -> Iterator[Finding]:
     """A gradient holds NaN or infinite values.

@@ -48,7 +48,16 @@ CONSTANT = Example(
 )
 
 
-@rule("IP303", "identical-units", "units", "error", "certain", good=(RANDOM, ZERO_HEAD), bad=(CONSTANT,))
+@rule(
+    "IP303",
+    "identical-units",
+    "units",
+    "error",
+    "certain",
+    good=(RANDOM, ZERO_HEAD),
+    bad=(CONSTANT,),
+    follows=("constant-weight",),
+)
 def identical_units(case: Case) -> Iterator[Finding]:
     """All units of a layer compute the same value.
 

@@ -10,12 +10,13 @@ from initprobe.measure.reductions import Numbers, Reduction
 from initprobe.records import Value
 from initprobe.registry import Registry
 
-Subject = Literal["forward", "backward", "parameter", "gradient", "input", "output"]
-"""What a statistic describes: a site's value, its gradient, a parameter, a parameter's gradient, a model input; or the
-loss, and the logits that it is made of."""
+Subject = Literal["forward", "backward", "parameter", "buffer", "gradient", "input", "output"]
+"""What a statistic describes: a site's value, its gradient, a parameter, a buffer, a parameter's gradient, an input; or
+the loss, and the logits that it is made of."""
 
 SIGNALS: frozenset[Subject] = frozenset(["forward", "backward", "input"])
-EVERYTHING: frozenset[Subject] = frozenset(["forward", "backward", "parameter", "gradient", "input", "output"])
+STORED: frozenset[Subject] = frozenset(["parameter", "buffer"])
+EVERYTHING: frozenset[Subject] = SIGNALS | STORED | frozenset(["gradient", "output"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from initprobe.api import Result, compare, initialize, parameter_groups, probe, reparametrize, theory
+    from initprobe.api import Result, compare, initialize, parameter_groups, probe, reparametrize, suggest, theory
 
 __version__ = "0.1.0"
-__all__ = ["Result", "__version__", "compare", "initialize", "parameter_groups", "probe", "reparametrize", "theory"]
+__all__ = [
+    "Result",
+    "__version__",
+    "compare",
+    "initialize",
+    "parameter_groups",
+    "probe",
+    "reparametrize",
+    "suggest",
+    "theory",
+]
 
 
 def __getattr__(name: str) -> Any:

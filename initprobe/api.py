@@ -42,10 +42,11 @@ from initprobe.records import (
 )
 from initprobe.report.facade import Result
 from initprobe.search.grid import grid, visit
+from initprobe.search.suggest import find_fixes
 from initprobe.settings import Flags, given_seeds, known_options, resolve
 from initprobe.subject import Loss
 
-__all__ = ["Result", "compare", "initialize", "parameter_groups", "probe", "reparametrize", "theory"]
+__all__ = ["Result", "compare", "initialize", "parameter_groups", "probe", "reparametrize", "suggest", "theory"]
 
 
 def probe(  # noqa: PLR0913 - each is a keyword of the Python face
@@ -80,6 +81,20 @@ def probe(  # noqa: PLR0913 - each is a keyword of the Python face
     flags = Flags(None if scheme is None else parse_scheme(scheme), said, check or {})
     opened, request = open_given(target, inputs, weights)
     return Result(probe_opened("run", [(opened, request)], flags, listen))
+
+
+def suggest(target: Build, *, inputs: Any = None, listen: Listener = lambda _line: None, **options: Any) -> Result:
+    """Inits with which the check of one network passes, the best first, behind an entry for the network as it is.
+
+    Args:
+        target: as ``probe`` takes it, and raises for it.
+        inputs: likewise.
+        listen: hears what happens next, line by line.
+        options: other arguments of ``probe``.
+    """
+    options["check"] = {"complete": True, **options.get("check", {})}
+    before = probe(target, inputs=inputs, listen=listen, **options).report
+    return Result(find_fixes(before, listen, target=open_given(target, inputs)[0]).report)
 
 
 def compare(

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from initprobe import __version__
-from initprobe.cli import diagnose, reference, search, spec, theory
+from initprobe.cli import diagnose, reference, search, spec, suggest, theory
 
 app = typer.Typer(
     name="initprobe",
@@ -51,6 +51,7 @@ for name, command, panel in (
     ("run", diagnose.run, "Diagnose"),
     ("check", diagnose.check, "Diagnose"),
     ("compare", diagnose.compare, "Diagnose"),
+    ("suggest", suggest.suggest, "Diagnose"),
     ("theory", theory.theory, "Explore"),
     ("sweep", search.sweep, "Explore"),
     ("explain", reference.explain, "Reference"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from initprobe.cli import options as o
+from initprobe.cli.fixes import mend, wanted
 from initprobe.cli.output import Style, deliver, exit_code, progress, sinks, tell, tracebacks
 from initprobe.errors import UsageError
 from initprobe.records import Report, TargetRequest
@@ -71,6 +72,8 @@ def check(
     severities: o.Severities = [],
     thresholds: o.Thresholds = [],
     exit_zero: o.ExitZero = False,
+    suggest: o.Suggest = None,
+    fix: o.Fix = False,
     sets: o.Sets = [],
     inputs: o.Inputs = [],
     batch_from: o.BatchFrom = None,
@@ -106,11 +109,15 @@ def check(
     probe = probe_options(seeds, seed, max_seeds, batch, dtype, device, mode, loss, no_backward, statistics, plots)
     requests = requests_of(targets, sets, inputs, batch_from, paths, allow_code, weights)
     judging = _judging(select, ignore, fail_on, strict, severities, thresholds)
+    wanted(suggest, fix=fix)
     with tracebacks(traceback) as failed, progress(quiet=quiet) as listen:
         report = _probe_all("check", requests, flags_of(scheme, probe, judging, only), listen, failed)
-    deliver(report, outputs, Style(color, layers, quiet=quiet), save)
-    draw(report, plots, quiet)
-    return exit_code(report, judged=not exit_zero)
+        mended = mend(report, listen, suggest=suggest, fix=fix)
+    deliver(mended.report, outputs, Style(color, layers, quiet=quiet), save)
+    for line in () if quiet else mended.told:
+        tell(line)
+    draw(mended.report, plots, quiet)
+    return exit_code(mended.settled, judged=not exit_zero)
 
 
 def compare(

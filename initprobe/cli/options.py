@@ -176,6 +176,17 @@ Thresholds = Annotated[
     typer.Option("--threshold", metavar="KEY=VALUE", help="forward_drift.error=100 ...", rich_help_panel=JUDGING),
 ]
 ExitZero = Annotated[bool, typer.Option("--exit-zero", help="Exit 0 even with findings.", rich_help_panel=JUDGING)]
+Suggest = Annotated[
+    bool | None,
+    typer.Option(
+        "--suggest/--no-suggest",
+        help="Look for an init that heals the findings, and probe it. Default: in a terminal, and with --fix.",
+        rich_help_panel=JUDGING,
+    ),
+]
+Fix = Annotated[
+    bool, typer.Option("--fix", help="Write the verified fix into the spec's init: section.", rich_help_panel=JUDGING)
+]
 Traceback = Annotated[
     Literal["short", "full"],
     typer.Option("--traceback", help="Show the user's frames, or everything.", rich_help_panel=OUTPUT),

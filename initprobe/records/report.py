@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from initprobe.records.anatomy import Branch, Site, Weight
 from initprobe.records.estimate import Estimate
 from initprobe.records.finding import Finding, Segment, Verdict
+from initprobe.records.fix import Fix
 from initprobe.records.outcome import Outcome
 from initprobe.records.prediction import Expected
 from initprobe.records.request import Request
@@ -108,6 +109,8 @@ class Entry:
         verdict: None when nothing was judged.
         notes: things a reader must know (a lowered batch, a single draw).
         failure: why there is nothing else here.
+        change: what a suggestion changes against the first entry of its report; its ``verified`` is empty where the
+            check does not pass with it.
     """
 
     name: str
@@ -131,6 +134,7 @@ class Entry:
     failure: Failure | None = None
     residual: tuple[ResidualStream, ...] = ()
     branches: tuple[Branch, ...] = ()
+    change: Fix | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +154,7 @@ class Report:
     """One command's result: an entry per target and scheme.
 
     Attributes:
-        command: ``run``, ``check``, ``compare`` or ``sweep``.
+        command: ``run``, ``check``, ``compare``, ``sweep`` or ``suggest``.
         environment: None when no target could be loaded.
     """
 
@@ -161,4 +165,4 @@ class Report:
     @property
     def side_by_side(self) -> bool:
         """Whether its entries are to be read in one table."""
-        return self.command in ("compare", "sweep")
+        return self.command in ("compare", "sweep", "suggest")

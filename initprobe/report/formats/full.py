@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from initprobe.records import Entry, Report
 from initprobe.report.anatomy import branch_table, weight_table
+from initprobe.report.changes import change_lines
 from initprobe.report.diagnostic import diagnostic
 from initprobe.report.formats.base import RenderOptions, report_format
 from initprobe.report.layers import layer_rows
@@ -88,7 +89,8 @@ def _check(page: Page, report: Report) -> None:
 def _compare(page: Page, report: Report, options: RenderOptions) -> None:
     page.line((shared_header(report.entries), "title"))
     page.line()
-    _halves(page, lambda sides: compare_table(report.entries, sides))
+    ranked = report.command != "suggest"  # its entries are in their order already
+    _halves(page, lambda sides: compare_table(report.entries, sides, ranked=ranked))
     _, names = row_names(report.entries)
     for entry, name in zip(report.entries, names, strict=True):
         _failure(page, entry)
@@ -96,6 +98,8 @@ def _compare(page: Page, report: Report, options: RenderOptions) -> None:
         if options.anatomy and entry.weights:
             page.line((name, "title"))
             _anatomy(page, entry, options)
+    for line in change_lines(report):
+        page.line(line)
     _next(page, explain_command(report.entries))
 
 

@@ -139,6 +139,9 @@ class _Editor:
 
     def _insertion(self, key: yaml.Node, mapping: yaml.MappingNode, name: str, value: str) -> Edit:
         """One more key of a mapping that has others, or none."""
+        if mapping.flow_style and mapping.value and name != "default":
+            start = self._end(mapping.value[-1][1])
+            return Edit(start, start, f", {name}: {value}")
         if mapping.flow_style:
             start = mapping.start_mark.index + 1
             return Edit(start, start, f"{name}: {value}" + (", " if mapping.value else ""))

@@ -17,7 +17,8 @@ def change_lines(report: Report) -> list[tuple[str, Tone]]:
         lines += _told(place, entry)
     best = next((entry.change for entry in changed if entry.change is not None and entry.change.verified), None)
     if best is not None:
-        lines.append(("", "plain"))
+        where = "paste this, and call it once the model is built:" if best.python else "in the spec:"
+        lines += [("", "plain"), (where, "dim")]
         lines += [(line, "plain") for line in visible_lines(best.python or best.yaml)]
     return lines
 

@@ -23,8 +23,9 @@ LAST = "lsuv"
 MOST = 12
 """Candidates that are probed at all."""
 
-OFF = 2.0
-"""The factor from its own gain beyond which a single weight is blamed."""
+NEAR, OFF = 3.0, 5.0
+"""Where most weights are within the first factor of their own gain (torch's own draws are, at 0.41 behind a rectifier), a
+weight that is beyond the second factor of them is blamed."""
 
 LARGE_BIAS = 0.3
 """The root mean square beyond which biases are no longer small beside a signal of size 1."""
@@ -92,6 +93,17 @@ def _schemes(entry: Entry) -> Iterator[tuple[str, str]]:
     yield LAST, "scales every layer by what it puts out on a batch"
 
 
+def shell_pattern(names: Sequence[str], others: Sequence[str]) -> str | None:
+    """One shell pattern that matches these names and none of the others; None where there is none."""
+    if len(names) == 1:
+        return None if any(mark in names[0] for mark in "*?[") else names[0]
+    patterns = {".".join("*" if part.isdigit() else part for part in name.split(".")) for name in names}
+    if len(patterns) > 1:
+        return None
+    pattern = patterns.pop()
+    return pattern if {name for name in others if fnmatchcase(name, pattern)} == set(names) else None
+
+
 def _other_overrides(entry: Entry) -> Iterator[Candidate]:
     """One of the overrides that are there with another scheme in it."""
     init = entry.request.init
@@ -122,9 +134,9 @@ def _off_scale(entry: Entry) -> Iterator[Candidate]:
         return
     middle = sorted(ratios.values())[len(ratios) // 2]
     off = [name for name, ratio in ratios.items() if abs(math.log(ratio / middle)) > math.log(OFF)]
-    if not 0 < len(off) * 2 < len(ratios):
+    if not 0 < len(off) * 2 < len(ratios) or abs(math.log(middle)) > math.log(NEAR):
         return
-    glob = _glob(off, list(ratios))
+    glob = shell_pattern(off, list(ratios))
     if glob is not None:
         told = f"{ratios[off[0]]:.3g} times the size of its own gain, where the others have {middle:.3g}"
         yield _added(entry.request.init, Override(OWN_GAIN, glob=glob), told)
@@ -152,7 +164,7 @@ def _large_biases(entry: Entry) -> Iterator[Candidate]:
         for one in biases
         if isinstance(rms := one.value.get("rms"), Estimate) and not rms.mean <= LARGE_BIAS  # NaN is large, too
     ]
-    glob = _glob(large, [one.weight.name for one in biases]) if large else None
+    glob = shell_pattern(large, [one.weight.name for one in biases]) if large else None
     if glob is not None:
         yield _added(entry.request.init, Override(ZEROS, glob=glob), "its biases are as large as the signal")
 
@@ -161,14 +173,3 @@ def _added(init: InitRequest, override: Override, reason: str) -> Candidate:
     return Candidate(
         replace(init, overrides=(*init.overrides, override)), f"init.overrides: {override_text(override)}", reason, 1
     )
-
-
-def _glob(names: Sequence[str], others: Sequence[str]) -> str | None:
-    """One shell pattern that matches these names and none of the others; None where there is none."""
-    if len(names) == 1:
-        return None if any(mark in names[0] for mark in "*?[") else names[0]
-    patterns = {".".join("*" if part.isdigit() else part for part in name.split(".")) for name in names}
-    if len(patterns) > 1:
-        return None
-    pattern = patterns.pop()
-    return pattern if {name for name in others if fnmatchcase(name, pattern)} == set(names) else None

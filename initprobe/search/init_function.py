@@ -12,6 +12,7 @@ from torch import nn
 from initprobe.init.choose import build_scheme
 from initprobe.init.distributions import truncated_std
 from initprobe.records import Drawn, Entry, Estimate, InitRequest, ParameterSummary, SchemeChoice, Weight
+from initprobe.search.candidates import shell_pattern
 
 NORMAL = frozenset(
     {"kaiming_normal", "xavier_normal", "lecun_normal", "normal", "large_normal", "small_init", "ntk",
@@ -63,10 +64,11 @@ def plain_function(init: InitRequest, entry: Entry) -> str:
         lines.append(f"        {'elif' if place else 'if'} {rule.condition}:")
         lines += [f"            {line}" for line in rule.lines]
     body = "\n".join(lines)
-    imports = "import math\n\n" * ("math." in body)
+    imports = "import math\n" * ("math." in body) + "from fnmatch import fnmatchcase\n" * ("fnmatchcase(" in body)
+    imports += "\n" * bool(imports)
     return (
         f"{imports}import torch\nfrom torch import nn\n\n\n"
-        f'@torch.no_grad()\ndef init_weights(model: nn.Module) -> None:\n    """Draws the weights: {init}."""\n'
+        f'@torch.no_grad()\ndef init_weights(model: nn.Module) -> None:\n    """Draws the weights: {_inert(init)}."""\n'
         f"    for name, module in model.named_modules():\n{body}\n"
     )
 
@@ -82,11 +84,20 @@ def calling_function(init: InitRequest) -> str:
     only = f", only={list(init.only)!r}" if init.only else ""
     return (
         f"import initprobe\nfrom torch import nn\n\n\n"
-        f'def init_weights(model: nn.Module, inputs) -> None:\n    """Draws the weights: {init}.\n\n'
+        f'def init_weights(model: nn.Module, inputs) -> None:\n    """Draws the weights: {_inert(init)}.\n\n'
         "    Args:\n        model: its parameters are overwritten.\n"
         '        inputs: a batch, as the model takes it, or the shape of one sample.\n    """\n'
-        f"    initprobe.initialize(model, {str(init.default)!r}, inputs=inputs{only})\n"
+        f"    initprobe.initialize(model, {_quoted(str(init.default))}, inputs=inputs{only})\n"
     )
+
+
+def _inert(init: InitRequest) -> str:
+    """An init as words of a docstring, out of which nothing can break."""
+    return str(init).replace("\\", "/").replace('"', "'")
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"' if repr(text) == f"'{text}'" and '"' not in text else repr(text)
 
 
 def _modules(init: InitRequest, entry: Entry) -> Mapping[str, tuple[str, Actions]]:
@@ -120,7 +131,7 @@ def _action(summary: ParameterSummary, drawn: Drawn, choice: SchemeChoice) -> st
     if std is None or drawn.note is not None:
         raise InexpressibleError(f"{drawn.scheme} declares no standard deviation for {weight.name}")
     if std == 0.0:
-        return _constant(summary)
+        return _constant(summary, choice)
     name = choice.name
     if weight.role == "embedding" and std == 1.0:
         name = "normal"
@@ -137,12 +148,13 @@ def _action(summary: ParameterSummary, drawn: Drawn, choice: SchemeChoice) -> st
     raise InexpressibleError(f"{name} draws more than independent numbers")
 
 
-def _constant(summary: ParameterSummary) -> str:
-    """What does not differ within a parameter is what was measured of it."""
+def _constant(summary: ParameterSummary, choice: SchemeChoice) -> str:
+    """What does not differ within a parameter is what was measured of it, but for a row that is padding."""
     mean = summary.value.get("mean")
     if not isinstance(mean, Estimate) or not math.isfinite(mean.mean):
         raise InexpressibleError(f"the value of {summary.weight.name} is not known")
-    return f"nn.init.constant_({{}}, {mean.mean:.7g})" if mean.mean else "nn.init.zeros_({})"
+    value = float(getattr(build_scheme(choice), "value", mean.mean)) if mean.mean else 0.0
+    return f"nn.init.constant_({{}}, {value:.7g})" if value else "nn.init.zeros_({})"
 
 
 def _normal(weight: Weight, std: float, *, fixed: bool) -> str:
@@ -195,12 +207,12 @@ def _rules(modules: Mapping[str, tuple[str, Actions]], entry: Entry) -> Iterator
         usual = Counter(tuple(modules[path][1].items()) for path in paths).most_common(1)[0][0]
         for path in paths:
             actions = modules[path][1]
-            if not _covered(actions, dict(usual)):
+            if not kind or not _covered(actions, dict(usual)):  # its class is not known where all it has is shared
                 exceptions.setdefault(tuple(actions.items()), []).append(path)
         if kind and any(action for _, action in usual):
             common.append(Rule(_type_test(kind), _lines(dict(usual), kind)))
     for odd, paths in exceptions.items():
-        yield Rule(_name_test(paths), _lines(dict(odd), modules[paths[0]][0]) or ("pass",))
+        yield Rule(_name_test(paths, list(modules)), _lines(dict(odd), modules[paths[0]][0]) or ("pass",))
     yield from sorted(common, key=lambda rule: rule.condition.startswith("isinstance"))
     if not common and not exceptions:
         raise InexpressibleError(f"{entry.name} has no parameter that is drawn")
@@ -215,13 +227,15 @@ def _covered(actions: Actions, usual: Actions) -> bool:
 def _type_test(kind: str) -> str:
     if isinstance(getattr(nn, kind, None), type):
         return f"isinstance(module, nn.{kind})"
-    return f"type(module).__name__ == {kind!r}"
+    return f"type(module).__name__ == {_quoted(kind)}"
 
 
-def _name_test(paths: list[str]) -> str:
+def _name_test(paths: list[str], others: list[str]) -> str:
     if len(paths) == 1:
-        return f"name == {paths[0]!r}"
-    return f"name in {{{', '.join(map(repr, paths))}}}"
+        return f"name == {_quoted(paths[0])}"
+    if (pattern := shell_pattern(paths, others)) is not None:
+        return f"fnmatchcase(name, {_quoted(pattern)})"
+    return f"name in {{{', '.join(map(_quoted, paths))}}}"
 
 
 def _lines(actions: Actions, kind: str) -> tuple[str, ...]:

@@ -17,8 +17,8 @@ from initprobe.load.reading import STDIN
 from initprobe.load.sources.base import Target
 from initprobe.load.target import open_target
 from initprobe.pipeline import Listener, probe_target
-from initprobe.records import SEVERITIES, Entry, Environment, Finding, Fix, ProbeRequest, Report, Request
-from initprobe.report.numbers import interval, ranges
+from initprobe.records import SEVERITIES, Entry, Environment, Finding, Fix, Gain, ProbeRequest, Report, Request
+from initprobe.report.numbers import interval, plural, ranges
 from initprobe.report.ranking import distance
 from initprobe.search.candidates import Candidate, candidates
 from initprobe.search.init_function import InexpressibleError, calling_function, plain_function
@@ -32,8 +32,8 @@ SCREENING_SEEDS = 2
 SHOWN = 3
 """Candidates that are enough: screening ends when so many heal everything, and verifying when so many hold."""
 
-NEAR = math.log(2.0)
-"""Candidates whose drifts lie within the same factor of 2 are alike: the recommended one counts."""
+NEAR = math.log(10.0)
+"""Drifts within the same power of ten, beyond which a check warns, are alike: the recommended one counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class Suggestions:
     def report(self) -> Report:
         """The network as it is, then what was probed."""
         notes = [f"nothing to suggest: {self.reason}"] if self.reason is not None else []
-        notes += [f"{self.tried} probes, {self.verified} changes verified"] if self.tried else []
+        notes += [f"{plural(self.tried, 'probe')}, {plural(self.verified, 'change')} verified"] if self.tried else []
         notes += [f"not for this network: {text}" for text in self.refused]
         before = replace(self.before, notes=(*self.before.notes, *notes))
         return Report("suggest", (before, *self.entries), self.environment)
@@ -116,7 +116,7 @@ def find_fixes(
 ) -> Suggestions:
     """As ``suggest``, for the first entry of a report; its target is opened again where it is not given."""
     entry = before.entries[0]
-    if (reason := out_of_scope(entry)) is not None:
+    if (reason := out_of_scope(entry)) is not None:  # and who knows whether it can be opened
         return Suggestions(entry, reason=reason, environment=before.environment)
     opened = target or open_target(entry.request.target)
     found = suggest(opened, entry, listen, code=code)
@@ -130,10 +130,12 @@ def suggest(
 
     Args:
         target: what was probed.
-        entry: what the probe found, something healable; its request is what candidates are probed with.
+        entry: what the probe found; its request is what candidates are probed with.
         listen: hears what happens next.
         code: whether the best change is wanted as a function to paste; None where the target is no spec.
     """
+    if (reason := out_of_scope(entry)) is not None:
+        return Suggestions(entry, reason=reason)
     search = _Search(target, entry, listen)
     screened = search.screen(candidates(entry))
     verified = search.verify([one for one in screened if search.promising(one)])
@@ -158,7 +160,7 @@ def with_fixes(entry: Entry, healed: Sequence[Entry]) -> Entry:
 def _with_fix(finding: Finding, before: Entry, healed: Sequence[Entry]) -> Finding:
     if finding not in healable(before):
         return finding
-    best = next((one for one in healed if finding.rule.code not in _codes(one)), None)
+    best = next((one for one in healed if heals(one, finding)), None)
     if best is None or best.change is None:
         return finding
     return replace(finding, fix=replace(best.change, verified=_measured(finding, best)))
@@ -250,7 +252,7 @@ class _Search:
                 pasted = probe_target(PastedTarget(self.target, code, takes_inputs), own, self.listen)
             except (InexpressibleError, InitprobeError):
                 continue
-            if pasted.verdict == "pass" and self.promising(self._judged(candidate, pasted)):
+            if self.promising(self._judged(candidate, pasted)):  # it is the same init: that one passed
                 return code
         return ""
 
@@ -265,8 +267,8 @@ class _Search:
         return self._judged(candidate, entry)
 
     def _judged(self, candidate: Candidate, entry: Entry) -> Tried:
-        codes, known = _codes(entry), _codes(self.before)
-        left = tuple(finding for finding in healable(self.before) if finding.rule.code in codes)
+        known = _codes(self.before)
+        left = tuple(finding for finding in healable(self.before) if not heals(entry, finding))
         active = [one for one in entry.findings if one.suppressed is None and one.severity != "info"]
         return Tried(candidate, entry, left, sum(finding.rule.code not in known for finding in active))
 
@@ -277,6 +279,23 @@ class _Search:
             first = 0
         unused = (seed for seed in itertools.count(first) if seed not in self.used)
         return tuple(itertools.islice(unused, len(self.before.request.probe.seeds)))
+
+
+def heals(after: Entry, finding: Finding) -> bool:
+    """Whether a finding is gone, and not just out of sight: a gradient that is zero everywhere vanishes nowhere."""
+    gain = _gain(finding, after)
+    lost = finding.rule.name.endswith(("-forward", "-backward")) and gain is not None and gain.status == "unjudged"
+    return finding.rule.code not in _codes(after) and not lost
+
+
+def _gain(finding: Finding, after: Entry) -> Gain | None:
+    """The gain of the stream that shares the most sites with a finding, in its direction."""
+    sites = set(finding.sites)
+    found = [segment for segment in after.segments if sites & set(segment.sites)]
+    segment = max(found, key=lambda one: len(sites & set(one.sites)), default=None)
+    if segment is None:
+        return None
+    return segment.backward if finding.rule.code.startswith("IP2") else segment.forward
 
 
 def _codes(entry: Entry) -> set[str]:
@@ -294,10 +313,7 @@ def _changed(one: Tried, before: Entry, *, verified: bool) -> Entry:
 
 def _measured(finding: Finding, after: Entry) -> str:
     """The gain where the finding was, and that it is gone: ``0.996 [0.987, 1.004] per layer, finding gone``."""
-    sites = set(finding.sites)
-    found = [segment for segment in after.segments if sites & set(segment.sites)]
-    segment = max(found, key=lambda one: len(sites & set(one.sites)), default=None)
-    gain = None if segment is None else segment.backward if finding.rule.code.startswith("IP2") else segment.forward
-    seeds = f"{'one draw' if after.one_draw else f'fresh seeds {ranges(after.seeds)}'}"
+    gain = _gain(finding, after)
+    seeds = "one draw" if after.one_draw else f"fresh seeds {ranges(after.seeds)}"
     told = f"{interval(gain.per_layer)} per layer, " if gain is not None and gain.status != "unjudged" else ""
     return f"{told}finding gone, {seeds}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from initprobe.records import Entry, Report
 from initprobe.report.anatomy import branch_table, weight_table
@@ -76,6 +77,8 @@ def _run(page: Page, report: Report, options: RenderOptions) -> None:
 
 
 def _check(page: Page, report: Report) -> None:
+    if report.command == "suggest":  # what it is all about, and not what was tried
+        report = replace(report, entries=report.entries[:1])
     for entry in report.entries:
         if len(report.entries) > 1 and (active([entry]) or entry.failure is not None):
             page.line((header(entry), "title"))

@@ -37,10 +37,10 @@ def wanted(suggest: bool | None, *, fix: bool) -> bool:
 
 
 def mend(report: Report, listen: Callable[[str], None], *, suggest: bool | None, fix: bool) -> Mended:
-    """Look for fixes where they are wanted, and write them where that was asked for.
+    """Look for fixes where they are wanted, and write them where that was asked for and can be done.
 
     Raises:
-        UsageError: ``--fix`` and there is no file to write into.
+        UsageError: the two options contradict each other.
     """
     if not wanted(suggest, fix=fix):
         return Mended(report, report)
@@ -58,9 +58,12 @@ def _mended(entry: Entry, listen: Callable[[str], None], *, fix: bool) -> tuple[
 
     if out_of_scope(entry) is not None:
         return entry, entry, ""
-    if fix:
-        check_revisable(entry)
     target = open_target(entry.request.target)
+    try:
+        if fix:
+            check_revisable(entry)
+    except UsageError as error:  # the findings stand all the same
+        return entry, entry, error.render()
     found = suggest(target, entry, listen)
     if not fix:
         return found.before, found.before, _next(found.before, spec=target.sections is not None)

@@ -24,8 +24,8 @@ MOST = 12
 """Candidates that are probed at all."""
 
 NEAR, OFF = 3.0, 5.0
-"""Where most weights are within the first factor of their own gain (torch's own draws are, at 0.41 behind a rectifier), a
-weight that is beyond the second factor of them is blamed."""
+"""Where most weights lie within the first factor of their own gain (torch's draws do, at 0.41 behind a rectifier), one
+that is beyond the second factor from them is blamed."""
 
 LARGE_BIAS = 0.3
 """The root mean square beyond which biases are no longer small beside a signal of size 1."""

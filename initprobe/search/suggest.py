@@ -161,6 +161,7 @@ def _with_fix(finding: Finding, before: Entry, healed: Sequence[Entry]) -> Findi
     if finding not in healable(before):
         return finding
     best = next((one for one in healed if heals(one, finding)), None)
+    best = best or next((one for one in healed if eases(one, finding)), None)
     if best is None or best.change is None:
         return finding
     return replace(finding, fix=replace(best.change, verified=_measured(finding, best)))
@@ -220,7 +221,7 @@ class _Search:
         return sorted(held, key=lambda one: one.rank)
 
     def promising(self, one: Tried) -> bool:
-        """Whether it heals one of the worst findings, and brings none as bad as they are."""
+        """Whether it heals or eases one of the worst findings, and brings none as bad as they are."""
         ills = healable(self.before)
         worst = max(SEVERITIES.index(finding.severity) for finding in ills)
         known = _codes(self.before)
@@ -231,10 +232,8 @@ class _Search:
             and SEVERITIES.index(finding.severity) >= worst
             and finding.rule.code not in known
         ]
-        healed = [
-            finding for finding in ills if SEVERITIES.index(finding.severity) == worst and finding not in one.left
-        ]
-        return one.entry.verdict != "fail" and bool(healed) and not new
+        better = any(SEVERITIES.index(finding.severity) == worst and eases(one.entry, finding) for finding in ills)
+        return one.entry.verdict != "fail" and better and not new
 
     def with_function(self, entry: Entry, best: Tried) -> Entry:
         """The best entry with a function to paste, where one passes as well."""
@@ -282,10 +281,24 @@ class _Search:
 
 
 def heals(after: Entry, finding: Finding) -> bool:
-    """Whether a finding is gone, and not just out of sight: a gradient that is zero everywhere vanishes nowhere."""
+    """Whether a finding is gone."""
+    return finding.rule.code not in _codes(after) and not _lost(after, finding)
+
+
+def eases(after: Entry, finding: Finding) -> bool:
+    """Whether a finding is gone, or at least less severe."""
+    left = [SEVERITIES.index(one.severity) for one in _alike(after, finding)]
+    return max(left, default=-1) < SEVERITIES.index(finding.severity) and not _lost(after, finding)
+
+
+def _lost(after: Entry, finding: Finding) -> bool:
+    """Whether a finding may just be out of sight: a gradient that is zero everywhere vanishes nowhere."""
     gain = _gain(finding, after)
-    lost = finding.rule.name.endswith(("-forward", "-backward")) and gain is not None and gain.status == "unjudged"
-    return finding.rule.code not in _codes(after) and not lost
+    return finding.rule.name.endswith(("-forward", "-backward")) and gain is not None and gain.status == "unjudged"
+
+
+def _alike(after: Entry, finding: Finding) -> list[Finding]:
+    return [one for one in after.findings if one.suppressed is None and one.rule.code == finding.rule.code]
 
 
 def _gain(finding: Finding, after: Entry) -> Gain | None:
@@ -304,8 +317,8 @@ def _codes(entry: Entry) -> set[str]:
 
 def _changed(one: Tried, before: Entry, *, verified: bool) -> Entry:
     """What was measured with a candidate, and the change itself."""
-    healed = next((finding for finding in healable(before) if finding not in one.left), None)
-    measured = _measured(healed, one.entry) if verified and healed is not None else ""
+    worst = healable(before)[0]
+    measured = _measured(worst, one.entry) if verified else ""
     candidate = one.candidate
     fix = Fix(candidate.summary, measured, init_section(candidate.init), reason=candidate.reason)
     return replace(one.entry, scheme=candidate.summary, change=fix)
@@ -316,4 +329,5 @@ def _measured(finding: Finding, after: Entry) -> str:
     gain = _gain(finding, after)
     seeds = "one draw" if after.one_draw else f"fresh seeds {ranges(after.seeds)}"
     told = f"{interval(gain.per_layer)} per layer, " if gain is not None and gain.status != "unjudged" else ""
-    return f"{told}finding gone, {seeds}"
+    left = max(_alike(after, finding), key=lambda one: SEVERITIES.index(one.severity), default=None)
+    return f"{told}{'finding gone' if left is None else f'{left.severity} left'}, {seeds}"

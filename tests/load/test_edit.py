@@ -134,7 +134,10 @@ def test_every_other_character_of_every_spec_stays(mutation):
     try:
         edits = init_edits(text, old, new)
     except UneditableError as error:
-        assert "variable" in str(error)  # the only thing in our specs that is in the way
+        refused = str(error)
+        edits = []
+    if not edits:
+        assert old == new or "variable" in refused  # the only thing in our specs that is in the way
         return
     after = applied(text, edits)
     assert init_of(after) == new

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from keyword import iskeyword
 
 from torch import nn
 
@@ -243,7 +244,8 @@ def _lines(actions: Actions, kind: str) -> tuple[str, ...]:
     for tensor, action in actions.items():
         if not action:
             continue
-        place = f"module.{tensor}" if tensor.isidentifier() else f"module.get_parameter({tensor!r})"
+        plain = tensor.isidentifier() and not iskeyword(tensor)
+        place = f"module.{tensor}" if plain else f"module.get_parameter({tensor!r})"
         line = action.replace("{}", place)
         lines += [f"if {place} is not None:", f"    {line}"] if tensor == "bias" else [line]
         if kind == "Embedding":

@@ -6,6 +6,8 @@ import json
 import pytest
 
 from initprobe.api import probe
+from initprobe.report.render import render
+from initprobe.report.result import load_result
 
 SPEC = """\
 version: 1
@@ -65,6 +67,15 @@ def test_the_function_of_a_spec(initprobe, narrow):
     model = module.nn.Linear(64, 64)
     module.init_weights(module.nn.Sequential(model))
     assert probe(model, inputs=(64,), batch=16).entry.weights[1].value["rms"].mean == 0.0
+
+
+def test_a_section_for_what_is_no_spec(initprobe, folder):
+    ran = initprobe("suggest", "models.py:vanishing", "--write", "init.yaml", "-o", "json", *FEW)
+    assert (folder / "init.yaml").read_text() == "init:\n  default: kaiming_normal\n"
+    report = load_result(ran.out)
+    assert report.command == "suggest"
+    assert report.entries[1].change.yaml == "init:\n  default: kaiming_normal\n"
+    assert "suggest" in render(report, "markdown")
 
 
 def test_where_nothing_is_wrong(initprobe, folder):

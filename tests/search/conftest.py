@@ -11,6 +11,7 @@ from torch import nn
 from initprobe.load.sources.python import python_target
 from initprobe.pipeline import probe_target
 from initprobe.records import CheckRequest, InitRequest, ProbeRequest, Request, TargetRequest
+from initprobe.search.suggest import suggest
 
 REQUEST = Request(
     TargetRequest("model"),
@@ -91,5 +92,19 @@ def probed():
             request = replace(REQUEST, target=TargetRequest(name), init=init or InitRequest())
             known[name, init] = (target, probe_target(target, request))
         return known[name, init]
+
+    return look
+
+
+@pytest.fixture(scope="session")
+def suggested(probed):
+    """``suggested("vanishing")``: what was suggested, and what was heard meanwhile; each is searched once."""
+    found = {}
+
+    def look(name):
+        if name not in found:
+            heard = []
+            found[name] = (suggest(*probed(name), heard.append), heard)
+        return found[name]
 
     return look

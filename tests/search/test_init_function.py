@@ -16,7 +16,6 @@ from initprobe.pipeline import probe_target
 from initprobe.records import InitRequest, Override, ProbeRequest, Request, TargetRequest
 from initprobe.search.init_function import InexpressibleError, calling_function, plain_function
 from initprobe.search.pasted import PastedTarget, apply_function
-from initprobe.search.suggest import suggest
 
 
 class Mixed(nn.Module):
@@ -142,15 +141,40 @@ def test_the_other_function_calls_initprobe():
         calling_function(InitRequest(parse_scheme("lsuv"), (Override(parse_scheme("zeros"), glob="head"),)))
 
 
+def test_names_of_any_kind_cannot_break_out():
+    class Odd(nn.Module):
+        def __init__(self):
+            super().__init__()
+            for name in ('a"b', "c'd", '"""\n\\', "{}", "lambda"):
+                self.add_module(name, nn.Linear(8, 8))
+            self.register_parameter("class", nn.Parameter(torch.randn(8, 8)))
+
+        def forward(self, x):
+            for layer in self.children():
+                x = layer(x)
+            return x @ self.get_parameter("class")
+
+    zeros = Override(parse_scheme("zeros"), glob="c'd.weight")
+    init = InitRequest(parse_scheme("normal(std=0.5)"), (zeros, Override(parse_scheme("zeros"), glob="{}.weight")))
+    request = TargetRequest("Odd", inputs=("8",))
+    target = python_target(Odd, name="Odd", request=request)
+    entry = probe_target(target, Request(request, init=init, probe=ProbeRequest(seeds=(0,), max_seeds=1, batch=2)))
+    model = Odd()
+    apply_function(plain_function(init, entry), model)
+    stds = {name: float(parameter.detach().std()) for name, parameter in model.named_parameters() if "bias" not in name}
+    assert {name for name, std in stds.items() if std == 0.0} == {"c'd.weight", "{}.weight"}
+    assert all(0.3 < std < 0.7 for std in stds.values() if std)
+
+
 def test_a_function_that_does_not_fit_is_told():
     with pytest.raises(TargetError, match="does not fit this network: AttributeError"):
         apply_function("def init_weights(model):\n    model.nowhere\n", nn.Linear(2, 2))
 
 
 @pytest.mark.parametrize("name", ["vanishing", "exploding", "saturating", "odd", "residual", "dead"])
-def test_the_function_printed_for_a_defective_model_makes_its_check_pass(probed, name):
+def test_the_function_printed_for_a_defective_model_makes_its_check_pass(probed, suggested, name):
     target, before = probed(name)
-    code = suggest(target, before).entries[0].change.python
+    code = suggested(name)[0].entries[0].change.python
     assert code
     pasted = PastedTarget(target, code, takes_inputs="inputs" in code)
     request = replace(before.request, probe=replace(before.request.probe, seeds=(20, 21, 22), max_seeds=8))

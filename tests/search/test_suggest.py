@@ -14,19 +14,6 @@ from initprobe.search.revise import revise
 from initprobe.search.suggest import SCREENING_SEEDS, SHOWN, eases, find_fixes, healable, heals, out_of_scope, suggest
 
 
-@pytest.fixture(scope="module")
-def suggested(probed):
-    found = {}
-
-    def look(name):
-        if name not in found:
-            heard = []
-            found[name] = (suggest(*probed(name), heard.append), heard)
-        return found[name]
-
-    return look
-
-
 @pytest.mark.parametrize("name", ["vanishing", "exploding", "saturating", "odd", "residual", "dead"])
 def test_every_defect_gets_a_verified_fix(suggested, probed, name):
     before = probed(name)[1]

@@ -66,7 +66,7 @@ def _mended(entry: Entry, listen: Callable[[str], None], *, fix: bool) -> tuple[
         return entry, entry, error.render()
     found = suggest(target, entry, listen)
     if not fix:
-        return found.before, found.before, _next(found.before, spec=target.sections is not None)
+        return found.before, found.before, _next(found.before)
     try:
         revision = revise(entry, found.entries[: found.verified], listen)
         revision.write()
@@ -75,7 +75,13 @@ def _mended(entry: Entry, listen: Callable[[str], None], *, fix: bool) -> tuple[
     return found.before, revision.entry, f"fixed {revision.file}: {revision.summary}; the check passes now"
 
 
-def _next(entry: Entry, *, spec: bool) -> str:
+def _next(entry: Entry) -> str:
+    from initprobe.search.revise import check_revisable
+
     if not any(finding.fix is not None for finding in entry.findings):
         return ""
-    return "next: --fix writes it" if spec else f"next: initprobe suggest {entry.name} prints a function to paste"
+    try:
+        check_revisable(entry)
+    except UsageError:
+        return "next: initprobe suggest, with the same target and options, prints what to paste"
+    return "next: --fix writes it"

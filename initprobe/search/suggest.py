@@ -15,6 +15,7 @@ from initprobe.errors import InitprobeError
 from initprobe.load.init_text import init_section
 from initprobe.load.reading import STDIN
 from initprobe.load.sources.base import Target
+from initprobe.load.sources.yaml import is_spec
 from initprobe.load.target import open_target
 from initprobe.pipeline import Listener, probe_target
 from initprobe.records import SEVERITIES, Entry, Environment, Finding, Fix, Gain, ProbeRequest, Report, Request
@@ -74,7 +75,7 @@ class Suggestions:
         tried: how many candidates were probed.
         refused: candidates that the network does not take, and why.
         reason: why nothing was looked for, None where something was.
-        spec: whether the target is one, so that the change belongs into its ``init:``.
+        spec: whether the target is the file of one, so that the change belongs into its ``init:``.
         environment: of the report.
     """
 
@@ -120,7 +121,7 @@ def find_fixes(
         return Suggestions(entry, reason=reason, environment=before.environment)
     opened = target or open_target(entry.request.target)
     found = suggest(opened, entry, listen, code=code)
-    return replace(found, environment=before.environment, spec=opened.sections is not None)
+    return replace(found, environment=before.environment, spec=is_spec(entry.request.target.text))
 
 
 def suggest(

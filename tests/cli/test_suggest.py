@@ -78,6 +78,14 @@ def test_a_section_for_what_is_no_spec(initprobe, folder):
     assert "suggest" in render(report, "markdown")
 
 
+def test_a_preset_is_no_file_to_be_changed(initprobe, folder):
+    ran = initprobe("suggest", "preset:dead-relu", "--write", "init.yaml", *FEW)
+    assert ran.code == 0
+    assert (folder / "init.yaml").read_text().startswith("init:\n  default: kaiming_normal\n  overrides:\n")
+    ran = initprobe("check", "preset:dead-relu", "--suggest", *FEW)
+    assert "next: initprobe suggest, with the same target and options, prints what to paste" in ran.err
+
+
 def test_where_nothing_is_wrong(initprobe, folder):
     ran = initprobe("suggest", "tiny.yaml")
     assert ran.code == 0

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         parameter_groups,
         probe,
         reparametrize,
+        suggest,
         theory,
     )
 
@@ -31,6 +32,7 @@ __all__ = [
     "parameter_groups",
     "probe",
     "reparametrize",
+    "suggest",
     "theory",
 ]
 

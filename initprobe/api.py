@@ -34,6 +34,7 @@ from initprobe.records import (
     Theory,
 )
 from initprobe.report.facade import Result
+from initprobe.search.suggest import find_fixes
 from initprobe.settings import Flags, given_seeds, known_options, split_options
 from initprobe.subject import Loss
 
@@ -46,6 +47,7 @@ __all__ = [
     "parameter_groups",
     "probe",
     "reparametrize",
+    "suggest",
     "theory",
 ]
 
@@ -131,6 +133,20 @@ def assert_healthy_init(
     if result.verdict == "fail":
         raise UnhealthyInitError(result)
     return result
+
+
+def suggest(target: Build, *, inputs: Any = None, listen: Listener = lambda _line: None, **options: Any) -> Result:
+    """Inits with which the check of one network passes, the best first, behind an entry for the network as it is.
+
+    Args:
+        target: as ``probe`` takes it, and raises for it.
+        inputs: likewise.
+        listen: hears what happens next, line by line.
+        options: other arguments of ``probe``.
+    """
+    options["check"] = {"complete": True, **options.get("check", {})}
+    before = probe(target, inputs=inputs, listen=listen, **options).report
+    return Result(find_fixes(before, listen, target=open_given(target, inputs)[0]).report)
 
 
 def compare(

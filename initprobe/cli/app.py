@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from initprobe import __version__
-from initprobe.cli import diagnose, project, reference, saved, search, spec, theory
+from initprobe.cli import diagnose, project, reference, saved, search, spec, suggest, theory
 
 app = typer.Typer(
     name="initprobe",
@@ -53,6 +53,7 @@ for name, command, panel in (
     ("compare", diagnose.compare, "Diagnose"),
     ("diff", saved.diff, "Diagnose"),
     ("report", saved.report, "Diagnose"),
+    ("suggest", suggest.suggest, "Diagnose"),
     ("theory", theory.theory, "Explore"),
     ("sweep", search.sweep, "Explore"),
     ("explain", reference.explain, "Reference"),

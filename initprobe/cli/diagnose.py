@@ -11,6 +11,7 @@ import typer
 
 from initprobe.cli import options as o
 from initprobe.cli.ci import announce
+from initprobe.cli.fixes import mend, wanted
 from initprobe.cli.judging import judging_of, pair
 from initprobe.cli.output import Style, deliver, exit_code, progress, sinks, tell, tracebacks
 from initprobe.cli.project import of_project, project_here
@@ -81,6 +82,8 @@ def check(
     against: o.Against = None,
     baseline: o.Baseline = None,
     update_baseline: o.UpdateBaseline = False,
+    suggest: o.Suggest = None,
+    fix: o.Fix = False,
     sets: o.Sets = [],
     inputs: o.Inputs = [],
     batch_from: o.BatchFrom = None,
@@ -124,12 +127,17 @@ def check(
         select, ignore, extend_select, extend_ignore, fail_on, strict, severities, thresholds, precision
     )
     gated = gate(against, baseline, update=update_baseline, strict=strict)
+    wanted(suggest, fix=fix)
     with tracebacks(traceback) as failed, progress(quiet=quiet) as listen:
         report = _probe_all("check", requests, flags_of(scheme, probe, judging, only), listen, failed)
-    verdict = gated.judge(report)
-    announce(verdict.report, outputs, off=no_ci or quiet > 1)
-    deliver(verdict.report, outputs, Style(color, layers, quiet=quiet, suppressed=show_suppressed), save)
-    draw(verdict.report, plots, quiet)
+        mended = mend(report, listen, suggest=suggest, fix=fix)
+    verdict = gated.judge(mended.settled)
+    shown = verdict.report if mended.settled is mended.report else mended.report
+    announce(shown, outputs, off=no_ci or quiet > 1)
+    deliver(shown, outputs, Style(color, layers, quiet=quiet, suppressed=show_suppressed), save)
+    for line in () if quiet else mended.told:
+        tell(line)
+    draw(shown, plots, quiet)
     return ExitCode.OK if exit_zero and verdict.code == ExitCode.FINDINGS else verdict.code
 
 

@@ -226,6 +226,17 @@ NoCi = Annotated[
     bool,
     typer.Option("--no-ci", help="In GitHub Actions, add no annotations and no job summary.", rich_help_panel=OUTPUT),
 ]
+Suggest = Annotated[
+    bool | None,
+    typer.Option(
+        "--suggest/--no-suggest",
+        help="Look for an init that heals the findings, and probe it. Default: in a terminal, and with --fix.",
+        rich_help_panel=JUDGING,
+    ),
+]
+Fix = Annotated[
+    bool, typer.Option("--fix", help="Write the verified fix into the spec's init: section.", rich_help_panel=JUDGING)
+]
 Traceback = Annotated[
     Literal["short", "full"],
     typer.Option("--traceback", help="Show the user's frames, or everything.", rich_help_panel=OUTPUT),

@@ -9,6 +9,7 @@ from initprobe.records.anatomy import Branch, Site, Weight
 from initprobe.records.difference import Difference
 from initprobe.records.estimate import Estimate
 from initprobe.records.finding import Finding, Segment, Verdict
+from initprobe.records.fix import Fix
 from initprobe.records.outcome import Outcome
 from initprobe.records.prediction import Expected
 from initprobe.records.request import Request
@@ -111,6 +112,8 @@ class Entry:
         failure: why there is nothing else here.
         checked: names of the rules that looked, whatever they found; empty where nothing was judged.
         difference: what changed since an earlier measurement; None where there is none to compare it with.
+        change: what a suggestion changes against the first entry of its report; its ``verified`` is empty where the
+            check does not pass with it.
     """
 
     name: str
@@ -136,6 +139,7 @@ class Entry:
     branches: tuple[Branch, ...] = ()
     checked: tuple[str, ...] = ()
     difference: Difference | None = None
+    change: Fix | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +159,7 @@ class Report:
     """One command's result: an entry per target and scheme.
 
     Attributes:
-        command: ``run``, ``check``, ``compare``, ``sweep`` or ``diff``.
+        command: ``run``, ``check``, ``compare``, ``sweep``, ``suggest`` or ``diff``.
         environment: None when no target could be loaded.
     """
 
@@ -166,4 +170,4 @@ class Report:
     @property
     def side_by_side(self) -> bool:
         """Whether its entries are to be read in one table."""
-        return self.command in ("compare", "sweep")
+        return self.command in ("compare", "sweep", "suggest")

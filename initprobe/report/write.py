@@ -68,14 +68,32 @@ def write_bytes(path: Path | str, data: bytes) -> None:
         raise UsageError(f"cannot write {str(place)!r}: {_reason(error)}", hint=_hint(place, error)) from error
 
 
-def _replace(place: Path, data: bytes) -> None:
+def rewrite_bytes(path: Path | str, data: bytes) -> None:
+    """Write a file that may be there already as its owner wants it: its mode and what a link leads to are kept.
+
+    Raises:
+        UsageError: as ``write_bytes`` does.
+    """
+    place = Path(path)
+    try:
+        place = place.resolve()
+        mode = stat.S_IMODE(place.stat().st_mode) if place.is_file() else None
+        if mode is None:
+            write_bytes(place, data)
+        else:
+            _replace(place, data, mode)
+    except OSError as error:
+        raise UsageError(f"cannot write {str(path)!r}: {_reason(error)}", hint=_hint(place, error)) from error
+
+
+def _replace(place: Path, data: bytes, mode: int | None = None) -> None:
     descriptor, temporary = tempfile.mkstemp(dir=place.parent, prefix=".initprobe-", suffix=".tmp")
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o666 & ~_umask())
+        Path(temporary).chmod(0o666 & ~_umask() if mode is None else mode)
         Path(temporary).replace(place)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):

@@ -10,7 +10,7 @@ import pytest
 
 from initprobe.errors import UsageError
 from initprobe.report import write
-from initprobe.report.write import write_bytes, write_text
+from initprobe.report.write import rewrite_bytes, write_bytes, write_text
 
 
 def test_text_is_written_as_it_stands(tmp_path):
@@ -109,3 +109,18 @@ def test_whatever_fails_the_old_file_stays_and_no_temporary_one(tmp_path, monkey
     monkeypatch.undo()
     assert place.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_rewriting_keeps_the_mode_and_the_link(tmp_path):
+    place, link = tmp_path / "net.yaml", tmp_path / "link.yaml"
+    place.write_text("old")
+    place.chmod(0o750)
+    link.symlink_to("net.yaml")
+    rewrite_bytes(link, b"new")
+    assert place.read_text() == "new"
+    assert link.is_symlink()
+    assert place.stat().st_mode & 0o777 == 0o750
+    rewrite_bytes(tmp_path / "other.yaml", b"made")
+    assert (tmp_path / "other.yaml").read_text() == "made"
+    with pytest.raises(UsageError, match="it is a directory"):
+        rewrite_bytes(tmp_path, b"")

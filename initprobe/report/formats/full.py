@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from initprobe.records import Entry, Report
 from initprobe.report.anatomy import branch_table, weight_table
+from initprobe.report.changes import change_lines
 from initprobe.report.diagnostic import diagnostic
 from initprobe.report.difference import changes, difference_lines
 from initprobe.report.formats.base import RenderOptions, report_format
@@ -78,6 +80,8 @@ def _run(page: Page, report: Report, options: RenderOptions) -> None:
 
 
 def _check(page: Page, report: Report, options: RenderOptions) -> None:
+    if report.command == "suggest":  # what it is all about, and not what was tried
+        report = replace(report, entries=report.entries[:1])
     for entry in report.entries:
         if len(report.entries) > 1 and (active([entry]) or entry.failure is not None):
             page.line((header(entry), "title"))
@@ -100,7 +104,8 @@ def _diff(page: Page, report: Report) -> None:
 def _compare(page: Page, report: Report, options: RenderOptions) -> None:
     page.line((shared_header(report.entries), "title"))
     page.line()
-    _halves(page, lambda sides: compare_table(report.entries, sides))
+    ranked = report.command != "suggest"  # its entries are in their order already
+    _halves(page, lambda sides: compare_table(report.entries, sides, ranked=ranked))
     _, names = row_names(report.entries)
     for entry, name in zip(report.entries, names, strict=True):
         _failure(page, entry)
@@ -108,6 +113,8 @@ def _compare(page: Page, report: Report, options: RenderOptions) -> None:
         if options.anatomy and entry.weights:
             page.line((name, "title"))
             _anatomy(page, entry, options)
+    for line in change_lines(report):
+        page.line(line)
     _next(page, explain_command(report.entries))
 
 

@@ -15,6 +15,9 @@ SEEDS = 5
 APART = 1000
 """Between base seeds: an open verdict may use up to 32 seeds, and no draw is to count twice."""
 
+NOTED = re.compile(r"^[a-z ]+ [\w-]+ \((IP\d{3})\): ")
+"""The note that a finding gets of what follows from it; see ``check/causes.py``."""
+
 WORDS = re.compile(r"[\s,()…]+")
 
 
@@ -74,15 +77,20 @@ def judge(model: Model, base: int) -> Judged:
 
 
 def _told(finding: Finding, wanted: Wanted) -> bool:
-    return finding.rule.code in wanted.codes
+    """Whether a finding is one of the rules', or tells what they found as a part of its own cause."""
+    told = {finding.rule.code, *(code for note in finding.notes for code in NOTED.findall(note))}
+    return not told.isdisjoint(wanted.codes)
 
 
 def about(finding: Finding, glob: str | None) -> bool:
-    """Whether one of a finding's layers matches; what has no call sites names them in its label."""
+    """Whether one of a finding's layers matches; what has no call sites names modules or parameters in its label."""
     names = [*finding.sites, *WORDS.split(finding.label), *WORDS.split(finding.message)]
-    return glob is None or any(
-        fnmatchcase(part, glob) for name in names for part in (name, re.split(r"[#\[]", name)[0])
-    )
+    return glob is None or any(fnmatchcase(part, glob) for name in names for part in _spellings(name))
+
+
+def _spellings(name: str) -> tuple[str, ...]:
+    """A call site, its module, and the module of a parameter."""
+    return name, re.split(r"[#\[]", name)[0], name.rpartition(".")[0]
 
 
 def _unexpected(model: Model, found: list[Finding], severity: str) -> Iterator[str]:

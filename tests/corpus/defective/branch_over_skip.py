@@ -12,10 +12,10 @@ class Block(nn.Module):
         super().__init__()
         self.norm, self.up, self.down = nn.LayerNorm(width), nn.Linear(width, width), nn.Linear(width, width)
         nn.init.normal_(self.down.weight)
-        self.scale = 4.0
+        self.scale = 16.0
 
     def forward(self, x):
-        return x * 0.1 + self.scale * self.down(torch.relu(self.up(self.norm(x))))
+        return x * 0.05 + self.scale * self.down(torch.relu(self.up(self.norm(x))))
 
 
 def build():

@@ -51,7 +51,7 @@ class GPT(nn.Module):
 
 
 def build():
-    model = GPT()
+    model = GPT(width=96)
     for module in model.modules():
         if isinstance(module, (nn.Linear, nn.Embedding)):
             nn.init.normal_(module.weight, 0.0, 0.02)

@@ -1,6 +1,6 @@
 # One layer of eight is drawn ten thousand times too small. The normalization behind it hides that from the signal, and
 # its gradient is ten thousand times too large for its weights.
-# corpus: rule IP204 or IP507 at *
+# corpus: rule IP507 at 12
 # corpus: allows IP202 because the layer hands on the gradient that its normalization blows up
 import torch
 from torch import nn

@@ -57,6 +57,7 @@ def build():
             nn.init.normal_(module.weight, 0.0, 0.02)
         if isinstance(module, nn.Linear):
             nn.init.zeros_(module.bias)
+    for module in model.modules():
         if isinstance(module, Attention):
             nn.init.normal_(module.c_proj.weight, 0.0, 0.02 / math.sqrt(2 * len(model.h)))
     return model, torch.randint(0, 64, (8, 16))

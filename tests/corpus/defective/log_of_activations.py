@@ -1,5 +1,6 @@
 # A logarithm of what a linear layer puts out: half of its argument is negative.
 # corpus: rule IP103 at 1*
+# corpus: allows IP203 because the gradient of the weight behind a NaN is NaN
 import torch
 from torch import nn
 

@@ -12,7 +12,7 @@ from initprobe.check.bands import Band
 from initprobe.check.fit import SHORTEST_RUN, Basis, Walk
 from initprobe.check.interval import estimate
 from initprobe.check.signals import Array, Direction, Mask, Signals
-from initprobe.records import Anatomy, Estimate, Gain, Segment, Site, Stream
+from initprobe.records import Anatomy, Estimate, Gain, Segment, Site, Stream, Weight
 
 NOTHING = Estimate(math.nan, math.nan, math.nan)
 ZERO = Estimate(0.0, 0.0, 0.0)
@@ -111,13 +111,29 @@ class _StreamFit:
 
         A zero-initialized last weight is a correct head or branch tail. Any other head (the model's last weight, with
         no activation behind it) has the task's width and often a scale of its own; it is left out where four sites
-        remain, for a jump at one site is not a drift.
+        remain, for a jump at one site is not a drift. What stands behind the zero end of a branch (the gates of
+        squeeze-and-excitation) is zero with it.
         """
-        tail = self.sites[-1]
-        weight = next((weight for weight in self.anatomy.weights if weight.name == tail.weight), None)
-        is_head = self.stream.ends_model and weight is not None and weight.output_activation is None
-        left_out = (is_head and len(self.sites) > SHORTEST_RUN) or self.signals.is_zero(tail.weight)
-        return self.sites[:-1] if left_out else self.sites
+        zeros = (index for index, site in enumerate(self.sites) if self.ends_branch_in_zero(site))
+        sites = self.sites[: next(zeros, 0) or len(self.sites)]
+        tail = sites[-1]
+        weight = self.weight_of(tail)
+        ends = self.stream.ends_model and tail is self.sites[-1]
+        is_head = ends and weight is not None and weight.output_activation is None
+        left_out = (is_head and len(sites) > SHORTEST_RUN) or self.signals.is_zero(tail.weight)
+        return sites[:-1] if left_out else sites
+
+    def ends_branch_in_zero(self, site: Site) -> bool:
+        """Whether the last weight of a residual branch puts out nothing because it is zero, or what scales it is."""
+        weight = self.weight_of(site)
+        if weight is None or not weight.tail or (self.signals.rms([site.key], "forward") != 0).any():
+            return False
+        factors = [one.name for one in self.anatomy.weights if one.module == weight.module and one.role != "bias"]
+        return any(self.signals.is_zero(name) for name in factors)
+
+    def weight_of(self, site: Site) -> Weight | None:
+        """The weight whose operation made a site's value."""
+        return next((weight for weight in self.anatomy.weights if weight.name == site.weight), None)
 
     def gain(self, run: Sequence[Site], direction: Direction) -> Gain:
         """The gain along a run, in the order in which the signal travels."""

@@ -7,7 +7,7 @@ import pytest
 from initprobe.check.limits import resolve
 from initprobe.check.segments import Judging, first_zero, fit_segments
 from initprobe.check.signals import Signals
-from initprobe.records import ActivationUse, Anatomy
+from initprobe.records import ActivationUse, Anatomy, ParameterTrace
 
 
 def segments(evidences, basis="seeds", confidence=0.95):
@@ -112,6 +112,38 @@ class TestTails:
         rms[:, 5] = 0.0
         found = only(make.evidences(make.chain(6), rms, zero=("block.5.linear",)))
         assert found.forward.status == "pass"
+
+    def test_what_stands_behind_the_zero_end_of_a_branch_is_zero_with_it(self, make):
+        """As squeeze-and-excitation behind a convolution whose gain starts at zero, in timm's NFNets."""
+        chain = make.chain(8)
+        end = replace(chain.weights[5], tail=True)
+        gain = replace(end, name="block.5.linear.gain", role="norm", shape=(64,), tail=False)
+        rms = make.geometric(1.0, 8)
+        rms[:, 5:] = 0.0
+
+        def judged(weights):
+            evidences = make.evidences(replace(chain, weights=weights), rms)
+            silent = [
+                replace(
+                    one,
+                    trace=replace(
+                        one.trace, parameters=(*one.trace.parameters[:-1], ParameterTrace(gain.name, {"rms": 0.0}))
+                    ),
+                )
+                for one in evidences
+            ]
+            return only(silent).forward
+
+        others = (*chain.weights[:5], *chain.weights[6:])
+        assert judged((*others, end, gain)).status == "pass"
+        assert judged((*others, chain.weights[5], gain)).status == "error", "no branch ends there"
+        assert judged((*others, end, replace(gain, role="bias"))).status == "error", "a bias of zero is no reason"
+
+    def test_a_branch_that_ends_in_zero_at_once_is_not_judged(self, make):
+        chain = make.chain(4)
+        weights = (replace(chain.weights[0], tail=True), *chain.weights[1:])
+        evidences = make.evidences(replace(chain, weights=weights), np.zeros((5, 4)), zero=("block.0.linear",))
+        assert only(evidences).forward.reason == "the signal is exactly 0 from its first site on"
 
 
 class TestZeros:

@@ -1,0 +1,8 @@
+# timm's smallest EfficientNet.
+# corpus: requires timm
+import timm
+import torch
+
+
+def build():
+    return timm.create_model("test_efficientnet", num_classes=10), torch.randn(4, 3, 32, 32)

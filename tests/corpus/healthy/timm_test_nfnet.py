@@ -1,0 +1,8 @@
+# timm's smallest NFNet, without normalization.
+# corpus: requires timm
+import timm
+import torch
+
+
+def build():
+    return timm.create_model("test_nfnet", num_classes=10), torch.randn(4, 3, 32, 32)

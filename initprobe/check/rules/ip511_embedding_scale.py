@@ -80,8 +80,10 @@ def embedding_scale(case: Case) -> Iterator[Finding]:
         std = std_of(case, weight) if keys and weight.name in looked_up else None
         logits = None if std is None else typical(case.facts.signals.rms(keys[-1:], "forward")[:, 0])
         limit = case.facts.thresholds[LOGITS.key]
+        if std is None or logits is None or logits <= limit:
+            continue
         width = weight.shape[-1]
-        if std is None or logits is None or logits <= limit or std * math.sqrt(width) <= 1.0:
+        if std * math.sqrt(width) <= 1.0:
             continue
         yield case.finding(
             f"{weight.name} is an embedding with a standard deviation of {wording.size(std)} and the head's weight: "

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, Self
 
 from initprobe.check.signals import Direction
-from initprobe.records import Gain, Status
+from initprobe.records import Gain, Status, StreamKind
 
 Side = Literal["shrinks", "grows"]
 Level = Literal["pass", "warning", "error"]
@@ -16,29 +16,38 @@ Level = Literal["pass", "warning", "error"]
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """The limits of one direction, as logarithms of the factor either way."""
+    """The limits of one direction, as logarithms of the factor either way.
+
+    Attributes:
+        fades: whether what shrinks is a warning at most, however far it shrinks: what a recurrence has to remember is
+            the task's to say, and many tasks ask for no more than the last few steps.
+    """
 
     warning: float
     error: float
+    fades: bool = False
 
     @classmethod
-    def of(cls, thresholds: Mapping[str, float], direction: Direction) -> Self:
-        """The limits in force."""
-        return cls(math.log(thresholds[f"{direction}_drift.warning"]), math.log(thresholds[f"{direction}_drift.error"]))
+    def of(cls, thresholds: Mapping[str, float], direction: Direction, kind: StreamKind) -> Self:
+        """The limits in force for one kind of stream."""
+        warning, error = (math.log(thresholds[f"{direction}_drift.{level}"]) for level in ("warning", "error"))
+        return cls(warning, error, fades=kind == "recurrent")
 
     def levels(self, low: float, high: float, side: Side) -> frozenset[Level]:
         """What a rule about one side may come out as, when the log drift lies in [low, high].
 
         Beyond a limit means strictly beyond.
         """
+        error = self.error
         if side == "shrinks":
             low, high = -high, -low
+            error = math.inf if self.fades else error
         found: set[Level] = set()
         if low <= self.warning:
             found.add("pass")
-        if high > self.warning and low <= self.error:
+        if high > self.warning and low <= error:
             found.add("warning")
-        if high > self.error:
+        if high > error:
             found.add("error")
         return frozenset(found)
 
@@ -55,7 +64,7 @@ class Band:
 
     def edges(self, low: float, high: float) -> tuple[float, ...]:
         """The limits that lie inside an interval: what keeps it from being decided."""
-        limits = (-self.error, -self.warning, self.warning, self.error)
+        limits = (*(() if self.fades else (-self.error,)), -self.warning, self.warning, self.error)
         return tuple(limit for limit in limits if low <= limit <= high)
 
 

@@ -14,7 +14,7 @@ from initprobe.check.expected import explain
 from initprobe.check.segments import first_zero, held
 from initprobe.check.signals import Array, Direction
 from initprobe.check.undecided import gains_of
-from initprobe.records import Finding, Gain, Segment, Severity
+from initprobe.records import Finding, Gain, Segment, Severity, StreamKind
 
 NOUNS: dict[Direction, str] = {"forward": "forward RMS", "backward": "gradient RMS"}
 
@@ -27,48 +27,60 @@ def drifts(case: Case, direction: Direction, side: Side) -> Iterator[Finding]:
             continue
         keys = _travelled(case, segment, direction)
         rms = case.facts.signals.rms(keys, direction)
-        levels = Band.of(case.facts.thresholds, direction).levels(*log_interval(gain), side)
+        levels = Band.of(case.facts.thresholds, direction, segment.kind).levels(*log_interval(gain), side)
         if gain.per_layer.mean > 0 and levels and "pass" not in levels:
-            yield _gradual(case, gain, direction, side, keys, rms)
+            yield _gradual(case, segment.kind, gain, direction, side, keys, rms)
         elif side == "shrinks" and (death := first_zero(rms)) is not None:
-            yield _abrupt(case, gain, direction, keys[death[0] :], death[1])
+            yield _abrupt(case, segment.kind, gain, direction, keys[death[0] :], death[1])
 
 
-def describe(gain: Gain, seeds: int) -> str:
-    """The gain per layer with the origin of its interval."""
-    layer = gain.per_layer
+def describe(gain: Gain, seeds: int, kind: StreamKind = "pre-activation") -> str:
+    """The gain per layer, or per step, with the origin of its interval."""
+    layer, rung = gain.per_layer, wording.rung(kind)
     bounds = f"[{wording.gain(layer.low)}, {wording.gain(layer.high)}]"
-    text = f"{wording.gain(layer.mean)} per layer, 95 % CI {bounds}, "
+    text = f"{wording.gain(layer.mean)} per {rung}, 95 % CI {bounds}, "
     return text + (
-        wording.count(seeds, "seed") if gain.basis == "seeds" else "one draw: interval from the spread over layers"
+        wording.count(seeds, "seed") if gain.basis == "seeds" else f"one draw: interval from the spread over {rung}s"
     )
 
 
-def _gradual(case: Case, gain: Gain, direction: Direction, side: Side, keys: Sequence[str], rms: Array) -> Finding:
+def _gradual(  # noqa: PLR0913 - each says something about the same drift
+    case: Case, kind: StreamKind, gain: Gain, direction: Direction, side: Side, keys: Sequence[str], rms: Array
+) -> Finding:
     """The finding of a fitted gain."""
     severity: Severity = "error" if gain.status == "error" else "warning"
     factor = case.facts.thresholds[f"{direction}_drift.{severity}"]
     layers = len(keys) if gain.drift.mean == 0 else _fitted_layers(rms)
-    route = ", output to input" if direction == "backward" else ""
+    rung = wording.rung(kind)
     return case.finding(
-        f"{NOUNS[direction]} {side} ×{wording.gain(gain.per_layer.mean)} per layer over {layers} layers{route} "
-        f"({_ends(rms)})",
+        f"{NOUNS[direction]} {side} ×{wording.gain(gain.per_layer.mean)} per {rung} over {layers} {rung}s"
+        f"{_route(kind, direction)} ({_ends(rms)})",
         severity=severity,
         sites=keys,
-        label=f"{wording.span(keys)} ({len(keys)} layers{_crossing(keys, rms, factor, side)})",
-        measured=f"{describe(gain, case.seeds)}; drift ×{wording.gain(gain.drift.mean)} over {layers} layers, "
-        f"{severity} beyond ×{wording.limit(factor)} ({wording.allowed(factor, layers - 1)} per layer)",
-        expected=explain(case, gain, direction, keys),
+        label=f"{wording.span(keys)} ({len(keys)} {rung}s{_crossing(keys, rms, factor, side)})",
+        measured=f"{describe(gain, case.seeds, kind)}; drift ×{wording.gain(gain.drift.mean)} over {layers} {rung}s, "
+        f"{severity} beyond ×{wording.limit(factor)} ({wording.allowed(factor, layers - 1)} per {rung})",
+        expected=explain(case, gain, direction, keys, rung),
     )
 
 
-def _abrupt(case: Case, gain: Gain, direction: Direction, keys: Sequence[str], seeds: int) -> Finding:
+def _route(kind: StreamKind, direction: Direction) -> str:
+    """Which way a gradient goes."""
+    if direction == "forward":
+        return ""
+    return ", last to first" if kind == "recurrent" else ", output to input"
+
+
+def _abrupt(  # noqa: PLR0913 - each says something about the same drift
+    case: Case, kind: StreamKind, gain: Gain, direction: Direction, keys: Sequence[str], seeds: int
+) -> Finding:
     """The finding of a signal that is there at one site and exactly 0 at the next."""
     noun = "the forward signal" if direction == "forward" else "the gradient"
     return case.finding(
         f"{noun} is exactly 0 from {keys[0]} on",
         severity="error" if gain.status == "error" else "warning",
         sites=keys,
+        label=f"{wording.span(keys)} ({wording.count(len(keys), wording.rung(kind))})" if len(keys) > 1 else None,
         measured=f"RMS 0 in {seeds} of {wording.count(case.seeds, 'seed')}; not 0 at the site before",
     )
 

@@ -53,7 +53,7 @@ def expected_gain(keys: Sequence[str], prediction: Prediction, direction: Direct
     return math.exp(float(values @ centred / (centred @ centred)))
 
 
-def explain(case: Case, gain: Gain, direction: Direction, keys: Sequence[str]) -> str:
+def explain(case: Case, gain: Gain, direction: Direction, keys: Sequence[str], rung: str = "layer") -> str:
     """The line ``expected`` of a finding about a run: the gain, and the numbers that it is made of.
 
     Where a layer is a weight and an activation, the gain is the root of two numbers (He et al. 2015, arXiv 1502.01852,
@@ -61,7 +61,7 @@ def explain(case: Case, gain: Gain, direction: Direction, keys: Sequence[str]) -
     """
     if gain.expected is None:
         return ""
-    text = f"{wording.gain(gain.expected)} per layer of these weights"
+    text = f"{wording.gain(gain.expected)} per {rung} of these weights"
     parts = _parts(case, keys, direction)
     if parts is None:
         return text
@@ -72,7 +72,7 @@ def explain(case: Case, gain: Gain, direction: Direction, keys: Sequence[str]) -
     noun = "fan_in" if direction == "forward" else "fan_out"
     activation = f"{use} keeps {kept:.3g} of the {'second moment' if direction == 'forward' else 'squared gradient'}"
     return (
-        f"{wording.gain(gain.expected)} per layer = √({fan * variance:.3g} · {kept:.3g}): {noun} · E w² = {fan:g} · "
+        f"{wording.gain(gain.expected)} per {rung} = √({fan * variance:.3g} · {kept:.3g}): {noun} · E w² = {fan:g} · "
         f"{variance:.3g}, and {activation}; it takes {1.0 / kept:.3g} to keep it"
     )
 

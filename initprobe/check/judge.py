@@ -178,11 +178,12 @@ def _notes(segments: Sequence[Segment], findings: Sequence[Finding]) -> tuple[st
     notes = []
     explained = {key for finding in findings if finding.suppressed is None for key in finding.sites}
     for segment in segments:
+        rung = wording.rung(segment.kind)
         if segment.bias_only and segment.pair is not None:
             notes.append(
                 f"the forward signal of {segment.label} is only the biases: RMS keeps "
-                f"({factor(segment.forward.per_layer.mean)} per layer) while the distance between two inputs falls "
-                f"×{factor(segment.pair.mean)} per layer"
+                f"({factor(segment.forward.per_layer.mean)} per {rung}) while the distance between two inputs falls "
+                f"×{factor(segment.pair.mean)} per {rung}"
             )
         for direction, gain in gains_of(segment):
             if gain.status == "unjudged" and explained.isdisjoint(segment.sites):

@@ -12,7 +12,7 @@ from initprobe.check.bands import Band
 from initprobe.check.fit import SHORTEST_RUN, Basis, Walk
 from initprobe.check.interval import estimate
 from initprobe.check.signals import Array, Direction, Mask, Signals
-from initprobe.records import Anatomy, Estimate, Gain, Segment, Site, Stream, Weight
+from initprobe.records import Anatomy, Estimate, Gain, Segment, Site, Status, Stream, StreamKind, Weight
 
 NOTHING = Estimate(math.nan, math.nan, math.nan)
 ZERO = Estimate(0.0, 0.0, 0.0)
@@ -34,9 +34,9 @@ class Judging:
     confidence: float
     family: int = 1
 
-    def band(self, direction: Direction) -> Band:
-        """The limits of one direction."""
-        return Band.of(self.thresholds, direction)
+    def band(self, direction: Direction, kind: StreamKind) -> Band:
+        """The limits of one direction along one kind of stream."""
+        return Band.of(self.thresholds, direction, kind)
 
 
 def fit_segments(anatomy: Anatomy, signals: Signals, judging: Judging) -> tuple[Segment, ...]:
@@ -144,7 +144,7 @@ class _StreamFit:
         fitted = None if walk is None else self.judged(walk, direction)
         death = first_zero(rms)
         if death is not None:
-            return _dying(fitted, everywhere=2 * death[1] >= len(rms))
+            return _dying(fitted, everywhere=2 * death[1] >= len(rms), fades=self.band(direction).fades)
         if fitted is not None:
             return fitted
         if (rms == 0).all():
@@ -153,7 +153,7 @@ class _StreamFit:
 
     def judged(self, walk: Walk, direction: Direction) -> Gain:
         """A walk's gain against the limits of its direction."""
-        return walk.gain(self.judging.band(direction), self.judging.basis, self.confidence, self.judging.family)
+        return walk.gain(self.band(direction), self.judging.basis, self.confidence, self.judging.family)
 
     def backward(self, run: Sequence[Site]) -> Gain | None:
         """The gain of the gradient from the output to the input, None where too few sites have one."""
@@ -200,12 +200,16 @@ class _StreamFit:
     def collapses(self, pair: Walk, layers: int) -> bool:
         """Whether the distance between inputs falls beyond the error limit, carried on over that many layers."""
         slowest = pair.slope_interval(self.judging.basis, self.confidence).high
-        return slowest * layers < -self.judging.band("forward").error
+        return slowest * layers < -self.band("forward").error
 
     def cosine(self, key: str) -> Estimate | None:
         """The mean cosine between two inputs' signals at one site, None where it was not measured."""
         values = self.signals.at([key], "cosine")[:, 0]
         return None if np.isnan(values).all() else estimate(values.tolist())
+
+    def band(self, direction: Direction) -> Band:
+        """The limits of one direction."""
+        return self.judging.band(direction, self.stream.kind)
 
     @property
     def confidence(self) -> float:
@@ -217,16 +221,17 @@ class _StreamFit:
         return Gain(NOTHING, NOTHING, "unjudged", self.judging.basis, self.confidence, reason=reason)
 
 
-def _dying(fitted: Gain | None, *, everywhere: bool) -> Gain:
+def _dying(fitted: Gain | None, *, everywhere: bool, fades: bool) -> Gain:
     """The gain of a signal that becomes exactly 0: an error without an interval.
 
     In a minority of the seeds (a narrow ReLU layer whose units are all silent) it is a warning, so that a verdict does
-    not hang on one unlucky seed.
+    not hang on one unlucky seed; and where shrinking is no more than that (``fades``).
     """
+    worst: Status = "warning" if fades else "error"
     beyond = fitted is not None and fitted.status in {"warning", "error"}
     if fitted is not None and beyond and (not everywhere or fitted.drift.high < 1):
         # The fit explains the death, or is what most seeds show.
-        return replace(fitted, drift=ZERO, status="error", more=None) if everywhere else fitted
+        return replace(fitted, drift=ZERO, status=worst, more=None) if everywhere else fitted
     if everywhere:
-        return Gain(ZERO, ZERO, "error")
+        return Gain(ZERO, ZERO, worst)
     return Gain(NOTHING, NOTHING, "warning") if fitted is None else replace(fitted, status="warning")

@@ -68,7 +68,7 @@ def find_undecided(
             gain = dict(gains_of(segment)).get(direction)
             if gain is None or gain.status == "unjudged":
                 continue
-            levels = Band.of(thresholds, direction).levels(*log_interval(gain), side)
+            levels = Band.of(thresholds, direction, segment.kind).levels(*log_interval(gain), side)
             outcomes = frozenset(None if level == "pass" else policy.severity(card, level) for level in levels)
             if len(outcomes) > 1:
                 found.append(Undecided(card, segment, direction, gain, levels, outcomes))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from initprobe.records import StreamKind
+
 
 def gain(value: float) -> str:
     """A gain or a drift: ``0.704``, ``1.00``, ``3.4e-08``."""
@@ -39,6 +41,11 @@ def count(number: int, noun: str) -> str:
 def span(names: Sequence[str]) -> str:
     """``block.0 … block.49``, or the only name."""
     return names[0] if len(names) == 1 else f"{names[0]} … {names[-1]}"
+
+
+def rung(kind: StreamKind) -> str:
+    """What a gain is counted per along a stream: a ``step`` of time, or a ``layer``."""
+    return "step" if kind == "recurrent" else "layer"
 
 
 def listing(names: Sequence[str], most: int = 3) -> str:

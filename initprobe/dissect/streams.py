@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from initprobe.dissect.flow import LINKS, is_shift
+from initprobe.dissect.recurrences import find_recurrences
 from initprobe.dissect.tape import Node
+from initprobe.dissect.uses import Uses
 from initprobe.records import Stream
 
 
 def find_streams(
-    nodes: list[Node], outputs: list[Node], skips: Mapping[Node, Node], keys: Mapping[Node, str]
+    nodes: list[Node], outputs: list[Node], skips: Mapping[Node, Node], keys: Mapping[Node, str], uses: Uses
 ) -> tuple[Stream, ...]:
     """All runs of two or more sites.
 
@@ -19,6 +21,7 @@ def find_streams(
         outputs: those that the model puts out.
         skips: every residual join with its skip path.
         keys: the site that shows each node's value; nodes that no module put out have none.
+        uses: the uses of parameters.
     """
     weighted = [node for node in nodes if node.effect == "weighted"]  # embeddings are not among them
     heads = {weighted_at(output) for output in outputs}
@@ -27,10 +30,10 @@ def find_streams(
         for chain in _chains(weighted, {node: weighted_at(node.signal) for node in weighted})
     ]
     before = {join: _join_before(skip, skips) for join, skip in skips.items()}
-    streams += [
-        Stream("residual", tuple(keys[node] for node in chain if node in keys))
-        for chain in _chains(list(skips), before)
-    ]
+    joined = [chain for chain in _chains(list(skips), before) if len(chain) > 1]
+    recurring = find_recurrences(nodes, uses, {node for chain in joined for node in chain})
+    streams += [Stream("residual", tuple(keys[node] for node in chain if node in keys)) for chain in joined]
+    streams += [Stream("recurrent", tuple(keys[node] for node in run if node in keys)) for run in recurring]
     return tuple(stream for stream in streams if len(stream.sites) > 1)
 
 

@@ -14,6 +14,7 @@ from initprobe.records.anatomy import (
     SiteKind,
     Skip,
     Stream,
+    StreamKind,
     Weight,
 )
 from initprobe.records.difference import Difference, Quantity, Shift
@@ -169,6 +170,7 @@ __all__ = [
     "Status",
     "Step",
     "Stream",
+    "StreamKind",
     "TargetRequest",
     "Theory",
     "Trace",

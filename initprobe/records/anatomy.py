@@ -27,6 +27,9 @@ Skip = Literal["identity", "scaled", "projection"]
 SiteKind = Literal["weighted", "embedding", "norm", "activation", "attention", "join", "other"]
 """What made a site's value: a weight operation (a pre-activation), a residual add, a normalization ..."""
 
+StreamKind = Literal["pre-activation", "residual", "recurrent"]
+"""What follows what along a stream: layers, joins, or steps in time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -185,12 +188,14 @@ class Stream:
     """Call sites in which each one is made from the one before, so that a gain per layer means something.
 
     Attributes:
-        kind: ``pre-activation`` (weight outputs between two normalizations) or ``residual`` (joins of one stream).
+        kind: ``pre-activation`` (weight outputs between two normalizations), ``residual`` (joins of one stream) or
+            ``recurrent`` (the steps of one recurrence in the order of time: calls of a cell, or products of one weight
+            with the hidden state).
         sites: keys in execution order.
         ends_model: whether the last site is the model's output (its head).
     """
 
-    kind: Literal["pre-activation", "residual"]
+    kind: StreamKind
     sites: tuple[str, ...]
     ends_model: bool = False
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from initprobe.records.anatomy import StreamKind
 from initprobe.records.estimate import Estimate
 from initprobe.records.fix import Fix
 from initprobe.records.location import Location
@@ -69,6 +70,7 @@ class Segment:
     """A stream with its gains.
 
     Attributes:
+        kind: that of the stream; the gains of a ``recurrent`` one are per step of time.
         label: ``block.0.linear … block.49.linear``.
         pair: gain per layer of the RMS distance between two inputs' signals; where it falls while ``forward`` does
             not, what is left of the signal is bias.
@@ -76,7 +78,7 @@ class Segment:
         bias_only: the forward RMS looks kept, but the distance between inputs vanishes.
     """
 
-    kind: Literal["pre-activation", "residual"]
+    kind: StreamKind
     label: str
     sites: tuple[str, ...]
     forward: Gain

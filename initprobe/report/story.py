@@ -10,6 +10,7 @@ from initprobe.report.phrases import row_names, shared_header
 from initprobe.report.streams import Side, gain_of, longest_segment
 from initprobe.report.visible import plot_text, visible
 
+_RUNGS = {"residual": "join", "recurrent": "step"}
 _SUBJECTS: dict[Side, str] = {"forward": "Forward: the signal", "backward": "Backward: the gradient"}
 
 
@@ -53,7 +54,7 @@ def _happens(entry: Entry, side: Side) -> str:
     segment, gain = longest_segment(entry), _gain(entry, side)
     if segment is None or gain is None or gain.status == "unjudged":
         return ""
-    factor = f"×{plus_minus(gain.per_layer)} per {'join' if segment.kind == 'residual' else 'layer'}"
+    factor = f"×{plus_minus(gain.per_layer)} per {_RUNGS.get(segment.kind, 'layer')}"
     if side == "forward" and segment.bias_only:
         return f" is only the biases ({factor})"
     if gain.status == "pass":

@@ -62,7 +62,7 @@ def inconclusive(case: Case) -> Iterator[Finding]:
         yield case.finding(
             f"{drift.card.name} cannot be decided: the {drift.direction} drift reaches across {' and '.join(limits)}",
             sites=keys,
-            measured=f"{describe(gain, case.seeds)}; drift ×{wording.gain(gain.drift.mean)}, "
+            measured=f"{describe(gain, case.seeds, drift.segment.kind)}; drift ×{wording.gain(gain.drift.mean)}, "
             f"{100 * gain.confidence:g} % interval [{wording.gain(gain.drift.low)}, {wording.gain(gain.drift.high)}]",
             notes=(_help(case, gain),),
         )

@@ -19,6 +19,7 @@ from initprobe.check.selection import Selection, select
 from initprobe.check.signals import Signals
 from initprobe.check.undecided import Undecided, find_undecided, gains_of
 from initprobe.check.wording import gain as factor
+from initprobe.check.wording import rung
 from initprobe.errors import NothingToProbeError
 from initprobe.records import (
     COSTLY,
@@ -178,12 +179,12 @@ def _notes(segments: Sequence[Segment], findings: Sequence[Finding]) -> tuple[st
     notes = []
     explained = {key for finding in findings if finding.suppressed is None for key in finding.sites}
     for segment in segments:
-        rung = wording.rung(segment.kind)
+        unit = rung(segment.kind)
         if segment.bias_only and segment.pair is not None:
             notes.append(
                 f"the forward signal of {segment.label} is only the biases: RMS keeps "
-                f"({factor(segment.forward.per_layer.mean)} per {rung}) while the distance between two inputs falls "
-                f"×{factor(segment.pair.mean)} per {rung}"
+                f"({factor(segment.forward.per_layer.mean)} per {unit}) while the distance between two inputs falls "
+                f"×{factor(segment.pair.mean)} per {unit}"
             )
         for direction, gain in gains_of(segment):
             if gain.status == "unjudged" and explained.isdisjoint(segment.sites):

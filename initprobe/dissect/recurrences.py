@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 
 from initprobe.dissect.flow import Ancestry, between
 from initprobe.dissect.fused import recurrent_kind
@@ -11,22 +12,26 @@ from initprobe.dissect.uses import Uses, multiplying
 from initprobe.operations import ATTENTIONS
 
 
-def find_recurrences(nodes: list[Node], uses: Uses, joins: Collection[Node]) -> list[list[Node]]:
+def find_recurrences(
+    nodes: list[Node], uses: Uses, layers: Sequence[Sequence[Node]], joined: Sequence[Sequence[Node]]
+) -> list[list[Node]]:
     """Runs of two or more steps, each made from the one before; one run for every recurrence.
 
     A step is a call of one of torch's recurrent functions, of whose outputs the last stands for it (the memory of an
-    LSTM, through which a gradient comes back unbroken), or a product with one and the same weight. Between two
-    products something new has to come in, the input of the step: without it the weight is shared over depth, not over
-    time. A normalization, attention or a lookup on every way between two steps ends a run.
+    LSTM, through which a gradient comes back unbroken), or a product with one and the same weight. A normalization,
+    attention or a lookup on every way between two steps ends a run.
 
     Args:
         nodes: the tape's nodes, in order.
         uses: the uses of parameters.
-        joins: residual joins with others in front or behind; a recurrence that goes through them is their stream's.
+        layers: weight operations that follow one another. A weight that is met again along one of these runs is
+            shared over depth, and is no recurrence.
+        joined: residual joins that follow one another; what goes over one of them is that stream's.
     """
-    runs = [run for calls in _calls(nodes, uses).values() for run in _runs(calls) if _is_driven(run)]
-    runs.sort(key=lambda run: (_is_product(run[0]), -len(run), run[0].order))
-    return [run for run in _apart(runs) if not _joined(run, joins)]
+    runs = [run for calls in _calls(nodes, uses).values() for run in _runs(calls)]
+    found = [run for run in runs if not _is_depth(run, layers, joined)]
+    found.sort(key=lambda run: (_is_product(run[0]), -len(run), run[0].order))
+    return _apart(found)
 
 
 def _calls(nodes: list[Node], uses: Uses) -> dict[str, dict[Node, Node]]:
@@ -90,14 +95,14 @@ def _before(step: Node, calls: Mapping[Node, Node], since: int) -> Node | None:
     return found
 
 
-def _is_driven(run: list[Node]) -> bool:
-    """Whether every step has an input of its own: a cell by what it is, a product by what comes in behind it."""
-    first, second = run[:2]
-    if not _is_product(first):
-        return True
-    way, known = between(first, second), Ancestry(first)
-    inner = set(way)
-    return any(source not in inner and not known.holds(source) for node in way[1:] for source in node.signals)
+def _is_depth(steps: list[Node], layers: Sequence[Sequence[Node]], joined: Sequence[Sequence[Node]]) -> bool:
+    """Whether a run of another kind leads from one step to the next."""
+    run_of = {node: place for place, run in enumerate(layers) for node in run}
+    joins = {node for run in joined for node in run}
+    return any(
+        (before in run_of and run_of[before] == run_of.get(step)) or not joins.isdisjoint(between(before, step))
+        for before, step in pairwise(steps)
+    )
 
 
 def _apart(runs: list[list[Node]]) -> list[list[Node]]:
@@ -108,8 +113,3 @@ def _apart(runs: list[list[Node]]) -> list[list[Node]]:
         if not any(behind.holds(other[0]) and known.holds(run[0]) for other, known in kept):
             kept.append((run, behind))
     return [run for run, _ in kept]
-
-
-def _joined(run: list[Node], joins: Collection[Node]) -> bool:
-    """Whether a residual join leads from its first step to the second, and a stream of joins along it."""
-    return any(node in joins for node in between(run[0], run[1])[1:])

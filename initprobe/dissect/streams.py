@@ -8,7 +8,7 @@ from initprobe.dissect.flow import LINKS, is_shift
 from initprobe.dissect.recurrences import find_recurrences
 from initprobe.dissect.tape import Node
 from initprobe.dissect.uses import Uses
-from initprobe.records import Stream
+from initprobe.records import Stream, StreamKind
 
 
 def find_streams(
@@ -25,15 +25,18 @@ def find_streams(
     """
     weighted = [node for node in nodes if node.effect == "weighted"]  # embeddings are not among them
     heads = {weighted_at(output) for output in outputs}
-    streams = [
-        Stream("pre-activation", tuple(keys[node] for node in chain if node in keys), ends_model=chain[-1] in heads)
-        for chain in _chains(weighted, {node: weighted_at(node.signal) for node in weighted})
-    ]
     before = {join: _join_before(skip, skips) for join, skip in skips.items()}
-    joined = [chain for chain in _chains(list(skips), before) if len(chain) > 1]
-    recurring = find_recurrences(nodes, uses, {node for chain in joined for node in chain})
-    streams += [Stream("residual", tuple(keys[node] for node in chain if node in keys)) for chain in joined]
-    streams += [Stream("recurrent", tuple(keys[node] for node in run if node in keys)) for run in recurring]
+    layers = _chains(weighted, {node: weighted_at(node.signal) for node in weighted})
+    joined = [run for run in _chains(list(skips), before) if len(run) > 1]
+    steps = find_recurrences(nodes, uses, layers, joined)
+    kinds: list[tuple[StreamKind, list[list[Node]]]] = [
+        ("pre-activation", layers), ("residual", joined), ("recurrent", steps),
+    ]  # fmt: skip
+    streams = [
+        Stream(kind, tuple(keys[node] for node in run if node in keys), kind == "pre-activation" and run[-1] in heads)
+        for kind, runs in kinds
+        for run in runs
+    ]
     return tuple(stream for stream in streams if len(stream.sites) > 1)
 
 

@@ -1,7 +1,6 @@
 # A ReLU RNN whose recurrent matrix is twice an orthogonal one: growth from step to step.
 # corpus: rule IP102 at *cell*
 # corpus: rule IP202 at *cell*
-# corpus: unsolved because a cell that is called step by step is in no run of sites
 import torch
 from torch import nn
 

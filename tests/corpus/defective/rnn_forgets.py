@@ -1,7 +1,6 @@
 # A tanh RNN over sixty steps as PyTorch draws it: no gradient comes back from the last step to the first (Bengio 1994).
 # corpus: rule IP201 at *cell*
 # corpus: allows IP101 because the gradient's matrix is the signal's, too
-# corpus: unsolved because a cell that is called step by step is in no run of sites
 import torch
 from torch import nn
 

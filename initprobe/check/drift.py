@@ -29,9 +29,9 @@ def drifts(case: Case, direction: Direction, side: Side) -> Iterator[Finding]:
         rms = case.facts.signals.rms(keys, direction)
         levels = Band.of(case.facts.thresholds, direction, segment.kind).levels(*log_interval(gain), side)
         if gain.per_layer.mean > 0 and levels and "pass" not in levels:
-            yield _gradual(case, segment.kind, gain, direction, side, keys, rms)
+            yield _gradual(case, segment, direction, side, keys, rms)
         elif side == "shrinks" and (death := first_zero(rms)) is not None:
-            yield _abrupt(case, segment.kind, gain, direction, keys[death[0] :], death[1])
+            yield _abrupt(case, segment, direction, keys[death[0] :], death[1])
 
 
 def describe(gain: Gain, seeds: int, kind: StreamKind = "pre-activation") -> str:
@@ -44,10 +44,11 @@ def describe(gain: Gain, seeds: int, kind: StreamKind = "pre-activation") -> str
     )
 
 
-def _gradual(  # noqa: PLR0913 - each says something about the same drift
-    case: Case, kind: StreamKind, gain: Gain, direction: Direction, side: Side, keys: Sequence[str], rms: Array
+def _gradual(
+    case: Case, segment: Segment, direction: Direction, side: Side, keys: Sequence[str], rms: Array
 ) -> Finding:
     """The finding of a fitted gain."""
+    gain, kind = dict(gains_of(segment))[direction], segment.kind
     severity: Severity = "error" if gain.status == "error" else "warning"
     factor = case.facts.thresholds[f"{direction}_drift.{severity}"]
     layers = len(keys) if gain.drift.mean == 0 else _fitted_layers(rms)
@@ -71,16 +72,17 @@ def _route(kind: StreamKind, direction: Direction) -> str:
     return ", last to first" if kind == "recurrent" else ", output to input"
 
 
-def _abrupt(  # noqa: PLR0913 - each says something about the same drift
-    case: Case, kind: StreamKind, gain: Gain, direction: Direction, keys: Sequence[str], seeds: int
-) -> Finding:
+def _abrupt(case: Case, segment: Segment, direction: Direction, keys: Sequence[str], seeds: int) -> Finding:
     """The finding of a signal that is there at one site and exactly 0 at the next."""
+    gain = dict(gains_of(segment))[direction]
     noun = "the forward signal" if direction == "forward" else "the gradient"
     return case.finding(
         f"{noun} is exactly 0 from {keys[0]} on",
         severity="error" if gain.status == "error" else "warning",
         sites=keys,
-        label=f"{wording.span(keys)} ({wording.count(len(keys), wording.rung(kind))})" if len(keys) > 1 else None,
+        label=f"{wording.span(keys)} ({wording.count(len(keys), wording.rung(segment.kind))})"
+        if len(keys) > 1
+        else None,
         measured=f"RMS 0 in {seeds} of {wording.count(case.seeds, 'seed')}; not 0 at the site before",
     )
 

@@ -19,7 +19,7 @@ from initprobe.check.selection import Selection, select
 from initprobe.check.signals import Signals
 from initprobe.check.undecided import Undecided, find_undecided, gains_of
 from initprobe.check.wording import gain as factor
-from initprobe.check.wording import rung
+from initprobe.check.wording import listing, rung
 from initprobe.errors import NothingToProbeError
 from initprobe.records import (
     COSTLY,
@@ -112,7 +112,7 @@ def judge(
         verdict=decide(findings, undecided, request.fail_on, strict=request.strict),
         findings=findings,
         segments=segments,
-        notes=(*_notes(segments, findings), *_untold(undecided, findings)),
+        notes=(*_notes(segments, findings), *_untold(undecided, findings), *_unseen(anatomy)),
         residual=residual_streams(anatomy, signals),
         checked=tuple(rule.card.name for rule in selection.rules),
     )
@@ -200,4 +200,17 @@ def _untold(undecided: Sequence[Undecided], findings: Sequence[Finding]) -> tupl
         f"{drift.card.name} stays undecided for {drift.segment.label}: drift ×{factor(drift.gain.drift.mean)} "
         f"[{factor(drift.gain.drift.low)}, {factor(drift.gain.drift.high)}]"
         for drift in undecided
+    )
+
+
+def _unseen(anatomy: Anatomy) -> tuple[str, ...]:
+    """Which recurrent layers run all steps in one call, so that no gain from step to step is judged."""
+    keys = {key for stream in anatomy.streams if stream.kind == "recurrent" for key in stream.sites}
+    seen = {site.path for site in anatomy.sites if site.key in keys}
+    hidden = [weight for weight in anatomy.weights if weight.recurrent == "hidden" and weight.module not in seen]
+    layers = list(dict.fromkeys(one.module for one in hidden if not one.module_type.endswith("Cell")))
+    if not layers:
+        return ()
+    return (
+        f"the steps of {listing(layers)} are one call, gains from step to step are not judged: call its cell in a loop",
     )

@@ -56,7 +56,7 @@ def layer_table(entry: Entry, options: RenderOptions, sides: tuple[Side, ...] = 
             texts = rms_cells(runs[side], scale, unicode=options.unicode)
             columns.append((Column(f"RMS first {ARROWS[side]} last", side), [(text, "plain") for text in texts]))
             if entry.segments:
-                columns.append((Column("gain/layer", side), _gain_cells(rows, entry.segments, side)))
+                columns.append((Column(_gain_per(entry.segments), side), _gain_cells(rows, entry.segments, side)))
             theory = _theory_cells(rows, entry.segments, side, options)
             if any(text for text, _ in theory):
                 columns.append((Column("theory", side), theory))
@@ -74,9 +74,10 @@ def compare_table(entries: Sequence[Entry], sides: tuple[Side, ...] = BOTH, *, r
     """One row per entry: how the signal and the gradient end, the gain of its longest stream, its rank, the verdict."""
     head, names = row_names(entries)
     columns = [Column(head)]
+    per = _gain_per([segment for entry in entries for segment in _longest(entry)])
     expected = [side for side in sides if any(_expected_gain(_longest(entry), side) for entry in entries)]
     for side in sides:
-        columns += [Column(f"RMS first {ARROWS[side]} last", side), Column("gain/layer", side)]
+        columns += [Column(f"RMS first {ARROWS[side]} last", side), Column(per, side)]
         columns += [Column("theory", side)] if side in expected else []
         columns += [Column("cos", right=True)] if side == "forward" else [Column("verdict")]
     ranks = ranking(entries)
@@ -88,6 +89,11 @@ def compare_table(entries: Sequence[Entry], sides: tuple[Side, ...] = BOTH, *, r
     return Grid(
         tuple(columns), tuple((row[0], place, *row[1:]) for row, place in zip(rows, places, strict=True)), RANKED
     )
+
+
+def _gain_per(segments: Sequence[Segment]) -> str:
+    """The title of gains: over time they are per step, and per layer wherever depth is among them."""
+    return "gain/step" if segments and all(segment.kind == "recurrent" for segment in segments) else "gain/layer"
 
 
 def _longest(entry: Entry) -> list[Segment]:

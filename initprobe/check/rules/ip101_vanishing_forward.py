@@ -58,6 +58,10 @@ def vanishing_forward(case: Case) -> Iterator[Finding]:
         whole run, with a confidence interval over seeds. A signal that is exactly zero behind a layer where it was
         not, or at every layer of the network, is found without an interval.
 
+        The steps of a recurrence (calls of a cell, products of one weight with the hidden state) are a run, too, over
+        time. That it forgets is a warning at most. Layers that run all steps in one call (nn.LSTM, nn.GRU, nn.RNN)
+        show nothing of them.
+
     Why is this bad:
         A factor g per layer leaves g^L of the signal: 0.707^50 = 3.0e-08. The last layers see next to nothing of the
         input, and in half precision nothing at all.

@@ -46,6 +46,9 @@ def exploding_forward(case: Case) -> Iterator[Finding]:
         whole run, with a confidence interval over seeds. Growth like the square root of depth, as in a residual
         stream, is not exponential and stays below the limits at any depth.
 
+        The steps of a recurrence (calls of a cell, products of one weight with the hidden state) are a run, too, over
+        time. Layers that run all steps in one call (nn.LSTM, nn.GRU, nn.RNN) show nothing of them.
+
     Why is this bad:
         A factor of 2 per layer overflows float16 after 16 layers and float32 after 128. Long before that the outputs,
         the loss and the gradients are so large that the first update destroys the weights.

@@ -36,6 +36,9 @@ def exploding_backward(case: Case) -> Iterator[Finding]:
         Fits the log of the gradient's RMS against the distance from the output over every run of at least four layers
         and judges the drift over the whole run, relative to the run's own end and never by absolute norms.
 
+        The steps of a recurrence (calls of a cell, products of one weight with the hidden state) are a run, too, over
+        time. Layers that run all steps in one call (nn.LSTM, nn.GRU, nn.RNN) show nothing of them.
+
     Why is this bad:
         The layers near the input take steps that are orders of magnitude too large while those near the output hardly
         move. A bounded activation hides it from the forward pass: the signal saturates and looks fine.

@@ -217,9 +217,11 @@ class TestSaturation:
 
 
 class TestCollapse:
-    def judged(self, make, difference, shapes=None):
+    def judged(self, make, difference, shapes=None, head=False):
         """1 - cosine at each layer."""
         anatomy = with_flow(make.chain(len(difference), activations=True))
+        *others, last = anatomy.weights
+        anatomy = replace(anatomy, weights=(*others, replace(last, head=head)))
         noise = np.exp(1e-3 * np.random.default_rng(0).standard_normal((5, 1)))
         pair = np.sqrt(2.0 * np.asarray(difference)) * noise
         flat = np.ones((5, len(difference)))
@@ -258,6 +260,11 @@ class TestCollapse:
 
     def test_inputs_that_are_alike_are_nobody_s_fault(self, make):
         assert found(self.judged(make, np.full(12, 5e-4)), "IP401") == []
+
+    def test_a_head_whose_biases_are_a_prior_is_not(self, make):
+        assert found(self.judged(make, [1.0] * 6 + [1e-4], head=True), "IP401") == []
+        assert found(self.judged(make, [1.0] * 6 + [1e-4]), "IP401") != []
+        assert found(self.judged(make, 0.1 ** np.arange(6), head=True), "IP401") != []
 
     def test_a_pooling_is_not(self, make):
         images, rows = [(8, 64, 16, 16)] * 6, [(8, 64)] * 6

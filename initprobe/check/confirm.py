@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from initprobe.check.judge import decide
 from initprobe.check.wording import count
-from initprobe.records import SEVERITIES, CheckRequest, Finding, Judgement, RuleCard
+from initprobe.records import SEVERITIES, CheckRequest, Finding, Judgement, RuleCard, Severity
 
 INCONCLUSIVE = "IP006"
 """The rule in whose name an accusation that is not repeated is told."""
@@ -26,8 +26,9 @@ def confirm(
 ) -> Judgement:
     """The first judgement, without the accusations that a judgement of fresh seeds does not repeat.
 
-    A finding is repeated where the same rule finds something at one of the same sites that would fail the check too.
-    One that is not becomes a note of rule IP006, and a check that fails on nothing else is ``inconclusive``.
+    A finding is repeated where the same rule finds something at one of the same sites. One that comes out less severe
+    is told as that, one that is not repeated becomes a note of rule IP006; a check that fails on nothing else is
+    ``inconclusive``.
 
     Args:
         first: fails.
@@ -36,16 +37,24 @@ def confirm(
         seeds: the fresh ones.
         unconfirmed: the card of IP006.
     """
-    lost = [one for one in first.findings if _doubtful(one, request) and not _repeated(one, again.findings, request)]
-    which = f"{count(len(seeds), 'fresh seed')} ({seeds[0]} to {seeds[-1]})"
-    if not lost:
-        return replace(first, notes=(*first.notes, f"confirmed on {which}"))
-    more = 4 * len(seeds)
-    kept = tuple(_told(one, which, unconfirmed, request, more) if one in lost else one for one in first.findings)
+    fresh = f"{count(len(seeds), 'fresh seed')} ({seeds[0]} to {seeds[-1]})"
+    more = f"the draws differ too much for so few of them: --seeds {4 * len(seeds)}"
+    kept = []
+    for finding in first.findings:
+        severity = _repeated(finding, again.findings) if _doubtful(finding, request) else finding.severity
+        if severity is None:
+            kept.append(_unconfirmed(finding, fresh, more, unconfirmed, request))
+        elif SEVERITIES.index(severity) < SEVERITIES.index(finding.severity):
+            told = f"{fresh} find it no more than {severity}"
+            kept.append(replace(finding, severity=severity, notes=(*finding.notes, told, more)))
+        else:
+            kept.append(finding)
+    if tuple(kept) == first.findings:
+        return replace(first, notes=(*first.notes, f"confirmed on {fresh}"))
     verdict = decide(kept, (), request.fail_on)
     if verdict == "pass":
         verdict = "fail" if request.strict else "inconclusive"
-    return replace(first, verdict=verdict, findings=kept)
+    return replace(first, verdict=verdict, findings=tuple(kept))
 
 
 def _doubtful(finding: Finding, request: CheckRequest) -> bool:
@@ -58,21 +67,22 @@ def _fails(finding: Finding, request: CheckRequest) -> bool:
     return SEVERITIES.index(finding.severity) >= SEVERITIES.index(request.fail_on)
 
 
-def _repeated(finding: Finding, again: Sequence[Finding], request: CheckRequest) -> bool:
+def _repeated(finding: Finding, again: Sequence[Finding]) -> Severity | None:
+    """How severe fresh seeds find the same thing, None where they do not find it."""
     sites = set(finding.sites)
-    return any(
-        other.rule.code == finding.rule.code
-        and _fails(other, request)
-        and (not sites or not sites.isdisjoint(other.sites))
+    found = [
+        other.severity
         for other in again
-    )
+        if other.rule.code == finding.rule.code and (not sites or not sites.isdisjoint(other.sites))
+    ]
+    return max(found, key=SEVERITIES.index, default=None)
 
 
-def _told(finding: Finding, which: str, card: RuleCard, request: CheckRequest, seeds: int) -> Finding:
+def _unconfirmed(finding: Finding, fresh: str, more: str, card: RuleCard, request: CheckRequest) -> Finding:
     return replace(
         finding,
         rule=card,
         severity="error" if request.strict else card.severity,
-        message=f"{finding.rule.name} is not confirmed: {which} do not show it ({finding.message})",
-        notes=(*finding.notes, f"the draws differ too much for so few of them: --seeds {seeds}"),
+        message=f"{finding.rule.name} is not confirmed: {fresh} do not show it ({finding.message})",
+        notes=(*finding.notes, more),
     )

@@ -57,9 +57,19 @@ def test_one_that_is_not_repeated_fails_nothing_and_is_told(judged):
     assert told.notes[-1].endswith("--seeds 20")
 
 
-def test_the_same_rule_the_other_way_or_as_a_warning_is_no_confirmation(judged):
-    assert confirmed(judged(0.5), judged(2.0)).verdict == "inconclusive"
-    assert confirmed(judged(0.5), judged(0.85)).verdict == "inconclusive"
+def test_the_same_the_other_way_is_no_confirmation(judged):
+    sure = confirmed(judged(0.5), judged(2.0))
+    assert sure.verdict == "inconclusive"
+    assert [finding.rule.code for finding in sure.findings] == ["IP006"]
+
+
+def test_what_fresh_seeds_find_less_severe_is_told_as_that(judged):
+    sure = confirmed(judged(0.5), judged(0.85))
+    assert sure.verdict == "inconclusive"
+    (told,) = sure.findings
+    assert (told.rule.code, told.severity) == ("IP101", "warning")
+    assert told.notes[-2] == "5 fresh seeds (5 to 9) find it no more than warning"
+    assert confirmed(judged(0.5, fail_on="warning"), judged(0.85), fail_on="warning").verdict == "fail"
 
 
 def test_strict_still_fails(judged):

@@ -170,6 +170,22 @@ class TestImbalance:
         assert finding.sites[0] == "block.2.linear"
         assert "×" in finding.message
 
+    def test_which_of_many_layers_is_the_weakest_needs_no_evidence(self, make):
+        """Norm products of the queries and keys of 24 post-norm blocks, whose last ones take turns."""
+        depth, gaps = 48, (13.9, 11.6, 12.9, 10.8, 13.4)
+        anatomy, rms = make.chain(depth), make.geometric(1.0, depth)
+
+        def traces(seed):
+            logs = np.linspace(0.0, -8.0, depth)
+            logs[-1 - seed % 2] = -gaps[seed]
+            rows = zip(anatomy.weights, np.exp(logs), strict=True)
+            return tuple(
+                ParameterTrace(w.name, {"rms": 0.1}, {"rms": g, "nonfinite": 0.0}, reached=True) for w, g in rows
+            )
+
+        evidences = [make.evidence(anatomy, rms[s], rms[s], seed=s, parameters=traces(s)) for s in range(5)]
+        assert "part of block.4" in only(make.judge(evidences), "IP204").message
+
     def test_three_decades_are_what_widths_and_strides_do(self, make):
         assert found(self.judged(make, [1.0, 1.0, 1e-3, 1.0]), "IP204") == []
 

@@ -121,8 +121,8 @@ def _known(case: Case, weights: Sequence[Weight]) -> Sequence[Weight]:
     """Those that have a part in every seed, none where they are too few."""
     if len(weights) < FEWEST or not case.seeds:
         return []
-    known = np.isfinite(_log_parts(case, weights)).all(axis=0)
-    chosen = list(itertools.compress(weights, known))
+    known = np.isfinite(_log_parts(case, weights))
+    chosen = [weight for weight, finite in zip(weights, known.T, strict=True) if finite.all()]
     return chosen if len(chosen) >= FEWEST else []
 
 

@@ -67,11 +67,12 @@ def _leads_to(cause: Finding, finding: Finding, earlier: bool) -> bool:  # noqa:
 
 
 def _moment(finding: Finding, order: Mapping[str, int]) -> int:
-    """When the signal meets a finding's first site: inputs, then forward, then backward."""
+    """When the signal meets a finding's first site: inputs, then forward, then backward, then gradients of weights."""
+    backward = finding.rule.code.startswith("IP2")
     if not finding.sites:
-        return -1
+        return 2 * len(order) + 1 if backward else -1
     position = order[finding.sites[0]]
-    return 2 * len(order) - position if finding.rule.code.startswith("IP2") else position
+    return 2 * len(order) - position if backward else position
 
 
 def _root(index: int, parents: Sequence[int | None]) -> int:

@@ -28,6 +28,9 @@ GROUPS = (
 )  # fmt: skip
 """The kinds of leaves that third parties may bring, each an entry-point group ``initprobe.KIND``."""
 
+NAMED = "where it is named"
+"""When a rule runs whose measurements cost passes of their own."""
+
 
 def explain(
     name: Annotated[
@@ -103,9 +106,10 @@ def _explain_rule(name: str, known: list[str]) -> str | None:
         return None
     rule = RULES[wanted]
     card = rule.card
+    only = [f"runs {NAMED}"] if rule.optional else []
     lines = [
         f"{card.name} ({card.code})",
-        f"{rule.family} · {card.severity} · confidence {card.confidence}",
+        " · ".join([rule.family, card.severity, f"confidence {card.confidence}", *only]),
         "",
         rule.doc,
     ]
@@ -181,6 +185,7 @@ def _rules() -> Iterator[Row]:
             "name": card.name,
             "severity": card.severity,
             "family": RULES[card.name].family,
+            "runs": NAMED if RULES[card.name].optional else "by default",
             "summary": card.summary,
         }
 

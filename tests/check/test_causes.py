@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from initprobe.check.causes import attribute
 from initprobe.records import Finding, RuleCard
 
@@ -34,6 +36,12 @@ def test_what_comes_earlier_on_the_way_does_not_follow(make):
 
 def test_a_gradient_comes_after_the_whole_forward_pass(make):
     assert len(attributed(make, finding(NONFINITE, 5), finding(GRADIENT, 0))) == 1
+
+
+def test_a_gradient_of_weights_alone_comes_after_every_site(make):
+    (root,) = attributed(make, finding(NONFINITE, 5), replace(finding(GRADIENT, 0), sites=()))
+    assert root.rule == NONFINITE
+    assert len(root.notes) == 1
 
 
 def test_an_error_never_hides_behind_a_warning_or_a_suppressed_finding(make):

@@ -62,6 +62,17 @@ def test_a_scheme_is_explained_with_what_it_assumes_and_where_it_belongs(initpro
     assert "Recommended for:" not in initprobe("explain", "zeros").out
 
 
+def test_rules_that_run_only_where_they_are_named_say_so(initprobe):
+    from initprobe.check.rules.base import RULES
+
+    listed = json.loads(initprobe("ls", "rules", "--json").out)
+    named = {row["name"] for row in listed if row["runs"] == "where it is named"}
+    assert named == {name for name in RULES if RULES[name].optional} != set()
+    assert {row["runs"] for row in listed} == {"by default", "where it is named"}
+    assert "confidence high · runs where it is named\n" in initprobe("explain", "IP404").out
+    assert "runs" not in initprobe("explain", "IP401").out.split("\n")[1]
+
+
 def test_schemes_are_listed_by_family(initprobe):
     from initprobe.init.schemes.base import FAMILIES, SCHEMES
 

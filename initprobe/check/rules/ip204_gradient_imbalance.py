@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 
 from initprobe.check.chains import weighted_chains
 from initprobe.check.family import beyond
-from initprobe.check.interval import CONFIDENCE
 from initprobe.check.rules.base import Case, Example, Finding, Threshold, rule, wording
 from initprobe.check.signals import Array
 from initprobe.records import WEIGHT_GRADIENTS, Weight
@@ -104,20 +105,25 @@ def gradient_imbalance(case: Case) -> Iterator[Finding]:
     """
     limit = case.facts.thresholds[SPREAD.key]
     told: set[str] = set()
-    for weights in _alike(case):
-        parts = _log_parts(case, weights)
-        known = np.flatnonzero(np.isfinite(parts).all(axis=0))
-        if len(known) < FEWEST or not len(parts):
-            continue
-        means = parts[:, known].mean(axis=0)
-        strong, weak = int(known[means.argmax()]), int(known[means.argmin()])
-        spread = parts[:, [strong]] - parts[:, [weak]]
-        pairs = len(known) * (len(known) - 1)
-        if not beyond(spread, math.log(limit), confidence=1.0 - (1.0 - CONFIDENCE) / pairs).any():
-            continue
-        if weights[weak].name not in told:
-            yield _finding(case, weights[strong], weights[weak], float(spread.mean()), len(known))
+    groups = [(weights, _log_parts(case, weights)) for weights in map(partial(_known, case), _alike(case)) if weights]
+    spreads = [np.ptp(parts, axis=1) for _, parts in groups]
+    # From the strongest to the weakest of each seed: which ones these are needs no evidence, and no pair of its own.
+    found = beyond(np.array(spreads).T, math.log(limit)) if groups else ()
+    for (weights, parts), spread in itertools.compress(zip(groups, spreads, strict=True), found):
+        means = parts.mean(axis=0)
+        strong, weak = weights[means.argmax()], weights[means.argmin()]
+        if weak.name not in told:
+            yield _finding(case, strong, weak, float(spread.mean()), len(weights))
         told |= {weight.name for weight in weights}
+
+
+def _known(case: Case, weights: Sequence[Weight]) -> Sequence[Weight]:
+    """Those that have a part in every seed, none where they are too few."""
+    if len(weights) < FEWEST or not case.seeds:
+        return []
+    known = np.isfinite(_log_parts(case, weights))
+    chosen = [weight for weight, finite in zip(weights, known.T, strict=True) if finite.all()]
+    return chosen if len(chosen) >= FEWEST else []
 
 
 def _alike(case: Case) -> Iterator[Sequence[Weight]]:

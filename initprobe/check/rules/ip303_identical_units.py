@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from initprobe.check.chains import read_by
 from initprobe.check.rules.base import Case, Example, Finding, rule, wording
 from initprobe.records import Site
 
@@ -72,7 +73,8 @@ def identical_units(case: Case) -> Iterator[Finding]:
 
     Not a problem when:
         The weight is zero on purpose (a head, a gate, the end of a residual branch): its units part at the first
-        update. A layer with a single unit has nothing to compare.
+        update. A layer with a single unit has nothing to compare, and one whose input is zero puts out its biases:
+        that is told of the layer that went silent.
 
     Options:
         check.layer_ignores.
@@ -81,11 +83,16 @@ def identical_units(case: Case) -> Iterator[Finding]:
         Goodfellow, Bengio & Courville 2016, "Deep Learning", section 8.4.
     """
     signals = case.facts.signals
+    source = read_by(case.facts.anatomy)
+
+    def hears_nothing(site: Site) -> bool:
+        return bool((signals.at([source.get(site.key) or ""], "absmax") == 0).all())
 
     def identical(site: Site) -> bool:
         spread, peak = signals.at([site.key], "unit_spread"), signals.at([site.key], "absmax")
         same = spread <= ROUNDING * signals.epsilon([site.key])
-        return bool(same.all() and (peak > 0).all()) and not signals.is_zero(site.weight)
+        told = bool(same.all() and (peak > 0).all()) and not signals.is_zero(site.weight)
+        return told and not hears_nothing(site)
 
     for run in case.runs(case.sites("weighted"), identical):
         where = run[0].key if len(run) == 1 else wording.count(len(run), "layer")

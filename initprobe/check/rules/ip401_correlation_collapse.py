@@ -98,7 +98,7 @@ def correlation_collapse(case: Case) -> Iterator[Finding]:
         which is 1 - cosine for signals of one length. It follows it along weights and activations, across
         normalizations too, and along residual streams. It fires where it ends below the limit after it has fallen a
         hundredfold, in all seeds alike. A pooling over many positions begins a new run: what it averages away is noise
-        of the input.
+        of the input. The head is left out: its biases may be the classes' prior, which is the same for all inputs.
 
     Why is this bad:
         What the last layers see hardly depends on the input any more; they learn the mean of the targets and nothing
@@ -151,16 +151,17 @@ def _behind_relu(difference: float, layers: int) -> str:
 
 
 def _runs(case: Case) -> Iterator[Sequence[str]]:
-    """Chains of weights and residual streams, cut at poolings; zero weights say nothing."""
+    """Chains of weights and residual streams, cut at poolings; zero weights and the head say nothing."""
     anatomy, signals = case.facts.anatomy, case.facts.signals
     chains = [stream.sites for stream in anatomy.streams if stream.kind == "residual"]
     site_of = {site.key: site for site in anatomy.sites}
+    heads = {one.name for one in anatomy.weights if one.head and one.output_activation is None}
     shapes = {key: trace.shape for sites in signals.sites[:1] for key, trace in sites.items()}
     for chain in (*chains, *weighted_chains(anatomy)):
         run: list[str] = []
         before = 0
         for key in chain:
-            if key not in site_of or signals.is_zero(site_of[key].weight):
+            if key not in site_of or signals.is_zero(site_of[key].weight) or site_of[key].weight in heads:
                 continue
             positions = _positions(site_of[key], shapes.get(key, ()))
             if run and (positions == 1 < before or POOLED * positions < before):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -61,9 +62,10 @@ def mixed_schemes(case: Case) -> Iterator[Finding]:
     """One or a few layers of a kind were drawn with another standard deviation than all the others.
 
     What it does:
-        Groups matrices and kernels that have the same shape, role and name but for its numbers (`blocks.3.mlp.fc1`).
-        Where a power of the layer's number describes all of them but a few to within sampling, it names those that lie
-        off by more than the limit. The first layer and the head are left out: they have reasons of their own.
+        Groups matrices and kernels that have the same shape, role and name but for its numbers (`blocks.3.mlp.fc1`, or
+        `fc3` where no list of blocks numbers it). Where a power of the layer's number describes all of them but a few
+        to within sampling, it names those that lie off by more than the limit. The first layer and
+        the head are left out: they have reasons of their own.
 
     Why is this bad:
         Somebody forgot a layer, or a name pattern does not match it: it has torch's default among layers with 0.02.
@@ -77,13 +79,8 @@ def mixed_schemes(case: Case) -> Iterator[Finding]:
     References:
         huggingface/transformers issue 47458 (a depth-scaled init that no name matched).
     """
-    groups: defaultdict[tuple[object, ...], list[Weight]] = defaultdict(list)
-    for weight in case.facts.anatomy.weights:
-        if weight.role in PRODUCTS and not weight.head and weight.depth not in {0, 1}:
-            parts = ["*" if part.isdigit() else part for part in weight.name.split(".")]
-            groups[(*parts, weight.shape, weight.role)].append(weight)
     limit = case.facts.thresholds[RATIO.key]
-    for members in groups.values():
+    for members in _kinds(case.facts.anatomy.weights):
         for weight, std, usual in _odd(case, members, limit):
             yield case.finding_about(
                 f"{weight.name} has a standard deviation of {wording.size(std)}, ×{wording.gain(std / usual)} of what "
@@ -94,6 +91,25 @@ def mixed_schemes(case: Case) -> Iterator[Finding]:
                 measured=f"{wording.size(std)} against {wording.size(usual)}, {wording.count(case.seeds, 'seed')}; "
                 f"told beyond ×{limit:g} either way",
             )
+
+
+def _kinds(weights: Sequence[Weight]) -> Sequence[Sequence[Weight]]:
+    """Weights of one kind, in registration order.
+
+    ``fc1`` and ``fc2`` of a block are two kinds with many members each. Only what stands alone there is compared with
+    what differs in the digits at the end of a name's part.
+    """
+    blocks: defaultdict[tuple[object, ...], list[Weight]] = defaultdict(list)
+    for weight in weights:
+        if weight.role in PRODUCTS and not weight.head and weight.depth not in {0, 1}:
+            parts = ["*" if part.isdigit() else part for part in weight.name.split(".")]
+            blocks[(*parts, weight.shape, weight.role)].append(weight)
+    numbered: defaultdict[tuple[object, ...], list[Weight]] = defaultdict(list)
+    for members in blocks.values():
+        if len(members) == 1:
+            parts = [re.sub(r"\d+$", "*", part) for part in members[0].name.split(".")]
+            numbered[(*parts, members[0].shape, members[0].role)].append(members[0])
+    return [members for members in (*blocks.values(), *numbered.values()) if len(members) > 1]
 
 
 def _odd(case: Case, members: Sequence[Weight], limit: float) -> Sequence[tuple[Weight, float, float]]:

@@ -73,12 +73,13 @@ def missing_depth_scaling(case: Case) -> Iterator[Finding]:
     What it does:
         Compares the last weight of each residual branch with the others of that branch, in networks with attention and
         at least eight branches. It fires where one kind of branch is scaled by 1 / sqrt(N), N branches, and the other
-        is not; and where no branch is, and the variance of the stream grows linearly by more than the limit.
+        is not; where a weight that ends no branch is scaled as the one that does (the projection beside the gate of a
+        SwiGLU); and where no branch is, and the variance of the stream grows linearly by more than the limit.
 
     Why is this bad:
         N branches of equal size make the variance of the stream N times that of one, and each later branch counts for
         less. GPT-2 divides what ends a branch by sqrt(N). Scaled for one kind and not for the other it was meant, and
-        a name pattern missed the other one.
+        a name pattern missed the other one. Scaled twice along its way, a branch adds 1 / N, which nobody meant.
 
     Not a problem when:
         The network was tuned without it, as BERT and ViT were; a norm behind each join (post-norm) holds the stream.
@@ -91,16 +92,24 @@ def missing_depth_scaling(case: Case) -> Iterator[Finding]:
         3334, where it went missing.
     """
     branches = case.facts.anatomy.outer_branches
-    ratios = _ratios(case, branches)
-    if len(branches) < FEWEST or "attention" not in ratios:
+    if len(branches) < FEWEST:
         return
     target = 1.0 / math.sqrt(len(branches))
+    law = f"1/√{len(branches)} = {target:.3g}"
+    twice = _scaled_twice(case, branches, target)
+    ratios = _ratios(case, branches, leave_out=frozenset(twice))
+    if "attention" not in ratios:
+        return
+    if twice:
+        those = f"{twice[0]} and {len(twice) - 1} like it" if len(twice) > 1 else twice[0]
+        yield _finding(
+            case, f"scaled by {law} as the last weights of their branches, and no last ones: {those}", twice, ratios
+        )
     scaled = [kind for kind, pair in ratios.items() if any(abs(one / target - 1.0) < CLOSE for one in pair)]
     plain = [kind for kind, pair in ratios.items() if any(abs(one - 1.0) < CLOSE for one in pair)]
     streams = residual_streams(case.facts.anatomy, case.facts.signals)
     growths = [one.growth.total for one in streams if one.growth is not None and one.growth.law == "linear"]
     growth = max(growths, default=1.0)
-    law = f"1/√{len(branches)} = {target:.3g}"
     if scaled and plain and set(scaled).isdisjoint(plain):
         text = f"the {scaled[0]} branches end in weights scaled by {law}, the {plain[0]} branches do not"
         told = plain
@@ -110,11 +119,15 @@ def missing_depth_scaling(case: Case) -> Iterator[Finding]:
     else:
         return
     tails = [name for branch in branches if _kind(case, branch) in told for name in branch.tails]
-    first = case.weight(tails[0])
-    yield case.finding_about(
+    yield _finding(case, text, tails, ratios)
+
+
+def _finding(case: Case, text: str, names: Sequence[str], ratios: Mapping[Kind, tuple[float, float]]) -> Finding:
+    first = case.weight(names[0])
+    return case.finding_about(
         text,
-        paths=[name.rpartition(".")[0] for name in tails],
-        label=wording.listing(tails),
+        paths=[name.rpartition(".")[0] for name in names],
+        label=wording.listing(names),
         location=None if first is None else first.location,
         measured="; ".join(f"{kind}: last weights ×{pair[0]:.3g} of the others" for kind, pair in ratios.items()),
     )
@@ -125,14 +138,29 @@ def _kind(case: Case, branch: Branch) -> Kind:
     return "attention" if any(weight is not None and weight.attention for weight in weights) else "feed-forward"
 
 
-def _ratios(case: Case, branches: Sequence[Branch]) -> Mapping[Kind, tuple[float, float]]:
+def _scaled_twice(case: Case, branches: Sequence[Branch], target: float) -> tuple[str, ...]:
+    """Weights that are as small beside the largest of their branch as its last ones are, in every branch of a kind."""
+    found: dict[Kind, list[tuple[str, ...]]] = {}
+    for branch in branches:
+        stds = _stds(case, branch)
+        largest = max((std for name, (std, _) in stds.items() if name not in branch.tails), default=math.nan)
+        scaled = [name for name, (std, _) in stds.items() if abs(std / largest / target - 1.0) < CLOSE]
+        ends = bool(branch.tails) and set(branch.tails) <= set(scaled)
+        inner = tuple(name for name in scaled if name not in branch.tails) if ends else ()
+        found.setdefault(_kind(case, branch), []).append(inner)
+    return tuple(name for kinds in found.values() if all(kinds) for names in kinds for name in names)
+
+
+def _ratios(
+    case: Case, branches: Sequence[Branch], *, leave_out: frozenset[str] = frozenset()
+) -> Mapping[Kind, tuple[float, float]]:
     """Standard deviation of the last weights over that of the others, by kind of branch: as it is, and times √fan_in.
 
-    Kinds in which a branch does not tell are left out.
+    Kinds in which a branch does not tell are left out, and so are the weights that are named.
     """
     found: dict[Kind, list[tuple[float, float] | None]] = {}
     for branch in branches:
-        found.setdefault(_kind(case, branch), []).append(_ratio(case, branch))
+        found.setdefault(_kind(case, branch), []).append(_ratio(case, branch, leave_out))
     ratios: dict[Kind, tuple[float, float]] = {}
     for kind, pairs in found.items():
         known = [pair for pair in pairs if pair is not None]
@@ -146,15 +174,21 @@ def _agree(ratios: Sequence[float]) -> bool:
     return max(ratios) / min(ratios) < 1.0 + 2.0 * CLOSE
 
 
-def _ratio(case: Case, branch: Branch) -> tuple[float, float] | None:
-    last: list[tuple[float, float]] = []
-    others: list[tuple[float, float]] = []
+def _stds(case: Case, branch: Branch) -> Mapping[str, tuple[float, float]]:
+    """Standard deviation of every weight of a branch, as it is and times √fan_in."""
+    found: dict[str, tuple[float, float]] = {}
     for name in branch.weights:
         weight = case.weight(name)
         std = None if weight is None or weight.role not in PRODUCTS else std_of(case, weight)
-        if weight is None or std is None or weight.fan_in is None:
-            continue
-        (last if name in branch.tails else others).append((std, std * math.sqrt(weight.fan_in)))
+        if weight is not None and std is not None and weight.fan_in is not None:
+            found[name] = (std, std * math.sqrt(weight.fan_in))
+    return found
+
+
+def _ratio(case: Case, branch: Branch, leave_out: frozenset[str]) -> tuple[float, float] | None:
+    stds = _stds(case, branch)
+    last = [pair for name, pair in stds.items() if name in branch.tails]
+    others = [pair for name, pair in stds.items() if name not in branch.tails and name not in leave_out]
     if not last or not others:
         return None
     return _mean(last, 0) / _mean(others, 0), _mean(last, 1) / _mean(others, 1)

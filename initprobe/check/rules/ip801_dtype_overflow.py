@@ -18,10 +18,19 @@ from initprobe.check.rules.base import (
     rule,
     wording,
 )
-from initprobe.records import Site
+from initprobe.records import Flow, Site
 
-KINDS = ("embedding", "weighted", "norm", "activation", "attention", "join")
-"""Masks of attention, which are as negative as their type allows, are of no such kind."""
+KINDS = frozenset(["embedding", "weighted", "norm", "activation", "attention", "join"])
+"""What is looked at wherever it goes; of other values, masks are as negative as their type allows on purpose."""
+
+SCORES = frozenset(["matmul", "bmm", "einsum", "mm", "baddbmm"])
+"""What makes an attention's scores before anything is masked."""
+
+ATTENDING = "scores"
+"""Steps of an attention that is written by hand: the product of queries and keys (``other``), masks and a softmax."""
+
+MASKING = frozenset(["masked_fill", "masked_fill_", "where", "fill_", "masked_scatter"])
+"""Operations that write numbers of somebody's choice."""
 
 BRINK = 2.0**12
 """A float16 value that is lost to overflow has finite neighbours within a factor of 16 of 65504; one that is lost to a
@@ -59,10 +68,11 @@ def dtype_overflow(case: Case) -> Iterator[Finding]:
     """Values are larger than the floating-point type holds.
 
     What it does:
-        With `--precision float16` it compares the largest value of every layer, measured in a wider type, with the
-        largest number of the type that the network is going to run in: 65504. In a network that is probed in float16
-        itself it looks at the first layer whose values are not finite, and fires where those that are left are close
-        to the limit. bfloat16 has the range of float32.
+        With `--precision float16` it compares the largest value of every layer, and of every product, power and sum of
+        signals between them, measured in a wider type, with the largest number of the type that the network is going to
+        run in: 65504. In a network that is probed in float16 itself it looks at the first layer whose values are not
+        finite, and fires where those that are left are close to the limit. bfloat16 has the range of float32. What an
+        attention adds to its scores is a mask, and left out.
 
     Why is this bad:
         What overflows is infinite, and the next subtraction makes NaN of it: the loss is NaN before the first update.
@@ -77,11 +87,29 @@ def dtype_overflow(case: Case) -> Iterator[Finding]:
     References:
         Micikevicius et al. 2018, "Mixed Precision Training", arXiv:1710.03740; IEEE 754-2019, table 3.5.
     """
-    sites = case.sites(*KINDS)
+    shown = _unmasked(case.facts.anatomy.flow)
+    sites = [site for site in case.sites() if site.kind in KINDS or site.key in shown]
     narrow = FORMATS.get(case.facts.precision or "")
     if narrow is not None:
         yield from _planned(case, sites, narrow)
     yield from _measured(case, [site for site in sites if _is_half(case, site)])
+
+
+def _unmasked(flow: Flow) -> frozenset[str]:
+    """Sites of operations on signals from which no way of sums and factors leads into a softmax or an attention.
+
+    The flow does not show who reads the mask of an attention in one call: nobody else does, either.
+    """
+    steps = flow.steps
+    masks = {step.index for step in steps} - {source for step in steps for source in step.sources} - {*flow.outputs}
+    for step in reversed(steps):
+        softens = step.activation is not None and "softmax" in step.activation.name
+        carries = step.index in masks and step.effect in {"view", "pass", "sum", "scale", "other"}
+        if softens or "attention" in step.name or (carries and step.name not in SCORES):
+            masks.update(step.sources)
+    raw = {step.index for step in steps if step.name in SCORES or (step.name == ATTENDING and step.effect == "other")}
+    masks |= {step.index for step in steps if step.name in MASKING | {ATTENDING}}
+    return frozenset(key for step in steps if step.index in raw or step.index not in masks for key in step.sites)
 
 
 def _is_half(case: Case, site: Site) -> bool:

@@ -79,8 +79,10 @@ class Call:
         Raises:
             NoPredictionError: it is computed in a way that was not measured, or its entries are one and the same.
         """
-        known = self.facts.parameters.get(held.parameter if held.plain else layer_name(held.parameter))
-        if known is None and not held.plain:
+        name = held.parameter if held.plain else layer_name(held.parameter)
+        known = self.facts.parameters.get(name)
+        # Of what the model's own code computes, the parameter's numbers are all that was measured.
+        if not held.plain and (known is None or name == held.parameter):
             raise NoPredictionError(f"its weight is computed from parameters ({held.parameter})")
         if known is None:
             raise NoPredictionError(f"{held.parameter} was not measured")

@@ -1,5 +1,9 @@
 """IP303 on records written by hand."""
 
+from dataclasses import replace
+
+from initprobe.records import Flow, Signal, Step
+
 
 def judged(make, identical, *, zero=(), spread=0.0, start=1.0):
     chain = make.chain(6)
@@ -34,6 +38,23 @@ def test_a_weight_that_is_zero_on_purpose_is_not_accused(make):
 
 def test_a_layer_that_puts_out_nothing_is_another_rule_s_business(make):
     assert "IP303" not in {finding.rule.code for finding in judged(make, set(range(6)), start=0.0)}
+
+
+def test_a_layer_behind_silent_units_puts_out_its_biases_and_is_not_accused(make):
+    chain = make.chain(2, activations=True)
+    flow = [Step(0, "input", "other", (2, 64))]
+    flow += [
+        Step(i, "linear", "weighted", (2, 64), (Signal(i - 1),), sites=(s.key,)) for i, s in enumerate(chain.sites, 1)
+    ]
+    chain = replace(chain, flow=Flow(tuple(flow), (4,)))
+
+    def judged(peak):
+        extra = {"block.0.linear": {"unit_spread": 0.7}, "block.1.linear": {"unit_spread": 0.0}}
+        extra["block.0.relu"] = {"absmax": peak}
+        return make.judge(make.evidences(chain, make.geometric(1.0, 2), extra=extra), select=("IP303",)).findings
+
+    assert judged(0.0) == ()
+    assert [one.sites for one in judged(1.0)] == [("block.1.linear",)]
 
 
 def test_one_seed_that_differs_is_enough(make):

@@ -1,6 +1,7 @@
 """The audit of parameters: bugs that shipped are found, and what is meant is left alone."""
 
 import copy
+from collections import OrderedDict
 
 import pytest
 import torch
@@ -19,7 +20,7 @@ DELIBERATE = (
 
 def audit(build, inputs=None, **options):
     """Code and message of every finding about parameters, those that became notes included."""
-    check = {"complete": True}
+    check = {"complete": True, **options.pop("check", {})}
     findings = ip.probe(build, inputs=inputs, check=check, **{**QUICK, **options}).findings
     told = [(finding.rule.code, finding.message) for finding in findings if finding.rule.code.startswith("IP5")]
     notes = [note for finding in findings for note in finding.notes if "(IP5" in note]
@@ -252,6 +253,68 @@ def test_a_tied_table_that_the_model_scales_makes_no_large_logits():
     assert codes(lambda: Scaled(1.0), "int64[6]<50") == ["IP511"]
 
 
+class Positioned(nn.Module):
+    """Tokens of N(0, 0.02), perhaps scaled, beside types and a table of positions."""
+
+    def __init__(self, scale, positions):
+        super().__init__()
+        self.embed, self.types, self.head = nn.Embedding(50, 64), nn.Embedding(50, 64), nn.Linear(64, 50)
+        nn.init.normal_(self.embed.weight, std=0.02)
+        nn.init.normal_(self.types.weight, std=0.001)
+        self.scale = scale
+        self.register_buffer("positions", positions * torch.randn(6, 64))
+
+    def forward(self, tokens):
+        looked_up = self.scale(self.embed(tokens)) + self.types(tokens)
+        return self.head(nn.functional.layer_norm(looked_up + self.positions, (64,)))
+
+
+@pytest.mark.parametrize(
+    ("scale", "positions", "told"),
+    [
+        (lambda x: x, 0.7, ["IP511"]),
+        (lambda x: x * 8.0, 0.7, []),
+        (lambda x: x / 0.125, 0.7, []),
+        (lambda x: x * torch.tensor(8.0), 0.7, []),
+        (lambda x: x / 8.0, 0.1, ["IP511"]),
+        (lambda x: x, 0.1, []),
+    ],
+    ids=["drowned", "scaled", "divided", "by a tensor", "made smaller", "small positions"],
+)
+def test_a_table_that_positions_drown_is_told_unless_the_model_scales_it(scale, positions, told):
+    assert codes(lambda: Positioned(scale, positions), "int64[6]<50", check={"select": ["IP511"]}) == told
+
+
+def test_a_weight_that_is_scaled_as_the_last_one_of_its_branch_and_is_none_is_told():
+    ratio = 8**-0.5
+
+    class Block(nn.Module):
+        def __init__(self, stds):
+            super().__init__()
+            self.attention = nn.MultiheadAttention(32, 2, batch_first=True)
+            self.gate, self.up, self.down = nn.Linear(32, 64), nn.Linear(32, 64), nn.Linear(64, 32)
+            weights = (self.attention.in_proj_weight, self.attention.out_proj.weight)
+            for weight, std in zip(
+                (*weights, *(one.weight for one in (self.gate, self.up, self.down))), stds, strict=True
+            ):
+                nn.init.normal_(weight, std=std)
+
+        def forward(self, x):
+            h = nn.functional.layer_norm(x, (32,))
+            x = x + self.attention(h, h, h, need_weights=False)[0]
+            h = nn.functional.layer_norm(x, (32,))
+            return x + self.down(nn.functional.silu(self.gate(h)) * self.up(h))
+
+    def told(*stds):
+        return audit(lambda: nn.Sequential(*[Block(stds) for _ in range(4)]), (6, 32))
+
+    ((code, message),) = told(0.1, 0.1 * ratio, 0.1, 0.1 * ratio, 0.1 * ratio)
+    assert code == "IP509"
+    assert message.endswith("and no last ones: 0.up.weight and 3 like it")
+    assert told(0.1, 0.1 * ratio, 0.1, 0.1, 0.1 * ratio) == []
+    assert told(0.1, 0.1 * ratio, 0.1, 0.06, 0.1 * ratio) == []
+
+
 def test_an_odd_layer_is_named_and_a_pattern_of_two_is_not():
     def build(odd):
         layers = [nn.Linear(32, 32) for _ in range(8)]
@@ -263,3 +326,22 @@ def test_an_odd_layer_is_named_and_a_pattern_of_two_is_not():
     assert code == "IP507"
     assert message.startswith("15.weight has a standard deviation of 0.05")
     assert codes(lambda: build({1, 3, 5, 7}), (32,)) == []
+
+
+def test_layers_that_are_numbered_in_their_names_are_one_kind_unless_a_list_of_blocks_numbers_them():
+    def stack(stds):
+        layers = {f"fc{index}": nn.Linear(32, 32) for index in range(len(stds))}
+        for layer, std in zip(layers.values(), stds, strict=True):
+            nn.init.normal_(layer.weight, std=std)
+        return nn.Sequential(
+            OrderedDict(
+                (f"{name}{end}", part)
+                for name, layer in layers.items()
+                for end, part in (("", layer), ("_norm", nn.LayerNorm(32)), ("_act", nn.GELU()))
+            )
+        )
+
+    ((code, message),) = audit(lambda: stack([0.02] * 5 + [0.05] + [0.02] * 2), (32,))
+    assert code == "IP507"
+    assert message.startswith("fc5.weight has a standard deviation of 0.05")
+    assert codes(lambda: nn.Sequential(*[stack([0.02, 0.02, 0.02, 0.05]) for _ in range(3)]), (32,)) == []

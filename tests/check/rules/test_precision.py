@@ -2,7 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
+import initprobe as ip
 from initprobe.records import OutputTrace
 
 DEPTH = 5
@@ -72,6 +75,72 @@ class TestOverflow:
             (("block.1.linear",), False),
             (("block.2.linear",), True),
         ]
+
+
+class Attention(nn.Module):
+    """Written by hand, with a mask that is an input."""
+
+    def __init__(self, size):
+        super().__init__()
+        self.query, self.key, self.value, self.head = (nn.Linear(16, 16) for _ in range(4))
+        self.size = size
+
+    def forward(self, x, mask):
+        scores = (self.size * self.query(x)) @ self.key(x).transpose(-1, -2) / 4.0
+        scores = scores + ((1.0 - mask) * torch.finfo(scores.dtype).min)[:, None, :]
+        return self.head(scores.softmax(-1) @ self.value(x))
+
+
+class Square(nn.Module):
+    def __init__(self, size):
+        super().__init__()
+        self.layer, self.square, self.norm = nn.Linear(16, 16), Squared(), nn.LayerNorm(16)
+        self.size = size
+
+    def forward(self, x):
+        return self.norm(self.square(self.size * self.layer(x)))
+
+
+class Squared(nn.Module):
+    def forward(self, x):
+        return x.square()
+
+
+class Fused(nn.Module):
+    """The same mask in one call of an attention, behind a module that makes it."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.mask = nn.Linear(16, 16), Mask()
+
+    def forward(self, x, mask):
+        h = self.layer(x)
+        return nn.functional.scaled_dot_product_attention(h, h, h, attn_mask=self.mask(x, mask))
+
+
+class Mask(nn.Module):
+    def forward(self, x, mask):
+        return (1.0 - mask)[:, None, :].expand(-1, x.shape[1], -1) * -1e9
+
+
+def overflows(build):
+    """Sites of the findings about a network that is going to run in float16."""
+    check = {"complete": True, "select": ["IP801"], "precision": "float16"}
+    findings = ip.probe(build, seeds=2, max_seeds=2, batch=4, check=check).findings
+    return [finding.sites for finding in findings]
+
+
+class TestBetweenLayers:
+    def test_a_square_is_looked_at(self):
+        inputs = torch.randn(4, 16)
+        assert [sites[0] for sites in overflows(lambda: (Square(1000.0), inputs))] == ["square"]
+        assert overflows(lambda: (Square(1.0), inputs)) == []
+
+    def test_scores_are_looked_at_and_masks_are_not(self):
+        inputs = (torch.randn(4, 6, 16), torch.ones(4, 6).triu())
+        assert overflows(lambda: (Attention(1.0), inputs)) == []
+        assert [sites[0] for sites in overflows(lambda: (Attention(1e6), inputs))] == ["(model)/matmul"]
+        assert overflows(lambda: (Fused(), inputs)) == []
 
 
 class TestUnderflow:

@@ -170,6 +170,22 @@ class TestImbalance:
         assert finding.sites[0] == "block.2.linear"
         assert "×" in finding.message
 
+    def test_which_of_many_layers_is_the_weakest_needs_no_evidence(self, make):
+        """Norm products of the queries and keys of 24 post-norm blocks, whose last ones take turns."""
+        depth, gaps = 48, (13.9, 11.6, 12.9, 10.8, 13.4)
+        anatomy, rms = make.chain(depth), make.geometric(1.0, depth)
+
+        def traces(seed):
+            logs = np.linspace(0.0, -8.0, depth)
+            logs[-1 - seed % 2] = -gaps[seed]
+            rows = zip(anatomy.weights, np.exp(logs), strict=True)
+            return tuple(
+                ParameterTrace(w.name, {"rms": 0.1}, {"rms": g, "nonfinite": 0.0}, reached=True) for w, g in rows
+            )
+
+        evidences = [make.evidence(anatomy, rms[s], rms[s], seed=s, parameters=traces(s)) for s in range(5)]
+        assert "part of block.4" in only(make.judge(evidences), "IP204").message
+
     def test_three_decades_are_what_widths_and_strides_do(self, make):
         assert found(self.judged(make, [1.0, 1.0, 1e-3, 1.0]), "IP204") == []
 
@@ -217,9 +233,11 @@ class TestSaturation:
 
 
 class TestCollapse:
-    def judged(self, make, difference, shapes=None):
+    def judged(self, make, difference, shapes=None, head=False):
         """1 - cosine at each layer."""
         anatomy = with_flow(make.chain(len(difference), activations=True))
+        *others, last = anatomy.weights
+        anatomy = replace(anatomy, weights=(*others, replace(last, head=head)))
         noise = np.exp(1e-3 * np.random.default_rng(0).standard_normal((5, 1)))
         pair = np.sqrt(2.0 * np.asarray(difference)) * noise
         flat = np.ones((5, len(difference)))
@@ -258,6 +276,11 @@ class TestCollapse:
 
     def test_inputs_that_are_alike_are_nobody_s_fault(self, make):
         assert found(self.judged(make, np.full(12, 5e-4)), "IP401") == []
+
+    def test_a_head_whose_biases_are_a_prior_is_not(self, make):
+        assert found(self.judged(make, [1.0] * 6 + [1e-4], head=True), "IP401") == []
+        assert found(self.judged(make, [1.0] * 6 + [1e-4]), "IP401") != []
+        assert found(self.judged(make, 0.1 ** np.arange(6), head=True), "IP401") != []
 
     def test_a_pooling_is_not(self, make):
         images, rows = [(8, 64, 16, 16)] * 6, [(8, 64)] * 6

@@ -1,5 +1,4 @@
 # Biases of -2 in front of every ReLU, where "a small constant" was meant to be positive: most units never fire.
-# corpus: unsolved because the biases of a layer without input are taken for identical units
 # corpus: rule IP301 at *
 # corpus: allows IP101 because dead units hand on nothing
 # corpus: allows IP201 because dead units hand back nothing

@@ -1,6 +1,5 @@
 # Seven of eight layers get their init by name, and one that was renamed keeps PyTorch's.
 # corpus: rule IP507 at *fc5*
-# corpus: unsolved because layers are taken for a kind only where their number stands alone between dots
 import torch
 from torch import nn
 

@@ -1,7 +1,6 @@
 # Depth-scaled init of a SwiGLU's ``w2``, and of its ``w3`` as well, which writes to no residual stream: the branch adds
 # a fraction of what it should (torchtitan #3334).
 # corpus: rule IP509 at *feed_forward.w3*
-# corpus: unsolved because a scaled weight that ends no branch is taken for one of the others
 import torch
 from torch import nn
 

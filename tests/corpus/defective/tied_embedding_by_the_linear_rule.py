@@ -1,7 +1,6 @@
 # The decoder is tied to the embedding, and an ``apply`` that knows Linear draws both from N(0, 0.02): next to positions of
 # size 0.7 nothing is left of the tokens (fastai #2090).
 # corpus: rule IP511 or IP104 at *
-# corpus: unsolved because no rule compares what two embeddings add to one stream
 import math
 
 import torch

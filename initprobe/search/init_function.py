@@ -13,7 +13,7 @@ from torch import nn
 from initprobe.init.choose import build_scheme
 from initprobe.init.distributions import truncated_std
 from initprobe.records import Drawn, Entry, Estimate, InitRequest, ParameterSummary, SchemeChoice, Weight
-from initprobe.search.candidates import shell_pattern
+from initprobe.search.change import shell_pattern
 
 NORMAL = frozenset(
     {"kaiming_normal", "xavier_normal", "lecun_normal", "normal", "large_normal", "small_init", "ntk",

@@ -117,6 +117,7 @@ def missing_depth_scaling(case: Case) -> Iterator[Finding]:
         label=wording.listing(tails),
         location=None if first is None else first.location,
         measured="; ".join(f"{kind}: last weights ×{pair[0]:.3g} of the others" for kind, pair in ratios.items()),
+        parameters=tails,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from initprobe.load.init_text import override_text, scheme_text
-from initprobe.records import Entry, Estimate, Finding, InitRequest, Override, ParameterSummary, Role, SchemeChoice
+from initprobe.records import Entry, Estimate, Finding, InitRequest, Override, ParameterSummary, SchemeChoice
 from initprobe.search.architecture import MATRICES
 from initprobe.search.change import OWN_GAIN, ZEROS, Candidate, added, shell_pattern, without_numbers
 
@@ -20,7 +20,10 @@ MOST = 6
 
 TRUNCATED = "truncated_normal"
 
-Remedy = Callable[[Entry, ParameterSummary], SchemeChoice | None]
+Family = Sequence[ParameterSummary]
+"""Parameters of one shape whose names differ in their numbers alone."""
+
+Remedy = Callable[[Entry, Family], SchemeChoice | None]
 
 
 def blamed(entry: Entry, ills: Sequence[Finding]) -> Iterator[Candidate]:
@@ -31,17 +34,13 @@ def blamed(entry: Entry, ills: Sequence[Finding]) -> Iterator[Candidate]:
         ills: its findings that are to be healed.
     """
     for finding in ills:
+        families = _families(parameters_of(entry, finding))
         for remedy, reason in REMEDIES.get(finding.rule.code, ()):
-            wanted = {
-                one.weight.name: choice
-                for one in parameters_of(entry, finding)
-                if (choice := remedy(entry, one)) is not None
-            }
-            groups = _groups(wanted)
+            drawn = [(family, choice) for family in families if (choice := remedy(entry, family)) is not None]
             # Two zeros in a row are a dead end, and one of them is meant: drawing the other is enough.
-            parts = groups if finding.rule.code == "IP508" and 1 < len(groups) <= MOST else []
-            for part in [*parts, list(wanted)]:
-                yield from _drawn_anew(entry, {name: wanted[name] for name in part}, reason)
+            parts = [[one] for one in drawn] if finding.rule.code == "IP508" and 1 < len(drawn) <= MOST else []
+            for part in [*parts, drawn]:
+                yield from _drawn_anew(entry, part, reason)
         if finding.rule.code == "IP512":
             yield from _cut_where_it_counts(entry.request.init)
 
@@ -62,28 +61,41 @@ def parameters_of(entry: Entry, finding: Finding) -> list[ParameterSummary]:
     return [one for one in entry.weights if one.weight.name in names]
 
 
-def _groups(names: Mapping[str, SchemeChoice]) -> list[list[str]]:
-    """Names that differ in their numbers alone and get the same, in their order."""
-    groups: dict[tuple[str, SchemeChoice], list[str]] = {}
-    for name, choice in names.items():
-        groups.setdefault((without_numbers(name), choice), []).append(name)
-    return list(groups.values())
+def _families(parameters: Sequence[ParameterSummary]) -> list[Family]:
+    families: dict[tuple[str, tuple[int, ...]], list[ParameterSummary]] = {}
+    for one in parameters:
+        families.setdefault((without_numbers(one.weight.name), one.weight.shape), []).append(one)
+    return list(families.values())
 
 
-def _drawn_anew(entry: Entry, wanted: Mapping[str, SchemeChoice], reason: str) -> Iterator[Candidate]:
+def _drawn_anew(entry: Entry, drawn: Sequence[tuple[Family, SchemeChoice]], reason: str) -> Iterator[Candidate]:
     """One change of these parameters, unless it is no small one or no few patterns tell them from the others."""
-    matrices = {one.weight.name for one in entry.weights if one.weight.role in MATRICES}
-    own = [name for name in wanted if wanted[name] == OWN_GAIN and name in matrices]
-    if 2 * len(own) > len(matrices) and len(own) == len(wanted):
+    matrices = sum(one.weight.role in MATRICES for one in entry.weights)
+    anew = [one for family, choice in drawn if choice == OWN_GAIN for one in family]
+    if 2 * len(anew) > matrices and all(choice == OWN_GAIN for _, choice in drawn):
         return
-    names = [one.weight.name for one in entry.weights]
+    everything = [one.weight.name for one in entry.weights]
     overrides = []
-    for group in _groups(wanted):
-        pattern = shell_pattern(group, names)
-        globs = [shell_pattern([name], names) for name in group] if pattern is None else [pattern]
-        overrides += [Override(wanted[group[0]], glob=glob) for glob in globs if glob is not None]
+    for family, choice in drawn:
+        globs = _patterns([one.weight.name for one in family], everything)
+        if globs is None:
+            return
+        overrides += [Override(choice, glob=glob) for glob in globs]
     if 0 < len(overrides) <= MOST:
         yield added(entry.request.init, overrides, reason)
+
+
+def _patterns(names: Sequence[str], others: Sequence[str]) -> list[str] | None:
+    """Shell patterns that match these names and none of the others: one, one for each last number, or the names."""
+    by_last: dict[str, list[str]] = {}
+    for name in names:
+        by_last.setdefault(next((part for part in reversed(name.split(".")) if part.isdigit()), ""), []).append(name)
+    for groups in ([names], by_last.values(), [[name] for name in names]):
+        found = [shell_pattern(group, others) for group in groups]
+        globs = [glob for glob in found if glob is not None]
+        if len(globs) == len(found):
+            return globs
+    return None
 
 
 def _cut_where_it_counts(init: InitRequest) -> Iterator[Candidate]:
@@ -104,49 +116,60 @@ def _cut_where_it_counts(init: InitRequest) -> Iterator[Candidate]:
             yield Candidate(replace(init, overrides=overrides), summary, reason, 1)
 
 
-def _own_gain(_entry: Entry, one: ParameterSummary) -> SchemeChoice | None:
-    return OWN_GAIN if one.weight.role in MATRICES else None
+def _own_gain(_entry: Entry, family: Family) -> SchemeChoice | None:
+    return OWN_GAIN if family[0].weight.role in MATRICES else None
 
 
-def _zeros(_entry: Entry, one: ParameterSummary) -> SchemeChoice | None:
-    return ZEROS if one.weight.role in {*MATRICES, "bias"} else None
+def _zeros(_entry: Entry, family: Family) -> SchemeChoice | None:
+    return ZEROS if family[0].weight.role in {*MATRICES, "bias"} else None
 
 
-def _identity(_entry: Entry, one: ParameterSummary) -> SchemeChoice | None:
+def _identity(_entry: Entry, family: Family) -> SchemeChoice | None:
     """What changes nothing of what it meets: a scale of one, a shift of zero."""
-    role: Role = one.weight.role
-    if role in MATRICES:
+    weight = family[0].weight
+    if weight.role in MATRICES:
         return OWN_GAIN
-    if role == "bias":
+    if weight.role == "bias":
         return ZEROS
-    if role == "embedding":
+    if weight.role == "embedding":
         return _normal(1.0)
-    return IDENTITY if role == "norm" else ONES if len(one.weight.shape) < 2 else None
+    return IDENTITY if weight.role == "norm" else ONES if len(weight.shape) < 2 else None
 
 
-def _same_width(_entry: Entry, one: ParameterSummary) -> SchemeChoice | None:
-    return None if (std := _std(one)) is None else _normal(std)
+def _same_width(_entry: Entry, family: Family) -> SchemeChoice | None:
+    return None if (std := _std(family)) is None else _normal(std)
 
 
-def _by_branches(entry: Entry, one: ParameterSummary) -> SchemeChoice | None:
+def _like_its_kind(entry: Entry, family: Family) -> SchemeChoice | None:
+    """As wide as the other parameters whose names differ in their numbers alone."""
+    names = {one.weight.name for one in family}
+    kin = next((kin for kin in _families(entry.weights) if family[0] in kin), ())
+    others = [one for one in kin if one.weight.name not in names]
+    return _same_width(entry, others) if others else None
+
+
+def _by_branches(entry: Entry, family: Family) -> SchemeChoice | None:
     """As wide as it is, divided by the root of the number of branches on the main stream."""
     many = sum(branch.within is None for branch in entry.branches)
-    std = _std(one)
+    std = _std(family)
     return None if std is None or not many else _normal(std / math.sqrt(many))
 
 
-def _logits_of_one(_entry: Entry, one: ParameterSummary) -> SchemeChoice | None:
+def _logits_of_one(_entry: Entry, family: Family) -> SchemeChoice | None:
     """A table that is the head as well: by its width, which is the head's fan-in."""
-    return _normal(one.weight.shape[-1] ** -0.5) if one.weight.role == "embedding" else None
+    weight = family[0].weight
+    return _normal(weight.shape[-1] ** -0.5) if weight.role == "embedding" else None
 
 
 def _normal(std: float) -> SchemeChoice:
     return SchemeChoice("normal", (("std", float(f"{std:.3g}")),))
 
 
-def _std(one: ParameterSummary) -> float | None:
-    std = one.value.get("std")
-    return std.mean if isinstance(std, Estimate) and 0.0 < std.mean < math.inf else None
+def _std(family: Family) -> float | None:
+    """Of all of them, None where it is zero or unknown."""
+    found = [one.value.get("std") for one in family]
+    known = [std.mean for std in found if isinstance(std, Estimate) and 0.0 < std.mean < math.inf]
+    return math.sqrt(math.fsum(std**2 for std in known) / len(known)) if known and len(known) == len(found) else None
 
 
 _HEAD = (
@@ -161,7 +184,7 @@ REMEDIES: Mapping[str, Sequence[tuple[Remedy, str]]] = {
     "IP502": ((_same_width, "every copy gets numbers of its own, as wide as before"),),
     "IP503": (_ANEW,),
     "IP504": ((_identity, "a normalization starts as the identity"),),
-    "IP507": ((_own_gain, "the others of its kind are drawn by another law"),),
+    "IP507": ((_like_its_kind, "as wide as the others of its kind"),),
     "IP508": ((_own_gain, "one of two factors has to differ from zero"),),
     "IP509": ((_by_branches, "what ends a branch is divided by the root of their number, as GPT-2 does"),),
     "IP510": ((_zeros, "its biases are as large as the signal"),),

@@ -41,10 +41,10 @@ def shell_pattern(names: Sequence[str], others: Sequence[str]) -> str | None:
     """One shell pattern that matches these names and none of the others; None where there is none."""
     if len(names) == 1:
         return None if any(mark in names[0] for mark in "*?[") else names[0]
-    patterns = {without_numbers(name) for name in names}
-    if len(patterns) > 1:
+    if len({without_numbers(name) for name in names}) > 1:
         return None
-    pattern = patterns.pop()
+    columns = zip(*(name.split(".") for name in names), strict=True)
+    pattern = ".".join(parts[0] if len(set(parts)) == 1 else "*" for parts in columns)
     return pattern if {name for name in others if fnmatchcase(name, pattern)} == set(names) else None
 
 

@@ -206,7 +206,10 @@ class _Search:
         self.used = set(before.seeds)
 
     def screen(self, found: Sequence[Candidate]) -> list[Tried]:
-        """Every candidate on few seeds, the same for all, until enough of them are clean; the best first."""
+        """Every candidate on few seeds, the same for all, until enough of them are clean; the best first.
+
+        Once one is clean, the next few are tried for what is better or else to be had, and no more.
+        """
         probe = self.before.request.probe
         few = replace(probe, seeds=probe.seeds[:SCREENING_SEEDS], max_seeds=SCREENING_SEEDS)
         screened: list[Tried] = []
@@ -217,7 +220,8 @@ class _Search:
                 continue
             self.used.update(one.entry.seeds)
             screened.append(one)
-            if sum(self.promising(other) and other.clean for other in screened) >= SHOWN:
+            clean = [self.promising(other) and other.clean for other in screened]
+            if sum(clean) >= SHOWN or any(clean[:-SHOWN]):
                 break
         return sorted(screened, key=lambda one: (not self.promising(one), one.rank))
 

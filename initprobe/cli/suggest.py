@@ -74,6 +74,8 @@ def suggest(
     deliver(found.report, outputs, Style(color, quiet=quiet), save)
     if written:
         tell(f"wrote {write}")
+    elif found.verified and not quiet:
+        tell("next: --write FILE.yaml writes the spec with it" if found.spec else "next: --write FILE.py writes it")
     return exit_code(found.report, judged=False) or (ExitCode.OK if found.settled else ExitCode.FINDINGS)
 
 

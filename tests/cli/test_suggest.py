@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 
 import pytest
 
@@ -35,6 +36,7 @@ def test_a_spec(initprobe, narrow):
     assert "finding gone, fresh seeds " in ran.out
     assert "in the spec:\ninit:\n  default: kaiming_normal\n" in ran.out
     assert "wrote fixed.yaml" in ran.err
+    assert "next: --write" not in ran.err
     assert (narrow / "fixed.yaml").read_text() == FIXED
     assert (narrow / "narrow.yaml").read_text() == SPEC
     assert initprobe("check", "fixed.yaml").code == 0
@@ -92,6 +94,12 @@ def test_where_nothing_is_wrong(initprobe, folder):
     assert "nothing to suggest: the check found nothing that a fresh draw of the weights would heal" in ran.out
 
 
+def test_it_judges_as_check_does(initprobe, narrow):
+    ran = initprobe("suggest", "narrow.yaml", "--select", "IP303", "--precision", "float16")
+    assert ran.code == 0
+    assert "nothing to suggest: " in ran.out
+
+
 def test_where_nothing_holds(initprobe, narrow):
     (narrow / "hard.yaml").write_text(
         SPEC + "check: {thresholds: {forward_drift: {warning: 1.0001, error: 1.0001}, backward_drift: {warning: 1.0001, error: 1.0001}}}\n"
@@ -100,6 +108,9 @@ def test_where_nothing_holds(initprobe, narrow):
     assert ran.code == 1
     assert "not verified: FAIL" in ran.out
     assert not (narrow / "out.yaml").exists()
+    ran = initprobe("check", "hard.yaml", "--suggest")
+    assert ran.code == 1
+    assert re.search(r"no fix for narrow: none of \d+ candidates was verified", ran.err)
 
 
 @pytest.mark.parametrize(

@@ -19,12 +19,24 @@ init:
 probe: {seeds: 2, max_seeds: 4, batch: 16}
 """
 FIXED = SPEC.replace("{scheme: normal, std: 0.01}", "kaiming_normal")
+SHALLOW = """\
+import torch
+from torch import nn
+
+
+def build():
+    model = nn.Sequential(*(part for _ in range(8) for part in (nn.Linear(16, 16), nn.ReLU())))
+    for name, parameter in model.named_parameters():
+        nn.init.normal_(parameter, std=0.01)
+    return model, torch.randn(16, 16)
+"""
 FEW = ("--seeds", "3", "--max-seeds", "6", "--batch", "16")
 
 
 @pytest.fixture
 def narrow(folder):
     (folder / "narrow.yaml").write_text(SPEC)
+    (folder / "shallow.py").write_text(SHALLOW)
     return folder
 
 
@@ -42,17 +54,17 @@ def test_a_spec(initprobe, narrow):
     assert initprobe("check", "fixed.yaml").code == 0
 
 
-def test_a_python_target_gets_a_function_with_which_its_check_passes(initprobe, folder):
-    ran = initprobe("suggest", "models.py:vanishing", "--write", "init.py", *FEW)
+def test_a_python_target_gets_a_function_with_which_its_check_passes(initprobe, narrow):
+    ran = initprobe("suggest", "shallow.py:build", "--write", "init.py", *FEW)
     assert ran.code == 0
     assert "paste this, and call it once the model is built:\nimport torch\n" in ran.out
-    text = (folder / "init.py").read_text()
+    text = (narrow / "init.py").read_text()
     assert "initprobe" not in text
-    (folder / "fixed.py").write_text(
-        f"{text}\n\nfrom models import vanishing\n\n\ndef build():\n    model, inputs = vanishing()\n"
+    (narrow / "fixed.py").write_text(
+        f"{text}\n\nimport shallow\n\n\ndef build():\n    model, inputs = shallow.build()\n"
         "    init_weights(model)\n    return model, inputs\n"
     )
-    assert initprobe("check", "models.py:vanishing", *FEW).code == 1
+    assert initprobe("check", "shallow.py:build", *FEW).code == 1
     assert initprobe("check", "fixed.py:build", *FEW).code == 0
 
 
@@ -71,9 +83,9 @@ def test_the_function_of_a_spec(initprobe, narrow):
     assert probe(model, inputs=(64,), batch=16).entry.weights[1].value["rms"].mean == 0.0
 
 
-def test_a_section_for_what_is_no_spec(initprobe, folder):
-    ran = initprobe("suggest", "models.py:vanishing", "--write", "init.yaml", "-o", "json", *FEW)
-    assert (folder / "init.yaml").read_text() == "init:\n  default: kaiming_normal\n"
+def test_a_section_for_what_is_no_spec(initprobe, narrow):
+    ran = initprobe("suggest", "shallow.py:build", "--write", "init.yaml", "-o", "json", *FEW)
+    assert (narrow / "init.yaml").read_text() == "init:\n  default: kaiming_normal\n"
     report = load_result(ran.out)
     assert report.command == "suggest"
     assert report.entries[1].change.yaml == "init:\n  default: kaiming_normal\n"

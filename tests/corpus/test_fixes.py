@@ -86,14 +86,20 @@ def command(capfd, tmp_path, monkeypatch):
 
 
 def applied(model, command, folder):
-    """What was found and the target with the fix in it, None where none was printed."""
+    """What was found and the target with the fix in it, None where none was printed.
+
+    A spec is fixed in its place, and beside it for what is only worth knowing, which ``suggest`` alone looks at.
+    """
     file = folder / model.path.name
     shutil.copy(model.path, file)
     if file.suffix == ".yaml":
         _, printed, found = command("check", file.name, "--fix", *options(model.name))
         changed = file.read_bytes() != model.path.read_bytes()
         assert changed is ("= fix:" in printed)
-        return found.entries[0], file.name if changed else None
+        if changed:
+            return found.entries[0], file.name
+        _, _, found = command("suggest", file.name, "--write", "fixed.yaml", *options(model.name))  # infos, too
+        return found.entries[0], "fixed.yaml" if (folder / "fixed.yaml").exists() else None
     _, printed, found = command("suggest", f"{file.name}:build", "--write", "init.py", *options(model.name))
     written = folder / "init.py"
     if not written.exists():

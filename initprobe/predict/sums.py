@@ -46,5 +46,6 @@ def shifted(known: Moments, bias: Moments) -> Moments:
         pair=known.pair + bias.pair + cross,
         both=known.both + bias.both + cross,
         mean=known.mean + bias.mean,
-        spread=known.spread * part**2,
+        # Both belong to the same units: a normal sum strays as its parts would, weighted with their shares of it.
+        spread=(part * known.spread**0.5 + max(0.0, 1.0 - part) * bias.spread**0.5) ** 2,
     )

@@ -36,11 +36,17 @@ def test_a_rule_answers_to_its_name_and_its_code(name):
 
 @pytest.mark.parametrize("name", ["forward", "IP1", "IP10", "ip1"])
 def test_a_family_answers_to_its_name_and_its_prefix(name):
-    assert codes(select=(name,)) == ["IP101", "IP102", "IP103", "IP106"]
+    assert codes(select=(name,)) == ["IP101", "IP102", "IP103", "IP104", "IP105", "IP106"]
 
 
 def test_ignore_wins_over_select():
-    assert codes(select=("forward", "backward"), ignore=("IP2", "exploding-forward")) == ["IP101", "IP103", "IP106"]
+    assert codes(select=("forward", "backward"), ignore=("IP2", "exploding-forward")) == [
+        "IP101",
+        "IP103",
+        "IP104",
+        "IP105",
+        "IP106",
+    ]
     assert "IP101" not in codes(ignore=("IP101",))
 
 

@@ -30,6 +30,17 @@ HE = Example(
     init: {default: kaiming_normal}
     """
 )
+ONE_UNIT = Example(
+    """
+    version: 1
+    model:
+      input: {shape: [64]}
+      layers:
+        - {type: repeat, times: 10, name: block, layers: [{type: linear, out: 64}, relu]}
+        - {type: linear, out: 1, name: head}
+    init: {default: torch_default}
+    """
+)
 ALIGNED = Example(
     """
     import torch
@@ -45,7 +56,7 @@ ALIGNED = Example(
 )
 
 
-@rule("IP106", "off-theory", "forward", "info", "heuristic", good=(HE,), bad=(ALIGNED,), thresholds=(GAP,))
+@rule("IP106", "off-theory", "forward", "info", "heuristic", good=(HE, ONE_UNIT), bad=(ALIGNED,), thresholds=(GAP,))
 def off_theory(case: Case) -> Iterator[Finding]:
     """A layer's signal is not what theory expects of its weights and of what came in.
 

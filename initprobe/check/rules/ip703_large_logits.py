@@ -67,9 +67,10 @@ def large_logits(case: Case) -> Iterator[Finding]:
     """
     logits = Logits.of(case)
     limit = case.facts.thresholds[ENTROPY.key]
-    if logits is None or not beyond(logits.entropy, limit, "below")[0]:
+    # Classes at -inf are masked, and what is left of the entropy is the mask's; overflow is told by IP103.
+    if logits is None or not np.isfinite(logits.spread).all() or not beyond(logits.entropy, limit, "below")[0]:
         return
-    share, spread = float(logits.entropy.mean()), float(np.nanmean(logits.spread))
+    share, spread = float(logits.entropy.mean()), float(logits.spread.mean())
     yield case.finding(
         f"the softmax over {logits.classes:,} classes has decided already: its entropy is {100 * share:.0f} % of "
         f"ln {logits.classes:,}",

@@ -86,6 +86,16 @@ class Call:
             raise NoPredictionError(f"{held.parameter} was not measured")
         return replace(known, centred=True) if held.centred else known
 
+    def bias(self, argument: Argument) -> Moments:
+        """What a layer adds to every unit: so many numbers, the mean square of few of which is left to chance.
+
+        Raises:
+            NoPredictionError: as ``moments``.
+        """
+        known = self.moments(argument)
+        constant = (known.mean**2 / known.second) ** 2 if known.second > 0.0 else 1.0
+        return replace(known, spread=2.0 * (1.0 - constant) / max(1, self.units))
+
     def everywhere(self, shape: tuple[int, ...]) -> bool:
         """Whether a tensor of that shape, in this operation, is the same at all positions."""
         size = 1

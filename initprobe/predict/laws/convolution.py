@@ -65,7 +65,7 @@ class Convolution(Law):
         noise = 2.0 * known.alike(call.positions, call.facts.samples) / call.units
         apart = shape.apart(shape.outputs)
         out = replace(out, position=out.position * apart, both=out.both * apart, spread=known.spread + noise)
-        return out if shape.bias is None else shifted(out, call.moments(shape.bias))
+        return out if shape.bias is None else shifted(out, call.bias(shape.bias))
 
     def backward(self, call: Call, gradient: Gradient) -> Mapping[int, Gradient]:
         """What comes back to its input; with a stride, to some positions of it only."""

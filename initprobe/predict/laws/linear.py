@@ -30,7 +30,7 @@ class Linear(Law):
         fan_in = call.shapes[source.step][-1]
         out = weighted(known, call.parameter(weight), fan_in)
         out = replace(out, spread=known.spread + 2.0 * known.alike(call.positions, call.facts.samples) / call.units)
-        return out if bias is None else shifted(out, call.moments(bias))
+        return out if bias is None else shifted(out, call.bias(bias))
 
     def backward(self, call: Call, gradient: Gradient) -> Mapping[int, Gradient]:
         """What comes back to the signal."""

@@ -36,7 +36,7 @@ class MultiHeadAttention(Law):
         noise = 4.0 * mixture.alike(call.positions, call.facts.samples) / width
         behind = replace(behind, spread=mixture.spread + noise)
         bias = given.get("out_proj_bias")
-        return behind if bias is None else shifted(behind, call.moments(bias))
+        return behind if bias is None else shifted(behind, call.bias(bias))
 
     def backward(self, call: Call, gradient: Gradient) -> Mapping[int, Gradient]:
         """Through the values; what comes back through the scores is smaller and left out."""
@@ -73,7 +73,7 @@ class MultiHeadAttention(Law):
         out = weighted(known, self._weight(call, given, name), fan_in)
         out = replace(out, spread=known.spread)
         bias = given.get("in_proj_bias")
-        return out if bias is None else shifted(out, call.moments(bias))
+        return out if bias is None else shifted(out, call.bias(bias))
 
     def _scores(self, call: Call, given: Mapping[str, Argument]) -> float:
         heads = given.get("num_heads")

@@ -65,6 +65,10 @@ def test_a_softmax_that_is_open_is_not(make, entropy):
     assert judged(make, [logits(entropy, 1.4)] * 5) == []
 
 
+def test_a_softmax_that_is_left_few_classes_by_a_mask_is_not(make):
+    assert judged(make, [logits(0.1, math.nan)] * 5) == []
+
+
 def test_logits_that_tie_are_told_and_those_of_a_zero_head_are_not(make):
     (found,) = judged(make, [logits(1.0, one) for one in jittered(1e-4)])
     assert (found.rule.code, found.severity) == ("IP702", "info")

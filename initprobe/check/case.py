@@ -177,7 +177,14 @@ class Case:
         )
 
     def finding_about(
-        self, message: str, *, paths: Sequence[str], label: str, location: Location | None, measured: str = ""
+        self,
+        message: str,
+        *,
+        paths: Sequence[str],
+        label: str,
+        location: Location | None,
+        measured: str = "",
+        parameters: Sequence[str] = (),
     ) -> Finding:
         """A finding about modules or parameters that no call site stands for.
 
@@ -187,6 +194,7 @@ class Case:
             label: what it is about, as a person reads it.
             location: where the first of them was built.
             measured: the numbers.
+            parameters: names of those whose values it is about.
         """
         return Finding(
             rule=self.card,
@@ -196,6 +204,7 @@ class Case:
             location=location,
             measured=measured,
             suppressed=self.suppression(paths),
+            parameters=tuple(parameters),
         )
 
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from initprobe.errors import UsageError
 from initprobe.records import Entry, Report
+
+if TYPE_CHECKING:
+    from initprobe.search.suggest import Suggestions
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +60,9 @@ def _mended(entry: Entry, listen: Callable[[str], None], *, fix: bool) -> tuple[
     from initprobe.search.revise import check_revisable, revise
     from initprobe.search.suggest import out_of_scope, suggest
 
-    if out_of_scope(entry) is not None:
-        return entry, entry, ""
+    if (reason := out_of_scope(entry)) is not None:
+        looked = any(one.suppressed is None and one.severity != "info" for one in entry.findings)
+        return entry, entry, f"no fix for {entry.name}: {reason}" if looked else ""
     target = open_target(entry.request.target)
     try:
         if fix:
@@ -66,7 +71,7 @@ def _mended(entry: Entry, listen: Callable[[str], None], *, fix: bool) -> tuple[
         return entry, entry, error.render()
     found = suggest(target, entry, listen)
     if not fix:
-        return found.before, found.before, _next(found.before)
+        return found.before, found.before, _next(found)
     try:
         revision = revise(entry, found.entries[: found.verified], listen)
         revision.write()
@@ -75,13 +80,14 @@ def _mended(entry: Entry, listen: Callable[[str], None], *, fix: bool) -> tuple[
     return found.before, revision.entry, f"fixed {revision.file}: {revision.summary}; the check passes now"
 
 
-def _next(entry: Entry) -> str:
+def _next(found: Suggestions) -> str:
     from initprobe.search.revise import check_revisable
 
-    if not any(finding.fix is not None for finding in entry.findings):
-        return ""
+    if not found.verified:
+        none = f"none of {found.tried} candidates was verified; initprobe suggest shows those that came nearest"
+        return f"no fix for {found.before.name}: {none}"
     try:
-        check_revisable(entry)
+        check_revisable(found.before)
     except UsageError:
         return "next: initprobe suggest, with the same target and options, prints what to paste"
     return "next: --fix writes it"

@@ -9,6 +9,7 @@ import typer
 
 from initprobe.cli import options as o
 from initprobe.cli.diagnose import flags_of, prepare, probe_options, requests_of
+from initprobe.cli.judging import judging_of
 from initprobe.cli.output import Style, deliver, exit_code, progress, sinks, tell, tracebacks
 from initprobe.errors import ExitCode, UsageError
 from initprobe.report.write import check_writable, write_text
@@ -30,12 +31,22 @@ def suggest(
             rich_help_panel=o.OUTPUT,
         ),
     ] = None,
+    select: o.Select = [],
+    ignore: o.Ignore = [],
+    extend_select: o.ExtendSelect = [],
+    extend_ignore: o.ExtendIgnore = [],
+    fail_on: o.FailOn = None,
+    strict: o.Strict = False,
+    severities: o.Severities = [],
+    thresholds: o.Thresholds = [],
+    precision: o.Precision = None,
     sets: o.Sets = [],
     inputs: o.Inputs = [],
     batch_from: o.BatchFrom = None,
     paths: o.Paths = [],
     allow_code: o.AllowCode = False,
     scheme: o.Scheme = None,
+    only: o.Only = [],
     seeds: o.Seeds = None,
     max_seeds: o.MaxSeeds = None,
     seed: o.Seed = 0,
@@ -62,11 +73,14 @@ def suggest(
     _check_place(write, target)
     probe = probe_options(seeds, seed, max_seeds, batch, dtype, device, mode, loss, no_backward, [], None)
     (request,) = requests_of([target], sets, inputs, batch_from, paths, allow_code)
+    judging = judging_of(
+        select, ignore, extend_select, extend_ignore, fail_on, strict, severities, thresholds, precision
+    )
     with tracebacks(traceback) as failed, progress(quiet=quiet) as listen:
         from initprobe.commands import probe_all
         from initprobe.search.suggest import find_fixes
 
-        before = probe_all("suggest", [request], flags_of(scheme, probe, {"complete": True}, []), listen, failed)
+        before = probe_all("suggest", [request], flags_of(scheme, probe, judging, only), listen, failed)
         if len(before.entries) > 1:
             raise UsageError(f"suggest takes one network, and {target!r} holds {len(before.entries)}")
         found = find_fixes(before, listen, code=None if write is None else write.suffix == CODE)
@@ -74,6 +88,8 @@ def suggest(
     deliver(found.report, outputs, Style(color, quiet=quiet), save)
     if written:
         tell(f"wrote {write}")
+    elif found.verified and not quiet:
+        tell("next: --write FILE.yaml writes the spec with it" if found.spec else "next: --write FILE.py writes it")
     return exit_code(found.report, judged=False) or (ExitCode.OK if found.settled else ExitCode.FINDINGS)
 
 

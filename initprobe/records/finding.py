@@ -105,6 +105,7 @@ class Finding:
         downstream: how many later sites it explains without a finding of their own.
         suppressed: why it does not count, None when it does.
         fix: a change that makes it go away, None where none was looked for or found.
+        parameters: names of the parameters (and buffers) whose values it is about, where no site stands for them.
     """
 
     rule: RuleCard
@@ -119,6 +120,7 @@ class Finding:
     suppressed: str | None = None
     expected: str = ""
     fix: Fix | None = None
+    parameters: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

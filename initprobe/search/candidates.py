@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
+from dataclasses import replace
 
 from initprobe.activations import moments
 from initprobe.activations.guide import recommend
 from initprobe.errors import UsageError
 from initprobe.init.choose import parse_scheme
 from initprobe.load.init_text import override_text, scheme_text
-from initprobe.records import Entry, Estimate, InitRequest, Override, ParameterSummary, SchemeChoice
+from initprobe.records import Entry, Estimate, Finding, Override, ParameterSummary, SchemeChoice
 from initprobe.search.architecture import activations_of, architecture_of
+from initprobe.search.blamed import blamed
+from initprobe.search.change import OWN_GAIN, ZEROS, Candidate, added, shell_pattern
 
 GENERAL = ("variance_scaling", "kaiming_normal", "orthogonal", "xavier_normal", "lecun_normal")
 RESIDUAL = ("zero_init_residual", "branch_scaling", "rezero", "fixup")
@@ -30,35 +31,16 @@ that is beyond the second factor from them is blamed."""
 LARGE_BIAS = 0.3
 """The root mean square beyond which biases are no longer small beside a signal of size 1."""
 
-ZEROS = SchemeChoice("zeros")
-OWN_GAIN = SchemeChoice("variance_scaling")
 
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """An init to be probed.
-
-    Attributes:
-        init: the whole init with the change.
-        summary: the change as it stands in a spec: ``init.default: kaiming_normal``.
-        reason: why it may help.
-        size: how much it changes: 1 for some layers, 2 for the default scheme, 3 for one that looks at data.
-    """
-
-    init: InitRequest
-    summary: str
-    reason: str
-    size: int
-
-
-def candidates(entry: Entry) -> tuple[Candidate, ...]:
+def candidates(entry: Entry, ills: Sequence[Finding] = ()) -> tuple[Candidate, ...]:
     """What to try for a network that was probed, at most ``MOST`` of them, small changes first.
 
     Args:
         entry: what the probe found, with its weights and its residual branches.
+        ills: those of its findings that are to be healed.
     """
     now = entry.request.init
-    found = [*_other_overrides(entry), *_off_scale(entry), *_large_biases(entry)]
+    found = [*_other_overrides(entry), *blamed(entry, ills), *_off_scale(entry), *_large_biases(entry)]
     tried = {now.default}
     for text, reason in _schemes(entry):
         choice = parse_scheme(text)
@@ -91,17 +73,6 @@ def _schemes(entry: Entry) -> Iterator[tuple[str, str]]:
     yield from ((text, reason) for text, reason in others if text != LAST)
     yield from ((text, "keeps signals in many networks") for text in GENERAL)
     yield LAST, "scales every layer by what it puts out on a batch"
-
-
-def shell_pattern(names: Sequence[str], others: Sequence[str]) -> str | None:
-    """One shell pattern that matches these names and none of the others; None where there is none."""
-    if len(names) == 1:
-        return None if any(mark in names[0] for mark in "*?[") else names[0]
-    patterns = {".".join("*" if part.isdigit() else part for part in name.split(".")) for name in names}
-    if len(patterns) > 1:
-        return None
-    pattern = patterns.pop()
-    return pattern if {name for name in others if fnmatchcase(name, pattern)} == set(names) else None
 
 
 def _other_overrides(entry: Entry) -> Iterator[Candidate]:
@@ -139,7 +110,7 @@ def _off_scale(entry: Entry) -> Iterator[Candidate]:
     glob = shell_pattern(off, list(ratios))
     if glob is not None:
         told = f"{ratios[off[0]]:.3g} times the size of its own gain, where the others have {middle:.3g}"
-        yield _added(entry.request.init, Override(OWN_GAIN, glob=glob), told)
+        yield added(entry.request.init, [Override(OWN_GAIN, glob=glob)], told)
 
 
 def _ratio(summary: ParameterSummary) -> float | None:
@@ -166,10 +137,4 @@ def _large_biases(entry: Entry) -> Iterator[Candidate]:
     ]
     glob = shell_pattern(large, [one.weight.name for one in biases]) if large else None
     if glob is not None:
-        yield _added(entry.request.init, Override(ZEROS, glob=glob), "its biases are as large as the signal")
-
-
-def _added(init: InitRequest, override: Override, reason: str) -> Candidate:
-    return Candidate(
-        replace(init, overrides=(*init.overrides, override)), f"init.overrides: {override_text(override)}", reason, 1
-    )
+        yield added(entry.request.init, [Override(ZEROS, glob=glob)], "its biases are as large as the signal")

@@ -13,7 +13,7 @@ from torch import nn
 from initprobe.init.choose import build_scheme
 from initprobe.init.distributions import truncated_std
 from initprobe.records import Drawn, Entry, Estimate, InitRequest, ParameterSummary, SchemeChoice, Weight
-from initprobe.search.candidates import shell_pattern
+from initprobe.search.change import shell_pattern
 
 NORMAL = frozenset(
     {"kaiming_normal", "xavier_normal", "lecun_normal", "normal", "large_normal", "small_init", "ntk",
@@ -94,7 +94,12 @@ def calling_function(init: InitRequest) -> str:
 
 def _inert(init: InitRequest) -> str:
     """An init as words of a docstring, out of which nothing can break."""
-    return str(init).replace("\\", "/").replace('"', "'")
+    told = [str(init.default)] if init.default is not None else []
+    told += [
+        f"{one.glob or ''}{f' ({one.layer_type})' if one.layer_type else ''} {one.scheme}" for one in init.overrides
+    ]
+    text = "; ".join(map(str.strip, told)) or str(init)
+    return text.replace("\\", "/").replace('"', "'")
 
 
 def _quoted(text: str) -> str:

@@ -21,11 +21,12 @@ from initprobe.pipeline import Listener, probe_target
 from initprobe.records import SEVERITIES, Entry, Environment, Finding, Fix, Gain, ProbeRequest, Report, Request
 from initprobe.report.numbers import interval, plural, ranges
 from initprobe.report.ranking import distance
-from initprobe.search.candidates import Candidate, candidates
+from initprobe.search.candidates import candidates
+from initprobe.search.change import Candidate
 from initprobe.search.init_function import InexpressibleError, calling_function, plain_function
 from initprobe.search.pasted import PastedTarget
 
-HEALABLE = ("IP1", "IP2", "IP3", "IP4", "IP6")
+HEALABLE = ("IP1", "IP2", "IP3", "IP4", "IP5", "IP6", "IP7")
 """Families of rules whose findings other weights may heal."""
 
 SCREENING_SEEDS = 2
@@ -103,29 +104,44 @@ class Suggestions:
         return Report("suggest", (before, *self.entries), self.environment)
 
 
-def healable(entry: Entry) -> tuple[Finding, ...]:
-    """The findings, errors and warnings that count, that other weights may heal."""
-    return tuple(
+def healable(entry: Entry, *, infos: bool = False) -> tuple[Finding, ...]:
+    """The findings that count and that other weights may heal: errors and warnings.
+
+    Args:
+        entry: what was found.
+        infos: whether those are meant that are neither, where there is nothing worse.
+    """
+    names = {one.weight.name for one in entry.weights}
+    found = tuple(
         finding
         for finding in entry.findings
-        if finding.suppressed is None and finding.severity != "info" and finding.rule.code.startswith(HEALABLE)
+        if finding.suppressed is None
+        and finding.rule.code.startswith(HEALABLE)
+        and not (finding.parameters and names.isdisjoint(finding.parameters))  # no scheme draws a buffer
     )
+    worse = tuple(finding for finding in found if finding.severity != "info")
+    return worse or (found if infos else ())
 
 
 def find_fixes(
     before: Report, listen: Listener = lambda _line: None, *, target: Target | None = None, code: bool | None = None
 ) -> Suggestions:
-    """As ``suggest``, for the first entry of a report; its target is opened again where it is not given."""
+    """As ``suggest``, for the first entry of a report, infos too; its target is opened again where it is not given."""
     entry = before.entries[0]
-    if (reason := out_of_scope(entry)) is not None:  # and who knows whether it can be opened
+    if (reason := out_of_scope(entry, infos=True)) is not None:  # and who knows whether it can be opened
         return Suggestions(entry, reason=reason, environment=before.environment)
     opened = target or open_target(entry.request.target)
-    found = suggest(opened, entry, listen, code=code)
+    found = suggest(opened, entry, listen, code=code, infos=True)
     return replace(found, environment=before.environment, spec=is_spec(entry.request.target.text))
 
 
 def suggest(
-    target: Target, entry: Entry, listen: Listener = lambda _line: None, *, code: bool | None = None
+    target: Target,
+    entry: Entry,
+    listen: Listener = lambda _line: None,
+    *,
+    code: bool | None = None,
+    infos: bool = False,
 ) -> Suggestions:
     """Look for an init with which the check of a target passes.
 
@@ -134,33 +150,29 @@ def suggest(
         entry: what the probe found; its request is what candidates are probed with.
         listen: hears what happens next.
         code: whether the best change is wanted as a function to paste; None where the target is no spec.
+        infos: whether findings that are no more than that are to be healed, where there is nothing worse.
     """
-    if (reason := out_of_scope(entry)) is not None:
+    if (reason := out_of_scope(entry, infos=infos)) is not None:
         return Suggestions(entry, reason=reason)
-    search = _Search(target, entry, listen)
-    screened = search.screen(candidates(entry))
+    ills = healable(entry, infos=infos)
+    search = _Search(target, entry, ills, listen)
+    screened = search.screen(candidates(entry, ills))
     verified = search.verify([one for one in screened if search.promising(one)])
     shown = verified or screened[:SHOWN]
-    entries = [_changed(one, entry, verified=bool(verified)) for one in shown]
+    entries = [_changed(one, ills[0], verified=bool(verified)) for one in shown]
     if verified and (target.sections is None if code is None else code):
         entries[0] = search.with_function(entries[0], verified[0])
-    before = with_fixes(entry, entries if verified else ())
+    before = _with_fixes(entry, ills, entries if verified else ())
     return Suggestions(before, tuple(entries), len(verified), search.tried, tuple(search.refused))
 
 
-def with_fixes(entry: Entry, healed: Sequence[Entry]) -> Entry:
-    """The entry, each finding with the first of these changes that makes it go away.
-
-    Args:
-        entry: what was found.
-        healed: verified changes, the best first.
-    """
-    return replace(entry, findings=tuple(_with_fix(finding, entry, healed) for finding in entry.findings))
+def _with_fixes(entry: Entry, ills: Sequence[Finding], healed: Sequence[Entry]) -> Entry:
+    """The entry, each of these findings with the first of these changes that makes it go away."""
+    fixed = [_with_fix(finding, healed) if finding in ills else finding for finding in entry.findings]
+    return replace(entry, findings=tuple(fixed))
 
 
-def _with_fix(finding: Finding, before: Entry, healed: Sequence[Entry]) -> Finding:
-    if finding not in healable(before):
-        return finding
+def _with_fix(finding: Finding, healed: Sequence[Entry]) -> Finding:
     best = next((one for one in healed if heals(one, finding)), None)
     best = best or next((one for one in healed if eases(one, finding)), None)
     if best is None or best.change is None:
@@ -168,11 +180,11 @@ def _with_fix(finding: Finding, before: Entry, healed: Sequence[Entry]) -> Findi
     return replace(finding, fix=replace(best.change, verified=_measured(finding, best)))
 
 
-def out_of_scope(entry: Entry) -> str | None:
-    """Why nothing can be suggested, None where something may."""
+def out_of_scope(entry: Entry, *, infos: bool = False) -> str | None:
+    """Why nothing can be suggested, None where something may; ``infos`` as in ``healable``."""
     if entry.failure is not None:
         return "it could not be probed"
-    if not healable(entry):
+    if not healable(entry, infos=infos):
         return "the check found nothing that a fresh draw of the weights would heal"
     if entry.request.target.text == STDIN:
         return "standard input can be read once"
@@ -184,16 +196,20 @@ def out_of_scope(entry: Entry) -> str | None:
 class _Search:
     """Probes one target under one init after another."""
 
-    def __init__(self, target: Target, before: Entry, listen: Listener) -> None:
+    def __init__(self, target: Target, before: Entry, ills: Sequence[Finding], listen: Listener) -> None:
         self.target = target
         self.before = before
+        self.ills = ills
         self.listen = listen
         self.tried = 0
         self.refused: list[str] = []
         self.used = set(before.seeds)
 
     def screen(self, found: Sequence[Candidate]) -> list[Tried]:
-        """Every candidate on few seeds, the same for all, until enough of them are clean; the best first."""
+        """Every candidate on few seeds, the same for all, until enough of them are clean; the best first.
+
+        Once one is clean, the next few are tried for what is better or else to be had, and no more.
+        """
         probe = self.before.request.probe
         few = replace(probe, seeds=probe.seeds[:SCREENING_SEEDS], max_seeds=SCREENING_SEEDS)
         screened: list[Tried] = []
@@ -204,7 +220,8 @@ class _Search:
                 continue
             self.used.update(one.entry.seeds)
             screened.append(one)
-            if sum(self.promising(other) and other.clean for other in screened) >= SHOWN:
+            clean = [self.promising(other) and other.clean for other in screened]
+            if sum(clean) >= SHOWN or any(clean[:-SHOWN]):
                 break
         return sorted(screened, key=lambda one: (not self.promising(one), one.rank))
 
@@ -223,8 +240,7 @@ class _Search:
 
     def promising(self, one: Tried) -> bool:
         """Whether it heals or eases one of the worst findings, and brings none as bad as they are."""
-        ills = healable(self.before)
-        worst = max(SEVERITIES.index(finding.severity) for finding in ills)
+        worst = max(SEVERITIES.index(finding.severity) for finding in self.ills)
         known = _codes(self.before)
         new = [
             finding
@@ -233,7 +249,7 @@ class _Search:
             and SEVERITIES.index(finding.severity) >= worst
             and finding.rule.code not in known
         ]
-        better = any(SEVERITIES.index(finding.severity) == worst and eases(one.entry, finding) for finding in ills)
+        better = any(SEVERITIES.index(finding.severity) == worst and eases(one.entry, finding) for finding in self.ills)
         return one.entry.verdict != "fail" and better and not new
 
     def with_function(self, entry: Entry, best: Tried) -> Entry:
@@ -268,7 +284,7 @@ class _Search:
 
     def _judged(self, candidate: Candidate, entry: Entry) -> Tried:
         known = _codes(self.before)
-        left = tuple(finding for finding in healable(self.before) if not heals(entry, finding))
+        left = tuple(finding for finding in self.ills if not heals(entry, finding))
         active = [one for one in entry.findings if one.suppressed is None and one.severity != "info"]
         return Tried(candidate, entry, left, sum(finding.rule.code not in known for finding in active))
 
@@ -316,9 +332,8 @@ def _codes(entry: Entry) -> set[str]:
     return {finding.rule.code for finding in entry.findings if finding.suppressed is None}
 
 
-def _changed(one: Tried, before: Entry, *, verified: bool) -> Entry:
+def _changed(one: Tried, worst: Finding, *, verified: bool) -> Entry:
     """What was measured with a candidate, and the change itself."""
-    worst = healable(before)[0]
     measured = _measured(worst, one.entry) if verified else ""
     candidate = one.candidate
     fix = Fix(candidate.summary, measured, init_section(candidate.init), reason=candidate.reason)

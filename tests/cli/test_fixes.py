@@ -96,6 +96,19 @@ def test_a_read_only_file_is_one_message(initprobe, narrow):
     assert "error[usage]: cannot write 'narrow.yaml': it is read-only" in ran.err
 
 
+def test_what_no_weights_mend_is_told(initprobe, folder):
+    (folder / "cut.py").write_text(
+        "import torch\nfrom torch import nn\n\n\nclass Cut(nn.Module):\n"
+        "    def __init__(self):\n        super().__init__()\n"
+        "        self.encoder, self.head = nn.Linear(8, 8), nn.Linear(8, 4)\n\n"
+        "    def forward(self, x):\n        return self.head(self.encoder(x).detach())\n\n\n"
+        "def build():\n    return Cut(), torch.randn(16, 8)\n"
+    )
+    ran = initprobe("check", "cut.py:build", "--suggest", "--seeds", "2")
+    assert ran.code == 1
+    assert "no fix for cut.py:build: the check found nothing that a fresh draw of the weights would heal" in ran.err
+
+
 def test_one_target_hides_no_other(initprobe, narrow):
     ran = initprobe("check", "models.py:fails", "narrow.yaml", "--fix")
     assert ran.code == 3

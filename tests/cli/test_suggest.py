@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 
 import pytest
 
@@ -18,12 +19,24 @@ init:
 probe: {seeds: 2, max_seeds: 4, batch: 16}
 """
 FIXED = SPEC.replace("{scheme: normal, std: 0.01}", "kaiming_normal")
+SHALLOW = """\
+import torch
+from torch import nn
+
+
+def build():
+    model = nn.Sequential(*(part for _ in range(8) for part in (nn.Linear(16, 16), nn.ReLU())))
+    for name, parameter in model.named_parameters():
+        nn.init.normal_(parameter, std=0.01)
+    return model, torch.randn(16, 16)
+"""
 FEW = ("--seeds", "3", "--max-seeds", "6", "--batch", "16")
 
 
 @pytest.fixture
 def narrow(folder):
     (folder / "narrow.yaml").write_text(SPEC)
+    (folder / "shallow.py").write_text(SHALLOW)
     return folder
 
 
@@ -35,22 +48,23 @@ def test_a_spec(initprobe, narrow):
     assert "finding gone, fresh seeds " in ran.out
     assert "in the spec:\ninit:\n  default: kaiming_normal\n" in ran.out
     assert "wrote fixed.yaml" in ran.err
+    assert "next: --write" not in ran.err
     assert (narrow / "fixed.yaml").read_text() == FIXED
     assert (narrow / "narrow.yaml").read_text() == SPEC
     assert initprobe("check", "fixed.yaml").code == 0
 
 
-def test_a_python_target_gets_a_function_with_which_its_check_passes(initprobe, folder):
-    ran = initprobe("suggest", "models.py:vanishing", "--write", "init.py", *FEW)
+def test_a_python_target_gets_a_function_with_which_its_check_passes(initprobe, narrow):
+    ran = initprobe("suggest", "shallow.py:build", "--write", "init.py", *FEW)
     assert ran.code == 0
     assert "paste this, and call it once the model is built:\nimport torch\n" in ran.out
-    text = (folder / "init.py").read_text()
+    text = (narrow / "init.py").read_text()
     assert "initprobe" not in text
-    (folder / "fixed.py").write_text(
-        f"{text}\n\nfrom models import vanishing\n\n\ndef build():\n    model, inputs = vanishing()\n"
+    (narrow / "fixed.py").write_text(
+        f"{text}\n\nimport shallow\n\n\ndef build():\n    model, inputs = shallow.build()\n"
         "    init_weights(model)\n    return model, inputs\n"
     )
-    assert initprobe("check", "models.py:vanishing", *FEW).code == 1
+    assert initprobe("check", "shallow.py:build", *FEW).code == 1
     assert initprobe("check", "fixed.py:build", *FEW).code == 0
 
 
@@ -69,9 +83,9 @@ def test_the_function_of_a_spec(initprobe, narrow):
     assert probe(model, inputs=(64,), batch=16).entry.weights[1].value["rms"].mean == 0.0
 
 
-def test_a_section_for_what_is_no_spec(initprobe, folder):
-    ran = initprobe("suggest", "models.py:vanishing", "--write", "init.yaml", "-o", "json", *FEW)
-    assert (folder / "init.yaml").read_text() == "init:\n  default: kaiming_normal\n"
+def test_a_section_for_what_is_no_spec(initprobe, narrow):
+    ran = initprobe("suggest", "shallow.py:build", "--write", "init.yaml", "-o", "json", *FEW)
+    assert (narrow / "init.yaml").read_text() == "init:\n  default: kaiming_normal\n"
     report = load_result(ran.out)
     assert report.command == "suggest"
     assert report.entries[1].change.yaml == "init:\n  default: kaiming_normal\n"
@@ -92,6 +106,12 @@ def test_where_nothing_is_wrong(initprobe, folder):
     assert "nothing to suggest: the check found nothing that a fresh draw of the weights would heal" in ran.out
 
 
+def test_it_judges_as_check_does(initprobe, narrow):
+    ran = initprobe("suggest", "narrow.yaml", "--select", "IP303", "--precision", "float16")
+    assert ran.code == 0
+    assert "nothing to suggest: " in ran.out
+
+
 def test_where_nothing_holds(initprobe, narrow):
     (narrow / "hard.yaml").write_text(
         SPEC + "check: {thresholds: {forward_drift: {warning: 1.0001, error: 1.0001}, backward_drift: {warning: 1.0001, error: 1.0001}}}\n"
@@ -100,6 +120,9 @@ def test_where_nothing_holds(initprobe, narrow):
     assert ran.code == 1
     assert "not verified: FAIL" in ran.out
     assert not (narrow / "out.yaml").exists()
+    ran = initprobe("check", "hard.yaml", "--suggest")
+    assert ran.code == 1
+    assert re.search(r"no fix for narrow: none of \d+ candidates was verified", ran.err)
 
 
 @pytest.mark.parametrize(

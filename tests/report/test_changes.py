@@ -36,6 +36,13 @@ def test_a_function_wins_over_the_section(canonical):
     assert texts(Report("suggest", (entry,)))[-2:] == ["def init_weights(model):", r"    \x1b"]
 
 
+def test_a_check_that_passes_all_the_same_is_told_with_what_it_found(canonical):
+    entry = replace(canonical["failing"].entries[0], verdict="pass", change=NEAR)
+    assert texts(Report("suggest", (entry,)))[0] == (
+        "1. init.default: zeros    not verified: the check passes, and finds IP101 IP201 IP401"
+    )
+
+
 def test_nothing_is_written_out_that_was_not_verified(canonical):
     entry = replace(canonical["failing"].entries[0], change=NEAR)
     assert texts(Report("suggest", (entry,))) == ["1. init.default: zeros    not verified: FAIL IP101 IP201 IP401"]

@@ -64,6 +64,16 @@ def residual():
     return Residual(), torch.randn(32, 8)
 
 
+def hidden():
+    """One layer is far too small, and the normalization behind it hides that from the signal."""
+    layers = []
+    for place in range(8):
+        layer = nn.Linear(24, 24, bias=False)
+        nn.init.normal_(layer.weight, std=1e-3 if place == 5 else 24**-0.5)
+        layers += [layer, nn.LayerNorm(24, eps=1e-12), nn.Tanh()]
+    return nn.Sequential(*layers, nn.Linear(24, 4, bias=False)), torch.randn(32, 24)
+
+
 FACTORIES = {
     "vanishing": stack(8, 0.01),
     "exploding": stack(10, 1.0),
@@ -71,6 +81,7 @@ FACTORIES = {
     "odd": stack(12, (2.0 / 32.0) ** 0.5, odd=5),
     "dead": stack(8, (2.0 / 32.0) ** 0.5, bias=-4.0),
     "residual": residual,
+    "hidden": hidden,
     "healthy": stack(8, (2.0 / 32.0) ** 0.5),
 }
 

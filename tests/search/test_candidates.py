@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from initprobe.records import InitRequest, Override, SchemeChoice
-from initprobe.search.candidates import LAST, MOST, candidates, shell_pattern
+from initprobe.search.candidates import LAST, MOST, candidates
+from initprobe.search.change import shell_pattern
 
 
 def summaries(entry):

@@ -140,6 +140,7 @@ def uninitialized_parameter(case: Case) -> Iterator[Finding]:
             label=wording.listing(names),
             location=case.location(names[0]) if weight_of is None else weight_of.location,
             measured=f"{wording.count(case.seeds, 'seed')}; told if NaN, beyond {limit:g}, or all below {SMALLEST:.2g}",
+            parameters=names,
         )
 
 

@@ -130,4 +130,5 @@ def _finding(case: Case, groups: Sequence[Sequence[Weight]]) -> Finding:
         label=wording.listing([weight.name for weight in first]),
         location=first[0].location,
         measured=f"same mean, standard deviation and projection in {wording.count(case.seeds, 'seed')}",
+        parameters=[weight.name for group in groups for weight in group],
     )

@@ -94,6 +94,7 @@ def constant_weight(case: Case) -> Iterator[Finding]:
             label=wording.listing(names_left),
             location=constant[names_left[0]].location,
             measured=f"standard deviation 0 in {wording.count(case.seeds, 'seed')}",
+            parameters=names_left,
         )
 
 

@@ -110,6 +110,7 @@ def norm_not_identity(case: Case) -> Iterator[Finding]:
             label=wording.listing(names),
             location=weights[names[0]].location,
             measured=f"{wording.count(case.seeds, 'seed')}; warning where the RMS distance is above {limit:g}",
+            parameters=names,
         )
 
 

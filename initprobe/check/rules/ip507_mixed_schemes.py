@@ -90,6 +90,7 @@ def mixed_schemes(case: Case) -> Iterator[Finding]:
                 location=weight.location,
                 measured=f"{wording.size(std)} against {wording.size(usual)}, {wording.count(case.seeds, 'seed')}; "
                 f"told beyond ×{limit:g} either way",
+                parameters=[weight.name],
             )
 
 

@@ -115,6 +115,7 @@ def zero_init_dead_end(case: Case) -> Iterator[Finding]:
             label=wording.listing(names),
             location=dead[names[0]].location,
             measured=f"values and gradient 0 in {wording.count(case.seeds, 'seed')}",
+            parameters=names,
         )
 
 

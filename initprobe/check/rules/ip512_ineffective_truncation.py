@@ -74,6 +74,7 @@ def ineffective_truncation(case: Case) -> Iterator[Finding]:
             label=wording.listing(names),
             location=known[0].location if known else None,
             measured=f"{wording.count(len(names), 'parameter')}; told beyond ±{limit:g}",
+            parameters=names,
         )
 
 

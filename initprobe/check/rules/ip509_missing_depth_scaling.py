@@ -130,7 +130,7 @@ def _finding(case: Case, text: str, names: Sequence[str], ratios: Mapping[Kind, 
         label=wording.listing(names),
         location=None if first is None else first.location,
         measured="; ".join(f"{kind}: last weights ×{pair[0]:.3g} of the others" for kind, pair in ratios.items()),
-        parameters=tails,
+        parameters=names,
     )
 
 

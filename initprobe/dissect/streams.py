@@ -10,7 +10,11 @@ from initprobe.records import Stream
 
 
 def find_streams(
-    nodes: list[Node], outputs: list[Node], skips: Mapping[Node, Node], keys: Mapping[Node, str]
+    nodes: list[Node],
+    outputs: list[Node],
+    skips: Mapping[Node, Node],
+    keys: Mapping[Node, str],
+    branches: Mapping[Node, int],
 ) -> tuple[Stream, ...]:
     """All runs of two or more sites.
 
@@ -19,6 +23,7 @@ def find_streams(
         outputs: those that the model puts out.
         skips: every residual join with its skip path.
         keys: the site that shows each node's value; nodes that no module put out have none.
+        branches: the innermost residual branch that each node lies in: a sum inside of one is not on the stream around.
     """
     weighted = [node for node in nodes if node.effect == "weighted"]  # embeddings are not among them
     heads = {weighted_at(output) for output in outputs}
@@ -27,6 +32,10 @@ def find_streams(
         for chain in _chains(weighted, {node: weighted_at(node.signal) for node in weighted})
     ]
     before = {join: _join_before(skip, skips) for join, skip in skips.items()}
+    before = {
+        join: found if found is not None and branches.get(found) == branches.get(join) else None
+        for join, found in before.items()
+    }
     streams += [
         Stream("residual", tuple(keys[node] for node in chain if node in keys))
         for chain in _chains(list(skips), before)

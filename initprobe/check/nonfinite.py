@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from initprobe.check import wording
 from initprobe.check.case import Case
-from initprobe.check.signals import Direction
-from initprobe.records import Finding
+from initprobe.check.signals import Direction, Mask
+from initprobe.records import Finding, Site
 
 NOUNS: dict[Direction, str] = {"forward": "values", "backward": "gradients"}
 
@@ -20,7 +20,10 @@ def lost_values(case: Case, direction: Direction) -> Iterator[Finding]:
     sites = case.sites()
     keys = [site.key for site in (sites if direction == "forward" else reversed(sites))]
     nonfinite = case.facts.signals.at(keys, "nonfinite", direction)
-    bad = np.flatnonzero((nonfinite > 0).any(axis=0))
+    lost = (nonfinite > 0).any(axis=0)
+    if direction == "forward":
+        lost &= ~_masked(sites, lost)
+    bad = np.flatnonzero(lost)
     if len(bad) > 0:
         first, column = keys[bad[0]], nonfinite[:, bad[0]]
         total = case.facts.signals.at([first], "count", direction)[:, 0]
@@ -35,6 +38,14 @@ def lost_values(case: Case, direction: Direction) -> Iterator[Finding]:
         yield replace(finding, downstream=len(bad) - 1)
     elif direction == "backward":
         yield from _lost_weight_gradients(case)
+
+
+def _masked(sites: Sequence[Site], lost: Mask) -> Mask:
+    """Scores with -inf where attention is not to look: a softmax follows, and it is finite, unlike behind NaN."""
+    behind = [site.activation is not None and site.activation.name == "softmax" for site in sites[1:]]
+    made = [site.kind not in {"weighted", "embedding"} for site in sites[:-1]]
+    kept = np.array(behind, dtype=bool) & np.array(made, dtype=bool) & ~lost[1:]
+    return np.append(kept, values=False) if len(sites) else lost
 
 
 def _lost_weight_gradients(case: Case) -> Iterator[Finding]:

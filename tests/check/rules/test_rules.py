@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from initprobe.check.looks import LookPlan
-from initprobe.records import Evidence, ParameterTrace
+from initprobe.records import ActivationUse, Evidence, ParameterTrace
 
 DEPTH = 8
 
@@ -194,6 +194,29 @@ class TestNonFinite:
         assert (found.label, found.location.line) == ("block.2.linear.weight", 12)
 
 
+class TestNonfiniteActivation:
+    def lost(self, make, behind, spread=False):
+        chain = make.chain(DEPTH, activations=True)
+        kinds = {
+            "block.2.linear": {"kind": "other", "weight": None},
+            "block.2.relu": {"activation": ActivationUse(behind)},
+        }
+        anatomy = replace(chain, sites=tuple(replace(site, **kinds.get(site.key, {})) for site in chain.sites))
+        row = {"nonfinite": 7.0}
+        extra = {"block.2.linear": row, **({"block.2.relu": row} if spread else {})}
+        rms = make.geometric(1.0, DEPTH)
+        return make.judge(make.evidences(anatomy, rms, rms, extra=extra), select=("IP103",))
+
+    def test_scores_that_a_softmax_is_to_leave_out_are_meant(self, make):
+        assert self.lost(make, "softmax").findings == ()
+
+    def test_behind_them_nothing_may_be_lost(self, make):
+        assert only(self.lost(make, "softmax", spread=True), "IP103").sites == ("block.2.linear",)
+
+    def test_in_front_of_another_activation_they_are_lost(self, make):
+        assert only(self.lost(make, "relu"), "IP103").sites == ("block.2.linear",)
+
+
 class TestCoverage:
     def test_a_layer_that_never_ran_is_named_once_per_kind(self, make):
         chain = make.chain(DEPTH)
@@ -220,8 +243,34 @@ class TestCoverage:
     def test_a_parameter_that_the_loss_does_not_reach(self, make):
         found = only(make.judge(healthy(make, reached=False)), "IP004")
         assert found.message == f"the loss does not reach {DEPTH} trainable parameters"
-        assert found.label == "block.0.linear.weight, block.1.linear.weight, block.2.linear.weight and 5 more"
+        assert found.label == "block"
         assert found.severity == "error"
+
+    def test_parameters_are_told_by_the_part_that_they_are_lost_with(self, make):
+        chain = make.chain(DEPTH)
+        names = {
+            2: "vision.0.qkv.weight",
+            3: "vision.0.norm.weight",
+            4: "vision.1.qkv.weight",
+            5: "vision.1.norm.weight",
+        }
+        weights = tuple(
+            replace(weight, name=names.get(i, weight.name), module=names.get(i, weight.name).rpartition(".")[0])
+            for i, weight in enumerate(chain.weights)
+        )
+        evidences = [
+            replace(one, trace=replace(one.trace, parameters=tuple(
+                replace(each, reached=each.name not in [*names.values(), "block.7.linear.weight"])
+                for each in one.trace.parameters
+            )))
+            for one in healthy(make, anatomy=replace(chain, weights=weights))
+        ]  # fmt: skip
+        part, alone = make.judge(evidences).findings
+        assert (part.label, part.message) == ("vision", "the loss does not reach 4 trainable parameters")
+        assert (alone.label, alone.message) == (
+            "block.7.linear.weight",
+            "the loss does not reach 1 trainable parameter",
+        )
 
     def test_a_parameter_that_any_seed_reaches_is_fine(self, make):
         evidences = healthy(make, reached=False)

@@ -153,6 +153,15 @@ class TestMeanDrift:
         known = [replace(each, trace=replace(each.trace, parameters=traces)) for each in evidences]
         assert found(make.judge(known), "IP105") == []
 
+    def test_a_bias_that_is_added_elsewhere_is_not(self, make):
+        anatomy = make.chain(DEPTH)
+        bias = replace(anatomy.weights[3], name="block.3.linear.bias", role="bias", shape=(64,))
+        anatomy = replace(anatomy, weights=(*anatomy.weights, bias))
+        evidences = steady(make, anatomy, extra={"block.3.linear": {"shared_mean": 0.1, "mean": 0.0}})
+        traces = (*evidences[0].trace.parameters[:-1], ParameterTrace(bias.name, {"rms": 5.0, "mean": -5.0}))
+        known = [replace(each, trace=replace(each.trace, parameters=traces)) for each in evidences]
+        assert found(make.judge(known), "IP105") == []
+
 
 class TestImbalance:
     def judged(self, make, gradients, values=None):

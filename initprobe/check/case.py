@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from initprobe.check import wording
+from initprobe.check.parts import whole_parts
 from initprobe.check.policy import Policy
 from initprobe.check.signals import Signals
 from initprobe.check.undecided import Undecided
@@ -135,6 +136,20 @@ class Case:
             groups.setdefault((pattern, self.suppression([path])), []).append(path)
         for members in groups.values():
             yield tuple(members)
+
+    def parts(self, concerned: Sequence[str], others: Sequence[str]) -> Iterator[dict[str, tuple[str, ...]]]:
+        """Names grouped into whole parts of the network (``whole_parts``), those alike but for their numbers together.
+
+        What is suppressed stays apart from what is not.
+        """
+        groups: dict[str | None, list[str]] = {}
+        for name in concerned:
+            groups.setdefault(self.suppression([name]), []).append(name)
+        for reason, names in groups.items():
+            beside = [name for other, each in groups.items() if other != reason for name in each]
+            parts = whole_parts(names, [*others, *beside])
+            for alike in self.families(list(parts)):
+                yield {part: parts[part] for part in alike}
 
     def finding(  # noqa: PLR0913 - each is a field of the finding
         self,

@@ -53,7 +53,9 @@ def rnn():
 def convolutions():
     """Convolutions with batch normalization, as torch draws them."""
     layers = [m for _ in range(6) for m in (nn.Conv2d(16, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU())]
-    return nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), *layers, nn.Flatten(), nn.Linear(1024, 10)), torch.randn(8, 3, 8, 8)
+    return nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), *layers, nn.Flatten(), nn.Linear(1024, 10)), torch.randn(
+        8, 3, 8, 8
+    )
 
 
 def perceptron():
@@ -64,4 +66,6 @@ def perceptron():
 
 def embedding():
     """Tokens to a mean to a class."""
-    return nn.Sequential(nn.EmbeddingBag(100, 64), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10)), torch.randint(0, 100, (8, 5))
+    return nn.Sequential(nn.EmbeddingBag(100, 64), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10)), torch.randint(
+        0, 100, (8, 5)
+    )

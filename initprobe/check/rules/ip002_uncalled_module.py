@@ -55,8 +55,8 @@ def uncalled_module(case: Case) -> Iterator[Finding]:
 
     What it does:
         Names leaf modules that own parameters, were never called in the pass, and whose parameters the loss does not
-        reach. Modules without parameters are only counted in the coverage. Layers of one kind in many blocks are one
-        finding.
+        reach. Modules without parameters are only counted in the coverage. A part of the network in which nothing
+        ran is one finding, and so are layers of one kind in many blocks.
 
     Why is this bad:
         Their init was not judged, they will not learn, and often the forward pass was meant to use them.
@@ -78,12 +78,15 @@ def uncalled_module(case: Case) -> Iterator[Finding]:
     forgotten = [
         path for path, weights in owned.items() if weights and not any(_in_use(case, each) for each in weights)
     ]
-    for modules in case.families(forgotten):
+    others = [weight.module for weight in case.facts.anatomy.weights if weight.module not in set(forgotten)]
+    for parts in case.parts(forgotten, others):
+        modules = [path for members in parts.values() for path in members]
         first = owned[modules[0]][0]
+        kind = "module" if len(modules) > len(parts) else f"{first.module_type} module"
         yield case.finding_about(
-            f"{wording.count(len(modules), first.module_type + ' module')} never ran",
+            f"{wording.count(len(modules), kind)} never ran",
             paths=modules,
-            label=wording.listing(modules),
+            label=wording.listing(list(parts)),
             location=first.location,
             measured=f"{wording.count(sum(len(owned[path]) for path in modules), 'parameter tensor')} that the loss "
             "does not reach",

@@ -45,7 +45,8 @@ def no_gradient(case: Case) -> Iterator[Finding]:
 
     What it does:
         Reads off the autograd graph which parameters the loss reaches, and names the trainable ones that it does not.
-        A gradient of zero is a gradient. Parameters of modules that never ran belong to uncalled-module (IP002).
+        A gradient of zero is a gradient. Parameters of modules that never ran belong to uncalled-module (IP002). A part
+        of the network of which nothing is reached is one finding, and so are parameters of one name in many blocks.
 
     Why is this bad:
         The parameter will never learn. The usual causes are a ``detach``, a ``no_grad`` region, a rounding or an
@@ -61,17 +62,18 @@ def no_gradient(case: Case) -> Iterator[Finding]:
         PyTorch, "Autograd mechanics".
     """
     uncalled = set(case.facts.anatomy.uncalled)
-    weight_of = {weight.name: weight for weight in case.facts.anatomy.weights}
-    lost = [
-        name
-        for name, weight in weight_of.items()
-        if weight.trainable and weight.module not in uncalled and case.facts.signals.reached(name) is False
-    ]
-    for names in case.families(lost):
+    weight_of = {
+        weight.name: weight
+        for weight in case.facts.anatomy.weights
+        if weight.trainable and weight.module not in uncalled
+    }
+    lost = {name: None for name in weight_of if case.facts.signals.reached(name) is False}
+    for parts in case.parts(list(lost), [name for name in weight_of if name not in lost]):
+        names = [name for members in parts.values() for name in members]
         yield case.finding_about(
             f"the loss does not reach {wording.count(len(names), 'trainable parameter')}",
             paths=[weight_of[name].module for name in names],
-            label=wording.listing(names),
+            label=wording.listing(list(parts)),
             location=weight_of[names[0]].location,
             measured=f"no path in the autograd graph in any of {wording.count(case.seeds, 'seed')}",
         )

@@ -192,12 +192,20 @@ class Case:
         )
 
     def finding_about(
-        self, message: str, *, paths: Sequence[str], label: str, location: Location | None, measured: str = ""
+        self,
+        message: str,
+        *,
+        severity: Severity | None = None,
+        paths: Sequence[str],
+        label: str,
+        location: Location | None,
+        measured: str = "",
     ) -> Finding:
         """A finding about modules or parameters that no call site stands for.
 
         Args:
             message: one sentence with the numbers.
+            severity: where it differs from the rule's own.
             paths: the modules' paths, for suppression.
             label: what it is about, as a person reads it.
             location: where the first of them was built.
@@ -205,7 +213,7 @@ class Case:
         """
         return Finding(
             rule=self.card,
-            severity=self.facts.policy.severity(self.card, self.card.severity),
+            severity=self.facts.policy.severity(self.card, severity or self.card.severity),
             message=message,
             label=label,
             location=location,

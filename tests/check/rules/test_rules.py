@@ -272,6 +272,20 @@ class TestCoverage:
             "the loss does not reach 1 trainable parameter",
         )
 
+    def test_a_parameter_that_nothing_was_computed_with_is_a_warning(self, make):
+        chain = make.chain(DEPTH)
+        weights = (replace(chain.weights[0], traced=False), *chain.weights[1:])
+        evidences = [
+            replace(one, trace=replace(one.trace, parameters=tuple(
+                replace(each, reached=each.name != chain.weights[0].name) for each in one.trace.parameters
+            )))
+            for one in healthy(make, anatomy=replace(chain, weights=weights))
+        ]  # fmt: skip
+        judgement = make.judge(evidences)
+        found = only(judgement, "IP004")
+        assert (found.severity, judgement.verdict) == ("warning", "pass")
+        assert found.message == "1 trainable parameter took no part in the pass"
+
     def test_a_parameter_that_any_seed_reaches_is_fine(self, make):
         evidences = healthy(make, reached=False)
         evidences[3] = healthy(make)[3]

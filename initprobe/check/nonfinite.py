@@ -20,9 +20,9 @@ def lost_values(case: Case, direction: Direction) -> Iterator[Finding]:
     sites = case.sites()
     keys = [site.key for site in (sites if direction == "forward" else reversed(sites))]
     nonfinite = case.facts.signals.at(keys, "nonfinite", direction)
-    lost = (nonfinite > 0).any(axis=0)
+    lost: Mask = np.asarray((nonfinite > 0).any(axis=0))
     if direction == "forward":
-        lost &= ~_masked(sites, lost)
+        lost = lost & ~_masked(sites, lost)
     bad = np.flatnonzero(lost)
     if len(bad) > 0:
         first, column = keys[bad[0]], nonfinite[:, bad[0]]

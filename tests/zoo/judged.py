@@ -1,17 +1,20 @@
 """What ``check`` says of the models of timm, torchvision and transformers, and of torch's own layers.
 
 ``python -m tests.zoo.judged timm:resnet18 hf:gpt2 tests.zoo.native:encoder`` prints a line of JSON for each: its findings,
-or why it was not probed. ``docs/zoo.md`` says which of them are true.
+or why it was not probed; without names it reads them from standard input and walks in processes of forty. ``docs/zoo.md``
+says which of them are true.
 """
 
 from __future__ import annotations
 
 import json
+import resource
 import runpy
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -23,13 +26,16 @@ from initprobe.load.target import open_target
 from initprobe.pipeline import probe_target
 from initprobe.records import CheckRequest, Entry, ProbeRequest, Request, TargetRequest
 from tests.zoo.shrink import LEVELS, shrunk
-from tests.zoo.walk import call
+from tests.zoo.walk import MEMORY, call
 from tests.zoo.walk_timm import attempts
-from tests.zoo.walking import timed
+from tests.zoo.walking import timed, walked
 
 PROBE = ProbeRequest(seeds=(0, 1, 2), max_seeds=3, batch=4)
 CHECK = CheckRequest(complete=True)
 SECONDS = 40
+SMALL = ("tiny", "small", "medium")
+"""How far models of transformers are shrunk."""
+
 SIZES = (64, 128, None)
 """Pixels of the images, the least first; None is what the model itself says."""
 
@@ -38,7 +44,7 @@ def calls(name: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Targets and inputs to try, the smallest first."""
     source, _, model = name.partition(":")
     if source == "hf":
-        yield from ((call(model, shrunk(model, level)), ()) for level in LEVELS)
+        yield from ((call(model, shrunk(model, level)), ()) for level in LEVELS if level in SMALL)
     elif source in ("timm", "torchvision"):
         yield from (attempt for size in SIZES for attempt in attempts(name, size))
     else:
@@ -94,11 +100,21 @@ def late(name: str) -> dict:
     return {"name": name, "failure": "took too long"}
 
 
+def row(name: str, detail: str = "", **told: Any) -> dict:
+    """A line again; ``detail`` is why there is none."""
+    return {"name": name, **({"failure": detail} if detail else told)}
+
+
 def main() -> None:
     """A line for each name."""
     torch.set_num_threads(1)
-    for name in sys.argv[1:]:
-        print(json.dumps(timed(told, name, SECONDS, late)), flush=True)
+    if sys.argv[1:]:
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        lines = (timed(told, name, SECONDS, late) for name in sys.argv[1:])
+    else:
+        lines = walked("tests.zoo.judged", sys.stdin.read().split(), row)
+    for line in lines:
+        print(json.dumps(line), flush=True)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ def encoder():
 def encoder_norm_first():
     """The same, with its normalizations before the branches."""
     layer = nn.TransformerEncoderLayer(64, 4, 128, batch_first=True, norm_first=True)
-    return nn.TransformerEncoder(layer, 6), torch.randn(8, 16, 64)
+    return nn.TransformerEncoder(layer, 6, enable_nested_tensor=False), torch.randn(8, 16, 64)
 
 
 def decoder():

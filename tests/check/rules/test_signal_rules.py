@@ -193,7 +193,7 @@ class TestImbalance:
 
 
 class TestSaturation:
-    def judged(self, make, shares, gate=False, use=TANH):
+    def judged(self, make, shares, gate=False, use=TANH, zeros=0.0):
         anatomy = make.chain(DEPTH, activations=True)
         sites = tuple(replace(site, activation=use if site.kind == "activation" else None) for site in anatomy.sites)
         anatomy = with_flow(replace(anatomy, sites=sites))
@@ -202,7 +202,7 @@ class TestSaturation:
             product = Step(len(steps), "mul", "other", (2, 64), (Signal(1), Signal(2)))
             anatomy = replace(anatomy, flow=Flow((*steps, product)))
         extra = {
-            site.key: {"saturated_fraction": share}
+            site.key: {"saturated_fraction": share, "zero_fraction": zeros}
             for site, share in zip([s for s in sites if s.kind == "activation"], shares, strict=True)
         }
         return make.judge(steady(make, anatomy, extra=extra))
@@ -223,6 +223,13 @@ class TestSaturation:
         assert flat_beyond(use) is not None
         assert bool(found(self.judged(make, shares, gate=True, use=use), "IP302")) is told
         assert found(self.judged(make, shares, use=use), "IP302") != []
+
+    @pytest.mark.parametrize(("share", "told"), [(0.75, []), (0.9, ["60"])])
+    def test_what_a_router_left_out_is_not_flat(self, make, share, told):
+        """Three of four scores are -inf, whose sigmoid is zero; of the others none or six in ten are flat."""
+        judgement = self.judged(make, [share] * DEPTH, use=ActivationUse("sigmoid"), zeros=0.75)
+        assert [one.message[:2] for one in found(judgement, "IP302")] == told
+        assert found(self.judged(make, [share] * DEPTH, zeros=0.75), "IP302") != []
 
 
 class TestCollapse:

@@ -78,8 +78,8 @@ def uncalled_module(case: Case) -> Iterator[Finding]:
     forgotten = [
         path for path, weights in owned.items() if weights and not any(_in_use(case, each) for each in weights)
     ]
-    others = [weight.module for weight in case.facts.anatomy.weights if weight.module not in set(forgotten)]
-    for parts in case.parts(forgotten, others):
+    used = {weight.module for weight in case.facts.anatomy.weights if weight.traced or _in_use(case, weight)}
+    for parts in case.parts(forgotten, sorted(used - set(forgotten))):
         modules = [path for members in parts.values() for path in members]
         first = owned[modules[0]][0]
         kind = "module" if len(modules) > len(parts) else f"{first.module_type} module"

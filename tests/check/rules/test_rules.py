@@ -230,6 +230,23 @@ class TestCoverage:
         assert found.severity == "warning"
         assert judgement.verdict == "pass"
 
+    def test_a_part_of_the_network_that_never_ran_is_one_finding(self, make):
+        chain = make.chain(DEPTH)
+        names = {3: "vision.norm", 4: "vision.head.up", 5: "vision.head.down", 6: "vision"}
+        weights = tuple(
+            replace(weight, module=names.get(i, weight.module), traced=i not in names)
+            for i, weight in enumerate(chain.weights)
+        )
+        anatomy = replace(chain, weights=weights, uncalled=("vision.norm", "vision.head.up", "vision.head.down"))
+        evidences = [
+            replace(one, trace=replace(one.trace, parameters=tuple(
+                replace(each, reached=each.name not in {weights[i].name for i in names}) for each in one.trace.parameters
+            )))
+            for one in healthy(make, anatomy=anatomy)
+        ]  # fmt: skip
+        found = only(make.judge(evidences, ignore=("IP004",)), "IP002")
+        assert (found.label, found.message) == ("vision", "3 modules never ran")
+
     def test_a_module_that_is_used_without_being_called_is_not_accused(self, make):
         anatomy = replace(make.chain(DEPTH), uncalled=("block.0.linear",))
         assert make.judge(healthy(make, anatomy=anatomy)).findings == ()

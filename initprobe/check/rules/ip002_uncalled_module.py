@@ -94,6 +94,6 @@ def uncalled_module(case: Case) -> Iterator[Finding]:
 
 
 def _in_use(case: Case, weight: Weight) -> bool:
-    """Whether anything depends on a parameter; without a backward pass the traced one must do."""
+    """Whether anything depends on a parameter; where no gradient can tell (it is frozen), the traced pass must do."""
     reached = case.facts.signals.reached(weight.name)
-    return weight.traced if reached is None else reached
+    return weight.traced if reached is None or not weight.trainable else reached

@@ -230,6 +230,18 @@ class TestCoverage:
         assert found.severity == "warning"
         assert judgement.verdict == "pass"
 
+    def test_a_frozen_table_that_is_read_without_being_called_is_not_accused(self, make):
+        chain = replace(make.chain(DEPTH), uncalled=("block.0.linear",))
+        for traced, told in ((True, []), (False, ["IP002"])):
+            weights = (replace(chain.weights[0], trainable=False, traced=traced), *chain.weights[1:])
+            evidences = [
+                replace(one, trace=replace(one.trace, parameters=tuple(
+                    replace(each, reached=each.name != weights[0].name) for each in one.trace.parameters
+                )))
+                for one in healthy(make, anatomy=replace(chain, weights=weights))
+            ]  # fmt: skip
+            assert [one.rule.code for one in make.judge(evidences).findings] == told
+
     def test_a_part_of_the_network_that_never_ran_is_one_finding(self, make):
         chain = make.chain(DEPTH)
         names = {3: "vision.norm", 4: "vision.head.up", 5: "vision.head.down", 6: "vision"}

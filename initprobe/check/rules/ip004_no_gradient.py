@@ -46,9 +46,9 @@ def no_gradient(case: Case) -> Iterator[Finding]:
 
     What it does:
         Reads off the autograd graph which parameters the loss reaches, and names the trainable ones that it does not.
-        A gradient of zero is a gradient. Parameters of modules that never ran belong to uncalled-module (IP002). A part
-        of the network of which nothing is reached is one finding, and so are parameters of one name in many blocks.
-        Where nothing was even computed with them, as with a module that never ran, it is a warning.
+        A gradient of zero is a gradient. A part of the network of which nothing is reached is one finding, and so are
+        parameters of one name in many blocks. Where nothing was computed with a parameter in the first place it is a
+        warning; modules that never ran belong to uncalled-module (IP002).
 
     Why is this bad:
         The parameter will never learn. The usual causes are a ``detach``, a ``no_grad`` region, a rounding or an
@@ -68,7 +68,7 @@ def no_gradient(case: Case) -> Iterator[Finding]:
     weight_of = {
         weight.name: weight
         for weight in case.facts.anatomy.weights
-        if weight.trainable and weight.module not in uncalled
+        if weight.trainable and (weight.traced or weight.module not in uncalled)
     }
     lost = [name for name in weight_of if case.facts.signals.reached(name) is False]
     for used in (True, False):
@@ -81,7 +81,7 @@ def _finding(case: Case, lost: Sequence[Weight], parts: Sequence[str]) -> Findin
     used = lost[0].traced
     count = wording.count(len(lost), "trainable parameter")
     return case.finding_about(
-        f"the loss does not reach {count}" if used else f"{count} took no part in the pass",
+        f"the loss does not reach {count}" if used else f"nothing was seen to use {count}",
         severity=None if used else "warning",
         paths=[weight.module for weight in lost],
         label=wording.listing(parts),

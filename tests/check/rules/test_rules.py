@@ -221,7 +221,8 @@ class TestCoverage:
     def test_a_layer_that_never_ran_is_named_once_per_kind(self, make):
         chain = make.chain(DEPTH)
         uncalled = ("block.0.linear", "block.1.linear", "norm.extra")
-        evidences = healthy(make, anatomy=replace(chain, uncalled=uncalled), reached=False)
+        weights = tuple(replace(weight, traced=weight.module not in uncalled) for weight in chain.weights)
+        evidences = healthy(make, anatomy=replace(chain, weights=weights, uncalled=uncalled), reached=False)
         judgement = make.judge(evidences, ignore=("IP004",))
         found = only(judgement, "IP002")
         assert found.message == "2 Linear modules never ran"
@@ -241,6 +242,17 @@ class TestCoverage:
                 for one in healthy(make, anatomy=replace(chain, weights=weights))
             ]  # fmt: skip
             assert [one.rule.code for one in make.judge(evidences).findings] == told
+
+    def test_a_module_that_is_used_without_being_called_may_lose_its_gradient(self, make):
+        """The output projection of ``nn.MultiheadAttention`` is never called."""
+        chain = replace(make.chain(DEPTH), uncalled=("block.0.linear",))
+        evidences = [
+            replace(one, trace=replace(one.trace, parameters=tuple(
+                replace(each, reached=each.name != chain.weights[0].name) for each in one.trace.parameters
+            )))
+            for one in healthy(make, anatomy=chain)
+        ]  # fmt: skip
+        assert only(make.judge(evidences), "IP004").label == "block.0.linear.weight"
 
     def test_a_part_of_the_network_that_never_ran_is_one_finding(self, make):
         chain = make.chain(DEPTH)
@@ -313,7 +325,7 @@ class TestCoverage:
         judgement = make.judge(evidences)
         found = only(judgement, "IP004")
         assert (found.severity, judgement.verdict) == ("warning", "pass")
-        assert found.message == "1 trainable parameter took no part in the pass"
+        assert found.message == "nothing was seen to use 1 trainable parameter"
 
     def test_a_parameter_that_any_seed_reaches_is_fine(self, make):
         evidences = healthy(make, reached=False)
@@ -324,7 +336,8 @@ class TestCoverage:
         chain = make.chain(DEPTH)
         frozen = replace(chain, weights=tuple(replace(weight, trainable=False) for weight in chain.weights))
         assert make.judge(healthy(make, anatomy=frozen, reached=False)).findings == ()
-        uncalled = replace(chain, uncalled=tuple(weight.module for weight in chain.weights))
+        untraced = tuple(replace(weight, traced=False) for weight in chain.weights)
+        uncalled = replace(chain, weights=untraced, uncalled=tuple(weight.module for weight in chain.weights))
         only(make.judge(healthy(make, anatomy=uncalled, reached=False)), "IP002")
 
     def test_layers_that_are_ignored_are_a_finding_of_their_own(self, make):

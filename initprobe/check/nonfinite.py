@@ -9,7 +9,7 @@ import numpy as np
 
 from initprobe.check import wording
 from initprobe.check.case import Case
-from initprobe.check.signals import Direction, Mask
+from initprobe.check.signals import Direction
 from initprobe.records import Finding, Site
 
 NOUNS: dict[Direction, str] = {"forward": "values", "backward": "gradients"}
@@ -20,10 +20,9 @@ def lost_values(case: Case, direction: Direction) -> Iterator[Finding]:
     sites = case.sites()
     keys = [site.key for site in (sites if direction == "forward" else reversed(sites))]
     nonfinite = case.facts.signals.at(keys, "nonfinite", direction)
-    lost: Mask = np.asarray((nonfinite > 0).any(axis=0))
-    if direction == "forward":
-        lost = lost & ~_masked(sites, lost)
-    bad = np.flatnonzero(lost)
+    bad = np.flatnonzero((nonfinite > 0).any(axis=0))
+    if direction == "forward" and _swallowed(case, [sites[place] for place in bad]):
+        return
     if len(bad) > 0:
         first, column = keys[bad[0]], nonfinite[:, bad[0]]
         total = case.facts.signals.at([first], "count", direction)[:, 0]
@@ -40,12 +39,11 @@ def lost_values(case: Case, direction: Direction) -> Iterator[Finding]:
         yield from _lost_weight_gradients(case)
 
 
-def _masked(sites: Sequence[Site], lost: Mask) -> Mask:
-    """Scores with -inf where attention is not to look: a softmax follows, and it is finite, unlike behind NaN."""
-    behind = [site.activation is not None and site.activation.name == "softmax" for site in sites[1:]]
-    made = [site.kind not in {"weighted", "embedding"} for site in sites[:-1]]
-    kept = np.array(behind, dtype=bool) & np.array(made, dtype=bool) & ~lost[1:]
-    return np.append(kept, values=False) if len(sites) else lost
+def _swallowed(case: Case, lost: Sequence[Site]) -> bool:
+    """Whether no layer puts any of it out, and no gradient does: scores of -inf in front of a softmax or an exp."""
+    within = all(site.operation is not None and site.kind not in {"weighted", "embedding"} for site in lost)
+    keys = [site.key for site in case.sites()]
+    return within and not (case.facts.signals.at(keys, "nonfinite", "backward") > 0).any()
 
 
 def _lost_weight_gradients(case: Case) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from initprobe.check.looks import LookPlan
-from initprobe.records import ActivationUse, Evidence, ParameterTrace
+from initprobe.records import Evidence, ParameterTrace
 
 DEPTH = 8
 
@@ -195,26 +195,29 @@ class TestNonFinite:
 
 
 class TestNonfiniteActivation:
-    def lost(self, make, behind, spread=False):
-        chain = make.chain(DEPTH, activations=True)
-        kinds = {
-            "block.2.linear": {"kind": "other", "weight": None},
-            "block.2.relu": {"activation": ActivationUse(behind)},
-        }
-        anatomy = replace(chain, sites=tuple(replace(site, **kinds.get(site.key, {})) for site in chain.sites))
-        row = {"nonfinite": 7.0}
-        extra = {"block.2.linear": row, **({"block.2.relu": row} if spread else {})}
-        rms = make.geometric(1.0, DEPTH)
+    def lost(self, make, *keys, backward=False):
+        """Non-finite values at some sites; ``block.2.linear`` is an operation between modules."""
+        chain = make.chain(DEPTH)
+        operation = {"kind": "other", "weight": None, "operation": "add"}
+        anatomy = replace(
+            chain,
+            sites=tuple(replace(one, **operation) if one.key == "block.2.linear" else one for one in chain.sites),
+            streams=(),
+        )
+        back = {"backward": {"nonfinite": 7.0}} if backward else {}
+        rms = make.geometric(1.0, DEPTH)[:, : DEPTH - 1]
+        extra = {key: {"nonfinite": 7.0} for key in keys} | {"block.0.linear": back}
         return make.judge(make.evidences(anatomy, rms, rms, extra=extra), select=("IP103",))
 
     def test_scores_that_a_softmax_is_to_leave_out_are_meant(self, make):
-        assert self.lost(make, "softmax").findings == ()
+        assert self.lost(make, "block.2.linear").findings == ()
 
-    def test_behind_them_nothing_may_be_lost(self, make):
-        assert only(self.lost(make, "softmax", spread=True), "IP103").sites == ("block.2.linear",)
+    def test_no_layer_may_put_them_out(self, make):
+        found = only(self.lost(make, "block.2.linear", "block.3.linear"), "IP103")
+        assert (found.sites, found.downstream) == (("block.2.linear",), 1)
 
-    def test_in_front_of_another_activation_they_are_lost(self, make):
-        assert only(self.lost(make, "relu"), "IP103").sites == ("block.2.linear",)
+    def test_no_gradient_may_be_lost_on_them(self, make):
+        assert only(self.lost(make, "block.2.linear", backward=True), "IP103").sites == ("block.2.linear",)
 
 
 class TestCoverage:

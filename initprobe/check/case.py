@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from initprobe.check import wording
+from initprobe.check.parts import whole_parts
 from initprobe.check.policy import Policy
 from initprobe.check.signals import Signals
 from initprobe.check.undecided import Undecided
@@ -136,6 +137,20 @@ class Case:
         for members in groups.values():
             yield tuple(members)
 
+    def parts(self, concerned: Sequence[str], others: Sequence[str]) -> Iterator[dict[str, tuple[str, ...]]]:
+        """Names grouped into whole parts of the network (``whole_parts``), those alike but for their numbers together.
+
+        What is suppressed stays apart from what is not.
+        """
+        groups: dict[str | None, list[str]] = {}
+        for name in concerned:
+            groups.setdefault(self.suppression([name]), []).append(name)
+        for reason, names in groups.items():
+            beside = [name for other, each in groups.items() if other != reason for name in each]
+            parts = whole_parts(names, [*others, *beside])
+            for alike in self.families(list(parts)):
+                yield {part: parts[part] for part in alike}
+
     def finding(  # noqa: PLR0913 - each is a field of the finding
         self,
         message: str,
@@ -176,10 +191,11 @@ class Case:
             suppressed=self.suppression([_place(site) for site in known]),
         )
 
-    def finding_about(
+    def finding_about(  # noqa: PLR0913 - each is a field of the finding
         self,
         message: str,
         *,
+        severity: Severity | None = None,
         paths: Sequence[str],
         label: str,
         location: Location | None,
@@ -190,6 +206,7 @@ class Case:
 
         Args:
             message: one sentence with the numbers.
+            severity: where it differs from the rule's own.
             paths: the modules' paths, for suppression.
             label: what it is about, as a person reads it.
             location: where the first of them was built.
@@ -198,7 +215,7 @@ class Case:
         """
         return Finding(
             rule=self.card,
-            severity=self.facts.policy.severity(self.card, self.card.severity),
+            severity=self.facts.policy.severity(self.card, severity or self.card.severity),
             message=message,
             label=label,
             location=location,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from initprobe.check import wording
 from initprobe.check.case import Case
 from initprobe.check.signals import Direction
-from initprobe.records import Finding
+from initprobe.records import Finding, Site
 
 NOUNS: dict[Direction, str] = {"forward": "values", "backward": "gradients"}
 
@@ -21,6 +21,8 @@ def lost_values(case: Case, direction: Direction) -> Iterator[Finding]:
     keys = [site.key for site in (sites if direction == "forward" else reversed(sites))]
     nonfinite = case.facts.signals.at(keys, "nonfinite", direction)
     bad = np.flatnonzero((nonfinite > 0).any(axis=0))
+    if direction == "forward" and _swallowed(case, [sites[place] for place in bad]):
+        return
     if len(bad) > 0:
         first, column = keys[bad[0]], nonfinite[:, bad[0]]
         total = case.facts.signals.at([first], "count", direction)[:, 0]
@@ -35,6 +37,13 @@ def lost_values(case: Case, direction: Direction) -> Iterator[Finding]:
         yield replace(finding, downstream=len(bad) - 1)
     elif direction == "backward":
         yield from _lost_weight_gradients(case)
+
+
+def _swallowed(case: Case, lost: Sequence[Site]) -> bool:
+    """Whether no layer puts any of it out, and no gradient does: scores of -inf in front of a softmax or an exp."""
+    within = all(site.operation is not None and site.kind not in {"weighted", "embedding"} for site in lost)
+    keys = [site.key for site in case.sites()]
+    return within and not (case.facts.signals.at(keys, "nonfinite", "backward") > 0).any()
 
 
 def _lost_weight_gradients(case: Case) -> Iterator[Finding]:

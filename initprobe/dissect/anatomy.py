@@ -146,7 +146,7 @@ def _anatomy(
     return Anatomy(
         weights=place_weights(weights, tape.nodes, uses, branches, marks, outputs),
         sites=tuple(sites),
-        streams=find_streams(tape.nodes, outputs, skips, shown, uses),
+        streams=find_streams(tape.nodes, outputs, skips, shown, uses, branches.of),
         modules=len(watch.leaves),
         uncalled=watch.uncalled(),
         calls={call: tuple(watch.steps[call]) for call in dict.fromkeys(one.visit.call for one in kept) if call},

@@ -12,7 +12,12 @@ from initprobe.records import Stream, StreamKind
 
 
 def find_streams(
-    nodes: list[Node], outputs: list[Node], skips: Mapping[Node, Node], keys: Mapping[Node, str], uses: Uses
+    nodes: list[Node],
+    outputs: list[Node],
+    skips: Mapping[Node, Node],
+    keys: Mapping[Node, str],
+    uses: Uses,
+    branches: Mapping[Node, int],
 ) -> tuple[Stream, ...]:
     """All runs of two or more sites.
 
@@ -22,10 +27,15 @@ def find_streams(
         skips: every residual join with its skip path.
         keys: the site that shows each node's value; nodes that no module put out have none.
         uses: the uses of parameters.
+        branches: the innermost residual branch that each node lies in: a sum inside of one is not on the stream around.
     """
     weighted = [node for node in nodes if node.effect == "weighted"]  # embeddings are not among them
     heads = {weighted_at(output) for output in outputs}
     before = {join: _join_before(skip, skips) for join, skip in skips.items()}
+    before = {
+        join: found if found is not None and branches.get(found) == branches.get(join) else None
+        for join, found in before.items()
+    }
     layers = _chains(weighted, {node: weighted_at(node.signal) for node in weighted})
     joined = [run for run in _chains(list(skips), before) if len(run) > 1]
     steps = find_recurrences(nodes, uses, layers, joined)

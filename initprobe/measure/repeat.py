@@ -31,6 +31,8 @@ def _different(first: Mapping[str, Statistics], second: Mapping[str, Statistics]
     for name in dict.fromkeys((*first, *second)):
         one, other = first.get(name, {}), second.get(name, {})
         size = _number(one, "rms")
+        if not one and not other and name in first and name in second:
+            continue  # a parameter without elements has no value either time
         if not one or not other or not all(_same(one, other, each, size) for each in COMPARED):
             yield name, size, _number(other, "rms")
 

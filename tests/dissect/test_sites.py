@@ -118,6 +118,25 @@ def test_reused_layers_are_steps_of_one_stream():
     assert streams(anatomy, "pre-activation") == [("first", "first#2", "first#3", "second")]
 
 
+def test_a_sum_inside_a_branch_is_on_no_stream_around_it():
+    """A branch in parts, each added to the next part of what goes in (Res2Net, EdgeNeXt)."""
+
+    class InParts(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second, self.out = nn.Linear(3, 3), nn.Linear(3, 3), nn.Linear(6, 6)
+
+        def forward(self, x):
+            left, right = x.chunk(2, dim=-1)
+            left = self.first(left)
+            right = self.second(right + left)
+            return x + 1e-6 * self.out(torch.cat([left, right], dim=-1))
+
+    anatomy = anatomy_of(nn.Sequential(*[InParts() for _ in range(3)]), Drawn())
+    assert "1/add" in kinds(anatomy)
+    assert streams(anatomy, "residual") == [("0", "1", "2")]
+
+
 def test_post_activation_blocks():
     """A join inside a block is a site, also where it is written in place; a projection shortcut starts a stream."""
     model = nn.Sequential(

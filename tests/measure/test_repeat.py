@@ -52,3 +52,9 @@ def test_what_was_not_there_the_second_time_is_told():
 def test_nan_twice_is_the_same():
     assert unsteady(trace(mean=math.nan), trace(mean=math.nan)) == ()
     assert unsteady(trace(mean=math.nan), trace()) != ()
+
+
+def test_a_parameter_without_elements_is_the_same():
+    empty = replace(trace(), parameters=(*trace().parameters, ParameterTrace("registers", {})))
+    assert unsteady(empty, empty) == ()
+    assert [each.name for each in unsteady(empty, trace())] == ["registers"]

@@ -54,9 +54,9 @@ def uncalled_module(case: Case) -> Iterator[Finding]:
     """A layer that owns parameters never ran, and the loss does not depend on them.
 
     What it does:
-        Names leaf modules that own parameters, were never called in the pass, and whose parameters the loss does not
-        reach. Modules without parameters are only counted in the coverage. Layers of one kind in many blocks are one
-        finding.
+        Names leaf modules that own parameters and were never called in the pass, where nothing was computed with those
+        parameters either. Modules without parameters are only counted in the coverage. A part of the network in which
+        nothing ran is one finding, and so are layers of one kind in many blocks.
 
     Why is this bad:
         Their init was not judged, they will not learn, and often the forward pass was meant to use them.
@@ -78,12 +78,15 @@ def uncalled_module(case: Case) -> Iterator[Finding]:
     forgotten = [
         path for path, weights in owned.items() if weights and not any(_in_use(case, each) for each in weights)
     ]
-    for modules in case.families(forgotten):
+    used = {weight.module for weight in case.facts.anatomy.weights if _in_use(case, weight)}
+    for parts in case.parts(forgotten, sorted(used - set(forgotten))):
+        modules = [path for members in parts.values() for path in members]
         first = owned[modules[0]][0]
+        kind = "module" if len(modules) > len(parts) else f"{first.module_type} module"
         yield case.finding_about(
-            f"{wording.count(len(modules), first.module_type + ' module')} never ran",
+            f"{wording.count(len(modules), kind)} never ran",
             paths=modules,
-            label=wording.listing(modules),
+            label=wording.listing(list(parts)),
             location=first.location,
             measured=f"{wording.count(sum(len(owned[path]) for path in modules), 'parameter tensor')} that the loss "
             "does not reach",
@@ -91,6 +94,5 @@ def uncalled_module(case: Case) -> Iterator[Finding]:
 
 
 def _in_use(case: Case, weight: Weight) -> bool:
-    """Whether anything depends on a parameter; without a backward pass the traced one must do."""
-    reached = case.facts.signals.reached(weight.name)
-    return weight.traced if reached is None else reached
+    """Whether anything was computed with a parameter; what the loss does not reach of that belongs to IP004."""
+    return weight.traced or case.facts.signals.reached(weight.name) is True

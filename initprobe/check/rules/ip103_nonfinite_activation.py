@@ -47,7 +47,8 @@ def nonfinite_activation(case: Case) -> Iterator[Finding]:
 
     What it does:
         Names the first call site whose value is not finite everywhere, in execution order; the later ones follow from
-        it. After a non-finite input, or where an exploding signal overflows, it is told on that finding.
+        it. After a non-finite input, or where an exploding signal overflows, it is told on that finding. What stays
+        between two operations inside of a module, and costs no gradient, is a mask.
 
     Why is this bad:
         NaN spreads to everything behind it; the loss is NaN before the first update.

@@ -124,7 +124,10 @@ def _is_plain(case: Case, site: Site) -> bool:
 
 
 def _shares(case: Case, sites: list[Site]) -> Array:
-    """The part of the mean square that all units have in common, that of the bias taken off, shape (seeds, sites)."""
+    """The part of the mean square that all units have in common, shape (seeds, sites), with the bias or without.
+
+    The lesser of the two: where a weight is multiplied by hand, its module's bias is added elsewhere or not at all.
+    """
     signals, keys = case.facts.signals, [site.key for site in sites]
     biases = {weight.module: weight.name for weight in case.facts.anatomy.weights if weight.role == "bias"}
     shared, mean, rms = signals.at(keys, "shared_mean"), signals.at(keys, "mean"), signals.rms(keys, "forward")
@@ -135,9 +138,10 @@ def _shares(case: Case, sites: list[Site]) -> Array:
         shift[:, column] = 0.0 if bias is None else np.nan_to_num(signals.value(bias, "mean"))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         unit = shift / rms
-        own = (shared / rms) ** 2 - 2.0 * unit * (mean / rms) + unit**2
+        whole = (shared / rms) ** 2
+        moved = unit**2 - 2.0 * unit * (mean / rms)
         # Of the mean square without that shift.
-        return np.asarray(own / (1.0 - 2.0 * unit * (mean / rms) + unit**2), dtype=np.float64)
+        return np.asarray(np.minimum(whole, (whole + moved) / (1.0 + moved)), dtype=np.float64)
 
 
 def _weight_mean(case: Case, key: str, sites: list[Site]) -> list[str]:

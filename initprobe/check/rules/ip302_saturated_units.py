@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from initprobe.activations.saturation import flat_beyond
 from initprobe.check.chains import multiplied
 from initprobe.check.family import beyond
 from initprobe.check.rules.base import Case, Example, Finding, Threshold, rule, wording
+from initprobe.check.signals import Array
 from initprobe.records import Site
 
 FRACTION = Threshold(
@@ -80,8 +81,8 @@ def saturated_units(case: Case) -> Iterator[Finding]:
 
     Not a problem when:
         The activation is a gate that is meant to be open or shut at first (the sigmoid of an LSTM with a chrono bias):
-        sigmoids that multiply another signal are left out. So are softmax and the rectifiers, whose silent half is
-        IP301's.
+        sigmoids that multiply another signal are left out, and so is what a router did not choose. So are softmax and
+        the rectifiers, whose silent half is IP301's.
 
     Options:
         thresholds.saturated_units.fraction (0.5): share of one activation's values.
@@ -93,7 +94,7 @@ def saturated_units(case: Case) -> Iterator[Finding]:
     gates = multiplied(case.facts.anatomy)
     sites = [site for site in case.sites("activation") if not _is_gate(site, gates)]
     keys = [site.key for site in sites]
-    shares = case.facts.signals.at(keys, "saturated_fraction")
+    shares = _shares(case, sites)
     limit = case.facts.thresholds[FRACTION.key]
     flagged = dict(zip(keys, beyond(shares, limit), strict=True))
     means = dict(zip(keys, shares.mean(axis=0), strict=True)) if len(shares) else {}
@@ -107,6 +108,18 @@ def saturated_units(case: Case) -> Iterator[Finding]:
             f"of its maximum; {wording.count(case.seeds, 'seed')}, warning beyond {100 * limit:g} %",
             notes=_inputs(case, worst),
         )
+
+
+def _shares(case: Case, sites: Sequence[Site]) -> Array:
+    """Saturated shares, shape (seeds, sites), of what a sigmoid makes of finite numbers.
+
+    It is exactly zero only at -inf, the score of what a router did not choose.
+    """
+    keys = [site.key for site in sites]
+    shares, zeros = (case.facts.signals.at(keys, name) for name in ("saturated_fraction", "zero_fraction"))
+    never = np.array([_bounds(site)[0] <= 0.0 for site in sites], dtype=bool)
+    chosen = np.where(never | ~(zeros < 1.0), 1.0, 1.0 - zeros)
+    return np.asarray(1.0 - (1.0 - shares) / chosen, dtype=np.float64)
 
 
 def _bounds(site: Site) -> tuple[float, float]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from initprobe.check.rules.base import Case, Example, Finding, rule, wording
 from initprobe.records import WEIGHT_GRADIENTS, Weight
+
+FAINT = 1e-30
+"""Where another gradient is as small as this, one that is exactly zero may only have fallen below float32 (1.4e-45)."""
 
 LORA = """
     import torch
@@ -81,7 +85,8 @@ def zero_init_dead_end(case: Case) -> Iterator[Finding]:
         Looks for trainable weights, gates and scales that are exactly zero and whose gradient is exactly zero in every
         seed although the loss depends on them and reaches other parameters. It fires unless something zero behind
         them does get a gradient: that one is open after the first update, and lets the gradient through at the second.
-        All of them are one finding, for they hold one another.
+        All of them are one finding, for they hold one another. Where other gradients are about to underflow, a zero
+        proves nothing.
 
     Why is this bad:
         The gradient of a factor is the other factor: with both at zero, both stay there, and what is between them
@@ -102,8 +107,8 @@ def zero_init_dead_end(case: Case) -> Iterator[Finding]:
     zeros = [weight for weight in case.facts.anatomy.weights if _stays_zero_alone(case, weight)]
     stuck = [weight for weight in zeros if _gradient_is(case, weight, zero=True)]
     opening = [weight for weight in zeros if _gradient_is(case, weight, zero=False)]
-    moves = any(_gradient_is(case, weight, zero=False) for weight in case.facts.anatomy.weights)
-    dead = {weight.name: weight for weight in stuck if moves and not _opens_behind(weight, opening)}
+    moves = min((_least(case, weight) for weight in case.facts.anatomy.weights), default=math.inf)
+    dead = {weight.name: weight for weight in stuck if FAINT < moves < math.inf and not _opens_behind(weight, opening)}
     together: defaultdict[str | None, list[str]] = defaultdict(list)
     for name, weight in dead.items():
         together[case.suppression([weight.module])].append(name)
@@ -127,6 +132,12 @@ def _stays_zero_alone(case: Case, weight: Weight) -> bool:
 def _gradient_is(case: Case, weight: Weight, *, zero: bool) -> bool:
     sizes = case.facts.signals.gradient(weight.name, "rms")
     return bool(len(sizes)) and bool((sizes == 0).all() if zero else (sizes > 0).any())
+
+
+def _least(case: Case, weight: Weight) -> float:
+    """The smallest RMS of a weight's gradient over seeds that is not zero."""
+    sizes = case.facts.signals.gradient(weight.name, "rms")
+    return float(min(sizes[sizes > 0], default=math.inf))
 
 
 def _opens_behind(weight: Weight, opening: Sequence[Weight]) -> bool:

@@ -189,6 +189,26 @@ def test_query_and_key_that_are_both_zero_are_a_dead_end_and_the_query_alone_is_
     assert codes(lambda: Attention(both=True), (5, 16)) == ["IP508"]
 
 
+def test_a_gradient_that_underflows_is_no_dead_end():
+    """SAM's image encoder is drawn with 1e-10, and its relative positions are zero: one update, and they move."""
+
+    class Faint(nn.Module):
+        def __init__(self, std):
+            super().__init__()
+            self.layers = nn.ModuleList(nn.Linear(16, 16, bias=False) for _ in range(5))
+            self.gate = nn.Parameter(torch.zeros(16))
+            for layer in self.layers:
+                nn.init.normal_(layer.weight, std=std)
+
+        def forward(self, x):
+            for layer in self.layers:
+                x = layer(x)
+            return x * (1 + self.gate)
+
+    found = audit(lambda: Faint(1e-10), (16,))
+    assert not [message for code, message in found if code == "IP508"]
+
+
 def test_nothing_is_a_dead_end_where_weight_gradients_were_not_measured():
     def build():
         model = nn.Sequential(nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 4))

@@ -194,11 +194,38 @@ class TestNonFinite:
         assert (found.label, found.location.line) == ("block.2.linear.weight", 12)
 
 
+class TestNonfiniteActivation:
+    def lost(self, make, *keys, backward=False):
+        """Non-finite values at some sites; ``block.2.linear`` is an operation between modules."""
+        chain = make.chain(DEPTH)
+        operation = {"kind": "other", "weight": None, "operation": "add"}
+        anatomy = replace(
+            chain,
+            sites=tuple(replace(one, **operation) if one.key == "block.2.linear" else one for one in chain.sites),
+            streams=(),
+        )
+        back = {"backward": {"nonfinite": 7.0}} if backward else {}
+        rms = make.geometric(1.0, DEPTH)[:, : DEPTH - 1]
+        extra = {key: {"nonfinite": 7.0} for key in keys} | {"block.0.linear": back}
+        return make.judge(make.evidences(anatomy, rms, rms, extra=extra), select=("IP103",))
+
+    def test_scores_that_a_softmax_is_to_leave_out_are_meant(self, make):
+        assert self.lost(make, "block.2.linear").findings == ()
+
+    def test_no_layer_may_put_them_out(self, make):
+        found = only(self.lost(make, "block.2.linear", "block.3.linear"), "IP103")
+        assert (found.sites, found.downstream) == (("block.2.linear",), 1)
+
+    def test_no_gradient_may_be_lost_on_them(self, make):
+        assert only(self.lost(make, "block.2.linear", backward=True), "IP103").sites == ("block.2.linear",)
+
+
 class TestCoverage:
     def test_a_layer_that_never_ran_is_named_once_per_kind(self, make):
         chain = make.chain(DEPTH)
         uncalled = ("block.0.linear", "block.1.linear", "norm.extra")
-        evidences = healthy(make, anatomy=replace(chain, uncalled=uncalled), reached=False)
+        weights = tuple(replace(weight, traced=weight.module not in uncalled) for weight in chain.weights)
+        evidences = healthy(make, anatomy=replace(chain, weights=weights, uncalled=uncalled), reached=False)
         judgement = make.judge(evidences, ignore=("IP004",))
         found = only(judgement, "IP002")
         assert found.message == "2 Linear modules never ran"
@@ -206,6 +233,46 @@ class TestCoverage:
         assert found.measured == "2 parameter tensors that the loss does not reach"
         assert found.severity == "warning"
         assert judgement.verdict == "pass"
+
+    def test_a_frozen_table_that_is_read_without_being_called_is_not_accused(self, make):
+        chain = replace(make.chain(DEPTH), uncalled=("block.0.linear",))
+        for traced, told in ((True, []), (False, ["IP002"])):
+            weights = (replace(chain.weights[0], trainable=False, traced=traced), *chain.weights[1:])
+            evidences = [
+                replace(one, trace=replace(one.trace, parameters=tuple(
+                    replace(each, reached=each.name != weights[0].name) for each in one.trace.parameters
+                )))
+                for one in healthy(make, anatomy=replace(chain, weights=weights))
+            ]  # fmt: skip
+            assert [one.rule.code for one in make.judge(evidences).findings] == told
+
+    def test_a_module_that_is_used_without_being_called_may_lose_its_gradient(self, make):
+        """The output projection of ``nn.MultiheadAttention`` is never called."""
+        chain = replace(make.chain(DEPTH), uncalled=("block.0.linear",))
+        evidences = [
+            replace(one, trace=replace(one.trace, parameters=tuple(
+                replace(each, reached=each.name != chain.weights[0].name) for each in one.trace.parameters
+            )))
+            for one in healthy(make, anatomy=chain)
+        ]  # fmt: skip
+        assert only(make.judge(evidences), "IP004").label == "block.0.linear.weight"
+
+    def test_a_part_of_the_network_that_never_ran_is_one_finding(self, make):
+        chain = make.chain(DEPTH)
+        names = {3: "vision.norm", 4: "vision.head.up", 5: "vision.head.down", 6: "vision"}
+        weights = tuple(
+            replace(weight, module=names.get(i, weight.module), traced=i not in names)
+            for i, weight in enumerate(chain.weights)
+        )
+        anatomy = replace(chain, weights=weights, uncalled=("vision.norm", "vision.head.up", "vision.head.down"))
+        evidences = [
+            replace(one, trace=replace(one.trace, parameters=tuple(
+                replace(each, reached=each.name not in {weights[i].name for i in names}) for each in one.trace.parameters
+            )))
+            for one in healthy(make, anatomy=anatomy)
+        ]  # fmt: skip
+        found = only(make.judge(evidences, ignore=("IP004",)), "IP002")
+        assert (found.label, found.message) == ("vision", "3 modules never ran")
 
     def test_a_module_that_is_used_without_being_called_is_not_accused(self, make):
         anatomy = replace(make.chain(DEPTH), uncalled=("block.0.linear",))
@@ -220,8 +287,48 @@ class TestCoverage:
     def test_a_parameter_that_the_loss_does_not_reach(self, make):
         found = only(make.judge(healthy(make, reached=False)), "IP004")
         assert found.message == f"the loss does not reach {DEPTH} trainable parameters"
-        assert found.label == "block.0.linear.weight, block.1.linear.weight, block.2.linear.weight and 5 more"
+        assert found.label == "block"
         assert found.severity == "error"
+
+    def test_parameters_are_told_by_the_part_that_they_are_lost_with(self, make):
+        chain = make.chain(DEPTH)
+        names = {
+            2: "vision.0.qkv.weight",
+            3: "vision.0.norm.weight",
+            4: "vision.1.qkv.weight",
+            5: "vision.1.norm.weight",
+        }
+        weights = tuple(
+            replace(weight, name=names.get(i, weight.name), module=names.get(i, weight.name).rpartition(".")[0])
+            for i, weight in enumerate(chain.weights)
+        )
+        evidences = [
+            replace(one, trace=replace(one.trace, parameters=tuple(
+                replace(each, reached=each.name not in [*names.values(), "block.7.linear.weight"])
+                for each in one.trace.parameters
+            )))
+            for one in healthy(make, anatomy=replace(chain, weights=weights))
+        ]  # fmt: skip
+        part, alone = make.judge(evidences).findings
+        assert (part.label, part.message) == ("vision", "the loss does not reach 4 trainable parameters")
+        assert (alone.label, alone.message) == (
+            "block.7.linear.weight",
+            "the loss does not reach 1 trainable parameter",
+        )
+
+    def test_a_parameter_that_nothing_was_computed_with_is_a_warning(self, make):
+        chain = make.chain(DEPTH)
+        weights = (replace(chain.weights[0], traced=False), *chain.weights[1:])
+        evidences = [
+            replace(one, trace=replace(one.trace, parameters=tuple(
+                replace(each, reached=each.name != chain.weights[0].name) for each in one.trace.parameters
+            )))
+            for one in healthy(make, anatomy=replace(chain, weights=weights))
+        ]  # fmt: skip
+        judgement = make.judge(evidences)
+        found = only(judgement, "IP004")
+        assert (found.severity, judgement.verdict) == ("warning", "pass")
+        assert found.message == "nothing was seen to use 1 trainable parameter"
 
     def test_a_parameter_that_any_seed_reaches_is_fine(self, make):
         evidences = healthy(make, reached=False)
@@ -232,7 +339,8 @@ class TestCoverage:
         chain = make.chain(DEPTH)
         frozen = replace(chain, weights=tuple(replace(weight, trainable=False) for weight in chain.weights))
         assert make.judge(healthy(make, anatomy=frozen, reached=False)).findings == ()
-        uncalled = replace(chain, uncalled=tuple(weight.module for weight in chain.weights))
+        untraced = tuple(replace(weight, traced=False) for weight in chain.weights)
+        uncalled = replace(chain, weights=untraced, uncalled=tuple(weight.module for weight in chain.weights))
         only(make.judge(healthy(make, anatomy=uncalled, reached=False)), "IP002")
 
     def test_layers_that_are_ignored_are_a_finding_of_their_own(self, make):

@@ -153,6 +153,15 @@ class TestMeanDrift:
         known = [replace(each, trace=replace(each.trace, parameters=traces)) for each in evidences]
         assert found(make.judge(known), "IP105") == []
 
+    def test_a_bias_that_is_added_elsewhere_is_not(self, make):
+        anatomy = make.chain(DEPTH)
+        bias = replace(anatomy.weights[3], name="block.3.linear.bias", role="bias", shape=(64,))
+        anatomy = replace(anatomy, weights=(*anatomy.weights, bias))
+        evidences = steady(make, anatomy, extra={"block.3.linear": {"shared_mean": 0.1, "mean": 0.0}})
+        traces = (*evidences[0].trace.parameters[:-1], ParameterTrace(bias.name, {"rms": 5.0, "mean": -5.0}))
+        known = [replace(each, trace=replace(each.trace, parameters=traces)) for each in evidences]
+        assert found(make.judge(known), "IP105") == []
+
 
 class TestImbalance:
     def judged(self, make, gradients, values=None):
@@ -200,7 +209,7 @@ class TestImbalance:
 
 
 class TestSaturation:
-    def judged(self, make, shares, gate=False, use=TANH):
+    def judged(self, make, shares, gate=False, use=TANH, zeros=0.0):
         anatomy = make.chain(DEPTH, activations=True)
         sites = tuple(replace(site, activation=use if site.kind == "activation" else None) for site in anatomy.sites)
         anatomy = with_flow(replace(anatomy, sites=sites))
@@ -209,7 +218,7 @@ class TestSaturation:
             product = Step(len(steps), "mul", "other", (2, 64), (Signal(1), Signal(2)))
             anatomy = replace(anatomy, flow=Flow((*steps, product)))
         extra = {
-            site.key: {"saturated_fraction": share}
+            site.key: {"saturated_fraction": share, "zero_fraction": zeros}
             for site, share in zip([s for s in sites if s.kind == "activation"], shares, strict=True)
         }
         return make.judge(steady(make, anatomy, extra=extra))
@@ -230,6 +239,13 @@ class TestSaturation:
         assert flat_beyond(use) is not None
         assert bool(found(self.judged(make, shares, gate=True, use=use), "IP302")) is told
         assert found(self.judged(make, shares, use=use), "IP302") != []
+
+    @pytest.mark.parametrize(("share", "told"), [(0.75, []), (0.9, ["60"])])
+    def test_what_a_router_left_out_is_not_flat(self, make, share, told):
+        """Three of four scores are -inf, whose sigmoid is zero; of the others none or six in ten are flat."""
+        judgement = self.judged(make, [share] * DEPTH, use=ActivationUse("sigmoid"), zeros=0.75)
+        assert [one.message[:2] for one in found(judgement, "IP302")] == told
+        assert found(self.judged(make, [share] * DEPTH, zeros=0.75), "IP302") != []
 
 
 class TestCollapse:

@@ -78,7 +78,7 @@ class Walk:
     def gain(self, band: Band, basis: Basis, confidence: float, family: int = 1) -> Gain:
         """The judged gain: 95 % for the number that is shown, ``confidence`` for the drift that is judged.
 
-        A drift passes, or stays open, on its own evidence. To be accused it needs more: with ``family`` drifts in one
+        A drift passes, or stays open, on its own evidence. To be accused it needs more: with ``family`` streams in one
         network its interval is at the level 1 - (1 - confidence) / family (Bonferroni), so that a network of many
         streams is wrongly accused no more often than one with a single stream.
         """

@@ -26,7 +26,8 @@ class Judging:
         thresholds: the limits in force.
         basis: where the interval comes from.
         confidence: its level.
-        family: how many drifts are judged in the same network.
+        family: how many streams are judged in the same network. Forward and backward are no more chances than one stream
+            has: each is accused on one side of a two-sided interval.
     """
 
     thresholds: Mapping[str, float]
@@ -47,16 +48,11 @@ def fit_segments(anatomy: Anatomy, signals: Signals, judging: Judging) -> tuple[
         for stream in anatomy.streams
         if len(stream.sites) >= SHORTEST_RUN and not np.isnan(signals.at(stream.sites, "rms")).all()
     ]
-    together = replace(judging, family=sum(1 + _returns(stream, signals) for stream in streams))
+    together = replace(judging, family=max(1, len(streams)))
     return tuple(
         _StreamFit(stream, [site_of[key] for key in stream.sites], anatomy, signals, together).segment()
         for stream in streams
     )
-
-
-def _returns(stream: Stream, signals: Signals) -> bool:
-    """Whether enough gradients come back along a stream to judge them too."""
-    return sum(signals.has_gradient(key) for key in stream.sites) >= SHORTEST_RUN
 
 
 def first_zero(rms: Array) -> tuple[int, int] | None:

@@ -189,6 +189,7 @@ def test_no_reduction_looks_at_a_value_off_the_cpu(name, dtype):
     tensor = torch.empty(6, 4, 3, dtype=dtype, device="meta")  # it has no values to look at
     axis = -1 if name == "token_residual" else -2  # tokens lie before their features
     view = View(tensor, WORKSPACE, batch=6, unit_axis=axis, on_stream=True, weighted=True, can_die=True, step_axis=1)
+    view.flat = (-0.9, 0.9)
     reduction = STATISTICS[name].reduction
     assert reduction.applies is None or reduction.applies(view)
     result = reduction.run(view)

@@ -54,7 +54,8 @@ def dead_units(case: Case) -> Iterator[Finding]:
         Looks at activations that are exactly zero on a half-line (ReLU and its kin) and averages over seeds the share
         of units that are zero for every sample of the batch. It fires when the share is beyond the limit by more than
         chance can do: a unit is dead or alive like a coin, so n units over s seeds leave an uncertainty of
-        0.5 / sqrt(n s). A layer whose input is already all zero is a vanished signal (IP101), not a dead layer.
+        0.5 / sqrt(n s). A layer whose input is already all zero is a vanished signal (IP101), not a dead layer. A layer
+        that is silent as a whole, in every seed, is an error: nothing gets through, and no gradient comes back.
 
     Why is this bad:
         A unit that never fires gets no gradient and does not learn; a layer of them loses the input.
@@ -85,6 +86,7 @@ def dead_units(case: Case) -> Iterator[Finding]:
         worst = max(keys, key=lambda key: shares[key])
         yield case.finding(
             f"{100 * shares[worst]:.0f} % of the units are silent on the whole batch",
+            severity="error" if shares[worst] == 1.0 else "warning",
             sites=keys,
             measured=f"{100 * shares[worst]:.0f} % of {run[keys.index(worst)].units} units at {worst}, "
             f"{wording.count(case.seeds, 'seed')}; warning beyond {100 * limit:g} %",

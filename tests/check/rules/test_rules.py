@@ -389,6 +389,11 @@ class TestDeadUnits:
         assert found.measured == "90 % of 64 units at block.2.relu, 5 seeds; warning beyond 60 %"
         assert found.severity == "warning"
 
+    def test_a_layer_that_is_silent_as_a_whole_is_an_error(self, make):
+        whole = only(make.judge(self.evidences(make, [0.2, 1.0, 0.2, 0.2])), "IP301")
+        assert (whole.severity, whole.sites) == ("error", ("block.1.relu",))
+        assert only(make.judge(self.evidences(make, [0.2, 0.98, 0.2, 0.2])), "IP301").severity == "warning"
+
     def test_layers_apart_are_two_findings(self, make):
         assert len(make.judge(self.evidences(make, [0.8, 0.1, 0.9, 0.1])).findings) == 2
 

@@ -13,7 +13,7 @@ from initprobe.errors import InitprobeError, SpecError, UsageError
 from initprobe.init.choose import parse_scheme
 from initprobe.load.sources.base import Target
 from initprobe.load.stack import stack
-from initprobe.load.target import expand_targets, looks_like_target, open_target
+from initprobe.load.target import expand_targets, is_saved, looks_like_target, open_target
 from initprobe.pipeline import Listener, describe_environment, probe_target
 from initprobe.records import (
     Entry,
@@ -24,7 +24,7 @@ from initprobe.records import (
     SchemeChoice,
     TargetRequest,
 )
-from initprobe.saved import is_saved, open_saved, together
+from initprobe.saved import open_saved, together
 from initprobe.search.grid import grid, visit
 from initprobe.settings import Flags, resolve
 

@@ -101,7 +101,8 @@ def _confirmed(bench: Bench, evidences: Sequence[Evidence], answer: Judgement) -
         bench.listen(f"confirming: seed {seed}")
         others.append(bench.draw(seed))
     last_look = LookPlan(fresh, fresh, REPEATED)  # asks for no more
-    again = cast("Judgement", judge(others, request.check, one_draw=False, planned=last_look))
+    expect = partial(bench.expect, others)
+    again = cast("Judgement", judge(others, request.check, one_draw=False, planned=last_look, expect=expect))
     return confirm(answer, again, request.check, seeds, RULES[INCONCLUSIVE].card)
 
 

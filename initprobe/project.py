@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
@@ -27,6 +27,16 @@ VARIABLE = "INITPROBE_CONFIG"
 
 Names = list[str]
 Count = Annotated[int, Field(ge=1)]
+
+
+def _different(numbers: list[int]) -> list[int]:
+    if len(set(numbers)) < len(numbers):
+        raise ValueError("a seed comes twice")
+    return numbers
+
+
+SeedCount = Annotated[int, Field(ge=1, le=10_000)]
+Seeds = Annotated[list[Annotated[int, Field(ge=0, lt=2**63)]], Field(min_length=1), AfterValidator(_different)]
 
 
 class ProjectTable(BaseModel):
@@ -43,10 +53,8 @@ class ProjectTable(BaseModel):
         default_factory=list, description="What `initprobe check` checks: paths from here, globs too"
     )
     scheme: str | None = Field(default=None, description="What draws the weights, where a spec does not say")
-    seeds: Annotated[int, Field(ge=1, le=10_000)] | list[Annotated[int, Field(ge=0)]] | None = Field(
-        default=None, description="How many seeds, or which"
-    )
-    max_seeds: Count | None = Field(default=None, description="How many seeds an undecided verdict may use in all")
+    seeds: SeedCount | Seeds | None = Field(default=None, description="How many seeds, or which")
+    max_seeds: SeedCount | None = Field(default=None, description="How many seeds an undecided verdict may use in all")
     batch: Count | None = Field(default=None, description="Samples per pass")
     dtype: Literal["float32", "float64", "float16", "bfloat16"] | None = Field(
         default=None, description="Floating-point type of the model"

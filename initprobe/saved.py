@@ -21,11 +21,6 @@ FIXED: Mapping[str, str] = {
 """Fields of a target's request that say what is measured, and how they are typed."""
 
 
-def is_saved(text: str) -> bool:
-    """Whether a target is a saved result."""
-    return text.lower().endswith(".json")
-
-
 def open_saved(request: TargetRequest, flags: Flags) -> Report:
     """A saved result, under the flags of now.
 

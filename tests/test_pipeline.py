@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 import initprobe as ip
+from initprobe.check.rejudge import decided
 from initprobe.pipeline import BATCH, affordable_batch, seeds_up_to
 
 
@@ -101,6 +102,7 @@ def test_before_a_check_fails_fresh_seeds_have_to_say_the_same():
     once = ip.probe(Moody(6), inputs=(16,), batch=8, check=ACTED_ON)
     assert once.verdict == "inconclusive"
     assert {finding.rule.code for finding in once.findings} == {"IP006"}
+    assert decided(once.entry).verdict == "inconclusive", "nor does a baseline, or a saved result, lift it"
 
 
 def test_nothing_is_confirmed_where_nobody_acts_or_no_seed_is_left():

@@ -108,6 +108,8 @@ def test_a_broken_file_of_somebody_else_is_passed_and_one_of_ours_is_told(tmp_pa
         ("allow-code = true", "2:1", "unknown setting 'allow-code'"),
         ("seeds = 0", "2:1", "seeds: "),
         ("seeds = '5'", "2:1", "seeds: "),
+        ("seeds = []", "2:1", "seeds: "),
+        ("seeds = [0, 0]", "2:1", "seeds: "),
         ("fail-on = 'fatal'", "2:1", "fail-on: input should be 'error', 'warning', 'info' or 'never'"),
         ("loss = 'mypkg:loss'", "2:1", "settings name no code to run"),
         ("ignore = ['dead-unit']", "2:1", "did you mean 'dead-units'?"),

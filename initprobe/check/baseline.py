@@ -120,7 +120,7 @@ def updated(report: Report, baseline: Sequence[Known], folder: str = ".") -> tup
 def known_as(entry: Entry, finding: Finding, folder: str = ".") -> Known:
     """A finding as a baseline knows it."""
     paths = {summary.site.key: summary.site.path for summary in entry.sites}
-    places = [paths.get(key, key) for key in finding.sites] or [finding.label]
+    places = [paths.get(key, key) for key in finding.sites] or [*finding.parameters] or [finding.label]
     layers = ", ".join(sorted({re.sub(r"[0-9]+", "*", place) for place in places}))
     return Known(target_of(entry, folder), finding.rule.name, layers)
 

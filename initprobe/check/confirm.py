@@ -46,7 +46,7 @@ def confirm(
             kept.append(_unconfirmed(finding, fresh, more, unconfirmed, request))
         elif SEVERITIES.index(severity) < SEVERITIES.index(finding.severity):
             told = f"{fresh} find it no more than {severity}"
-            kept.append(replace(finding, severity=severity, notes=(*finding.notes, told, more)))
+            kept.append(replace(finding, severity=severity, notes=(*finding.notes, told, more), unconfirmed=True))
         else:
             kept.append(finding)
     if tuple(kept) == first.findings:
@@ -69,11 +69,12 @@ def _fails(finding: Finding, request: CheckRequest) -> bool:
 
 def _repeated(finding: Finding, again: Sequence[Finding]) -> Severity | None:
     """How severe fresh seeds find the same thing, None where they do not find it."""
-    sites = set(finding.sites)
+    places = set(finding.sites or finding.parameters)
     found = [
         other.severity
         for other in again
-        if other.rule.code == finding.rule.code and (not sites or not sites.isdisjoint(other.sites))
+        if other.rule.code == finding.rule.code
+        and (not places or not places.isdisjoint(other.sites or other.parameters))
     ]
     return max(found, key=SEVERITIES.index, default=None)
 
@@ -85,4 +86,5 @@ def _unconfirmed(finding: Finding, fresh: str, more: str, card: RuleCard, reques
         severity="error" if request.strict else card.severity,
         message=f"{finding.rule.name} is not confirmed: {fresh} do not show it ({finding.message})",
         notes=(*finding.notes, more),
+        unconfirmed=True,
     )

@@ -41,7 +41,15 @@ def decided(entry: Entry) -> Entry:
     """The entry with the verdict that its findings come to under its own request."""
     request = entry.request.check
     verdict = decide(entry.findings, _undecided(entry), request.fail_on, strict=request.strict)
+    if verdict == "pass" and entry.verdict == "inconclusive" and _left_open(entry):
+        verdict = "fail" if request.strict else "inconclusive"
     return replace(entry, verdict=verdict)
+
+
+def _left_open(entry: Entry) -> bool:
+    """Whether fresh seeds left something open, which no interval shows."""
+    counted = [finding for finding in entry.findings if finding.suppressed is None]
+    return entry.request.check.fail_on != "never" and any(finding.unconfirmed for finding in counted)
 
 
 def _under(finding: Finding, policy: Policy, paths: dict[str, str]) -> Finding:

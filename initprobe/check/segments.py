@@ -26,8 +26,8 @@ class Judging:
         thresholds: the limits in force.
         basis: where the interval comes from.
         confidence: its level.
-        family: how many streams are judged in the same network. Forward and backward are no more chances than one stream
-            has: each is accused on one side of a two-sided interval.
+        family: how many streams are judged in the same network. Forward and backward are no more chances than one
+            stream has: each is accused on one side of a two-sided interval.
     """
 
     thresholds: Mapping[str, float]

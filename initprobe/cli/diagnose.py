@@ -130,7 +130,7 @@ def check(
     wanted(suggest, fix=fix)
     with tracebacks(traceback) as failed, progress(quiet=quiet) as listen:
         report = _probe_all("check", requests, flags_of(scheme, probe, judging, only), listen, failed)
-        mended = mend(report, listen, suggest=suggest, fix=fix)
+        mended = mend(gated.applied(report), listen, suggest=suggest, fix=fix)
     verdict = gated.judge(mended.settled)
     shown = verdict.report if mended.settled is mended.report else mended.report
     announce(shown, outputs, off=no_ci or quiet > 1)

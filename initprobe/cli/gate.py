@@ -50,6 +50,12 @@ class Gate:
         assert self.file is not None
         return Path(os.path.relpath(Path.cwd(), self.file.parent)).as_posix()
 
+    def applied(self, report: Report) -> Report:
+        """The report under both as they are; nothing is told, and nothing is written."""
+        if self.golden is not None:
+            report = against(self.golden, report, complete=False)
+        return report if self.baseline is None else match(report, self.baseline, self.folder).report
+
     def judge(self, report: Report) -> Verdict:
         """The report under both, and the exit code; an updated baseline is written."""
         if self.golden is not None:

@@ -84,6 +84,9 @@ def _found(project: Project, place: int) -> Sequence[str]:
     text = project.targets[place]
     file, colon, rest = text.partition(":")
     if any(mark in file for mark in WILD):
+        if Path(file).is_absolute():
+            where = project.spec.locate(("targets",))
+            raise UsageError(f"{where.file}:{where.line}: a pattern is relative to the project, not {text!r}")
         found = sorted(path for path in project.folder.glob(file) if path.is_file())
         if not found:
             where = project.spec.locate(("targets",))

@@ -24,7 +24,7 @@ Row = Mapping[str, Any]
 
 GROUPS = (
     "schemes", "rules", "statistics", "sources", "blocks", "dummies", "activations", "parametrizations", "formats",
-    "plots", "weights", "objectives",
+    "plots", "weights", "objectives", "measurements", "laws",
 )  # fmt: skip
 """The kinds of leaves that third parties may bring, each an entry-point group ``initprobe.KIND``."""
 

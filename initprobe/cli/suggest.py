@@ -86,8 +86,8 @@ def suggest(
         found = find_fixes(before, listen, code=None if write is None else write.suffix == CODE)
         written = write is not None and found.verified and _write(found, write)
     deliver(found.report, outputs, Style(color, quiet=quiet), save)
-    if written:
-        tell(f"wrote {write}")
+    if write is not None:
+        tell(f"wrote {write}" if written else f"nothing was verified: {write} was not written")
     elif found.verified and not quiet:
         tell("next: --write FILE.yaml writes the spec with it" if found.spec else "next: --write FILE.py writes it")
     return exit_code(found.report, judged=False) or (ExitCode.OK if found.settled else ExitCode.FINDINGS)
@@ -101,6 +101,8 @@ def _check_place(write: Path | None, target: str) -> None:
         return
     if write.suffix not in (*SPEC, CODE):
         raise UsageError(f"--write {write}: neither .py nor .yaml", hint="--write init.py, --write net.yaml")
+    if write.exists():
+        raise UsageError(f"--write {write}: the file is there already", hint="name a new one; check --fix edits a spec")
     check_writable(write)
 
 

@@ -13,6 +13,7 @@ from torch import nn
 
 from initprobe.api import UnhealthyInitError, assert_healthy_init
 from initprobe.errors import UsageError
+from initprobe.process import random_states
 
 OnFail = Literal["raise", "warn"]
 
@@ -52,6 +53,12 @@ class Gate:
             if self.on_fail == "raise":
                 raise
             warnings.warn(str(error), UnhealthyInitWarning, stacklevel=2)
+
+
+def first_of(loader: Any) -> Any:
+    """The first batch of a loader; random states stay as they are, so that training goes as it would have gone."""
+    with random_states([]):
+        return next(iter(loader))
 
 
 def device_of(model: nn.Module) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from initprobe.errors import MissingExtraError, UsageError
-from initprobe.integrations.before_training import Gate, OnFail
+from initprobe.integrations.before_training import Gate, OnFail, first_of
 
 try:
     import lightning.pytorch as lightning
@@ -49,7 +49,7 @@ class InitCheck(lightning.Callback):  # type: ignore[misc, unused-ignore] # it i
     def _inputs(self, trainer: Any, module: Any) -> Any:
         if self.inputs is not None or module.example_input_array is not None:
             return self.inputs  # the probe finds the example by itself
-        batch = next(iter(trainer.train_dataloader))
+        batch = first_of(trainer.train_dataloader)
         first = batch[0] if isinstance(batch, (list, tuple)) and batch else batch
         if not isinstance(first, Tensor):
             raise UsageError(

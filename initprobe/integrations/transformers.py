@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from initprobe.errors import MissingExtraError, UsageError
-from initprobe.integrations.before_training import Gate, OnFail, device_of
+from initprobe.integrations.before_training import Gate, OnFail, device_of, first_of
 
 try:
     from transformers import TrainerCallback
@@ -48,7 +48,7 @@ class InitCheck(TrainerCallback):  # type: ignore[misc, unused-ignore] # it is A
 
 def _first_batch(loader: Any, device: str) -> dict[str, Tensor]:
     """The tensors of the first batch, as keyword arguments."""
-    batch = next(iter(loader)) if loader is not None else {}
+    batch = first_of(loader) if loader is not None else {}
     tensors = {name: value.to(device) for name, value in dict(batch).items() if isinstance(value, Tensor)}
     if not tensors:
         raise UsageError("the first batch holds no tensor", hint="InitCheck(inputs={'input_ids': ...})")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -38,9 +39,14 @@ def looks_like_target(text: str) -> bool:
     return any(mark in text.partition("(")[0] for mark in ".:/\\") or text == "-"
 
 
+def is_saved(text: str) -> bool:
+    """Whether a target is a saved result; a configuration of a library (``hf:config.json``) is none."""
+    return text.lower().endswith(".json") and re.match(r"[\w.-]{2,}:", text) is None
+
+
 def runs_code(text: str) -> bool:
     """Whether opening a target runs code that its text names; specs and libraries' models do not."""
-    return not _is_directory(text) and not text.endswith(".json") and _choose(text)[0].code
+    return not _is_directory(text) and not is_saved(text) and _choose(text)[0].code
 
 
 def expand_targets(texts: Iterable[str]) -> tuple[str, ...]:

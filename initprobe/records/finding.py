@@ -106,6 +106,7 @@ class Finding:
         suppressed: why it does not count, None when it does.
         fix: a change that makes it go away, None where none was looked for or found.
         parameters: names of the parameters (and buffers) whose values it is about, where no site stands for them.
+        unconfirmed: whether fresh seeds did not find it, or found it less severe.
     """
 
     rule: RuleCard
@@ -121,6 +122,7 @@ class Finding:
     expected: str = ""
     fix: Fix | None = None
     parameters: tuple[str, ...] = ()
+    unconfirmed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,7 +151,7 @@ def _like_its_kind(entry: Entry, family: Family) -> SchemeChoice | None:
 def _by_branches(entry: Entry, family: Family) -> SchemeChoice | None:
     """As wide as it is, divided by the root of the number of branches on the main stream."""
     many = sum(branch.within is None for branch in entry.branches)
-    std = _std(family)
+    std = _std(family) if all(one.weight.tail for one in family) else None  # others are scaled without an end there
     return None if std is None or not many else _normal(std / math.sqrt(many))
 
 

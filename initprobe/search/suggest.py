@@ -289,7 +289,7 @@ class _Search:
         return Tried(candidate, entry, left, sum(finding.rule.code not in known for finding in active))
 
     def _fresh(self) -> tuple[int, ...]:
-        """As many seeds as were asked for, and none that anything was chosen by."""
+        """As many seeds as were asked for, and none that a candidate was chosen by."""
         first = max(self.used) + 1
         if first + 2 * self.before.request.probe.max_seeds >= 2**63:
             first = 0

@@ -72,6 +72,12 @@ def test_what_fresh_seeds_find_less_severe_is_told_as_that(judged):
     assert confirmed(judged(0.5, fail_on="warning"), judged(0.85), fail_on="warning").verdict == "fail"
 
 
+def test_what_is_not_confirmed_is_marked(judged):
+    assert [one.unconfirmed for one in confirmed(judged(0.5), judged(1.0)).findings] == [True]
+    assert [one.unconfirmed for one in confirmed(judged(0.5), judged(0.85)).findings] == [True]
+    assert [one.unconfirmed for one in confirmed(judged(0.5), judged(0.5)).findings] == [False]
+
+
 def test_strict_still_fails(judged):
     sure = confirmed(judged(0.5, strict=True), judged(1.0), strict=True)
     assert (sure.verdict, sure.findings[0].severity) == ("fail", "error")

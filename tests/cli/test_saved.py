@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from initprobe.load.target import is_saved
+
 
 @pytest.fixture
 def saved(initprobe):
@@ -87,6 +89,7 @@ def test_a_report_reads_standard_input(saved, folder, monkeypatch):
 
 PYTHON = """\
 import torch
+from initprobe.load.target import is_saved
 from torch import nn
 
 
@@ -113,9 +116,17 @@ def test_a_comment_in_python_suppresses_with_its_reason_and_stays_suppressed_in_
     ran = initprobe("check", "net.py:build", "--select", "dead-units,unused-ignore", "--save", "net.json")
     assert (ran.code, ran.out) == (0, "no findings in 1 target · 1 suppressed · seeds 0–4\n")
     shown = initprobe("check", "net.json", "--show-suppressed")
-    assert "suppressed warning[dead-units]" in shown.out
+    assert "suppressed error[dead-units]" in shown.out
     assert " = ignored:  ignored at net.py:9 (asleep until the gate opens)\n" in shown.out
     (folder / "idle.py").write_text(PYTHON.replace("constant_(self.first.bias, -10.0)", "zeros_(self.first.bias)"))
     idle = initprobe("check", "idle.py:build", "--select", "dead-units,unused-ignore", "--strict")
     assert idle.code == 1
     assert "error[unused-ignore]: ignores dead-units, which finds nothing here\n --> idle.py:9:" in idle.out
+
+
+@pytest.mark.parametrize(
+    ("text", "saved"),
+    [("golden.json", True), ("a/GOLDEN.JSON", True), ("hf:bert/config.json", False), ("C:/golden.json", True)],
+)
+def test_a_configuration_of_a_library_is_no_saved_result(text, saved):
+    assert is_saved(text) is saved

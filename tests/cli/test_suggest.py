@@ -140,3 +140,10 @@ def test_what_cannot_be_done_is_told(initprobe, narrow, arguments, code, message
     ran = initprobe("suggest", *arguments)
     assert ran.code == code
     assert message in ran.err
+
+
+def test_a_file_that_is_there_is_left_alone(initprobe, narrow):
+    ran = initprobe("suggest", "shallow.py:build", "--write", "shallow.py", *FEW)
+    assert ran.code == 2
+    assert "the file is there already" in ran.err
+    assert (narrow / "shallow.py").read_text() == SHALLOW

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from initprobe import UnhealthyInitError
 from initprobe.errors import UsageError
-from initprobe.integrations.before_training import UnhealthyInitWarning
+from initprobe.integrations.before_training import UnhealthyInitWarning, first_of
 
 lightning = pytest.importorskip("pytorch_lightning")
 from initprobe.integrations.lightning import InitCheck  # noqa: E402 - it needs Lightning
@@ -113,6 +113,15 @@ def test_a_batch_that_says_nothing_is_told(fit):
     data = DataLoader([{"image": torch.zeros(WIDTH)} for _ in range(4)], 2)
     with pytest.raises(UsageError, match="first batch is a dict"):
         fit(Deep(1.0), InitCheck(), data)
+
+
+def test_training_goes_as_it_would_have_gone_without_it():
+    loader = DataLoader(TensorDataset(torch.arange(64.0)), 8, shuffle=True)
+    torch.manual_seed(3)
+    expected = [batch[0].tolist() for batch in loader]
+    torch.manual_seed(3)
+    first_of(loader)
+    assert [batch[0].tolist() for batch in loader] == expected
 
 
 def test_an_unknown_action_is_told_at_once():

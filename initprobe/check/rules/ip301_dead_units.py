@@ -54,8 +54,9 @@ def dead_units(case: Case) -> Iterator[Finding]:
         Looks at activations that are exactly zero on a half-line (ReLU and its kin) and averages over seeds the share
         of units that are zero for every sample of the batch. It fires when the share is beyond the limit by more than
         chance can do: a unit is dead or alive like a coin, so n units over s seeds leave an uncertainty of
-        0.5 / sqrt(n s). A layer whose input is already all zero is a vanished signal (IP101), not a dead layer. A layer
-        that is silent as a whole, in every seed, is an error: nothing gets through, and no gradient comes back.
+        0.5 / sqrt(n s). A layer whose input is already all zero is a vanished signal (IP101), not a dead layer.
+        One that is silent as a whole, in every seed, is an error: nothing gets through, and no gradient comes back. It
+        stays a warning where a layer before it puts out zeros, on purpose or not: what is silent may get nothing.
 
     Why is this bad:
         A unit that never fires gets no gradient and does not learn; a layer of them loses the input.
@@ -86,11 +87,19 @@ def dead_units(case: Case) -> Iterator[Finding]:
         worst = max(keys, key=lambda key: shares[key])
         yield case.finding(
             f"{100 * shares[worst]:.0f} % of the units are silent on the whole batch",
-            severity="error" if shares[worst] == 1.0 else "warning",
+            severity="error" if shares[worst] == 1.0 and _is_fed(case, worst) else "warning",
             sites=keys,
             measured=f"{100 * shares[worst]:.0f} % of {run[keys.index(worst)].units} units at {worst}, "
             f"{wording.count(case.seeds, 'seed')}; warning beyond {100 * limit:g} %",
         )
+
+
+def _is_fed(case: Case, key: str) -> bool:
+    """Whether every layer that ran before a site puts out something."""
+    sites = case.sites("weighted", "norm", "activation")
+    order = next(site.order for site in sites if site.key == key)
+    before = [site.key for site in sites if site.order < order]
+    return not (case.facts.signals.at(before, "rms") == 0).all(axis=0).any()
 
 
 def _beyond_chance(case: Case, site: Site, share: float) -> bool:

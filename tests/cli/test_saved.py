@@ -89,7 +89,6 @@ def test_a_report_reads_standard_input(saved, folder, monkeypatch):
 
 PYTHON = """\
 import torch
-from initprobe.load.target import is_saved
 from torch import nn
 
 

@@ -80,10 +80,12 @@ def probe(  # noqa: PLR0913 - each is a keyword of the Python face
         UsageError: something asked for is not there.
         TargetError: the network cannot be built or run.
     """
-    said = known_options({**given_seeds(seeds), **options})
-    flags = Flags(None if scheme is None else parse_scheme(scheme), said, check or {})
-    opened, request = open_given(target, inputs, weights)
-    return Result(probe_opened("run", [(opened, request)], flags, listen))
+    flags = _flags(scheme, known_options({**given_seeds(seeds), **options}), check or {})
+    return Result(probe_opened("run", [open_given(target, inputs, weights)], flags, listen))
+
+
+def _flags(scheme: str | None, measuring: Mapping[str, Any], judging: Mapping[str, Any]) -> Flags:
+    return Flags(None if scheme is None else parse_scheme(scheme), measuring, judging)
 
 
 class UnhealthyInitError(AssertionError):
@@ -128,25 +130,32 @@ def assert_healthy_init(
     """
     __tracebackhide__ = True  # pytest then shows the line of the test
     measuring, judging = split_options({**given_seeds(seeds), **options})
-    flags = Flags(None if scheme is None else parse_scheme(scheme), measuring, {**judging, "complete": True})
+    flags = _flags(scheme, measuring, {**judging, "complete": True})
     result = Result(probe_opened("check", [open_given(target, inputs, weights)], flags, lambda _line: None))
     if result.verdict == "fail":
         raise UnhealthyInitError(result)
     return result
 
 
-def suggest(target: Build, *, inputs: Any = None, listen: Listener = lambda _line: None, **options: Any) -> Result:
+def suggest(  # noqa: PLR0913 - each is a keyword of the Python face
+    target: Build,
+    *,
+    inputs: Any = None,
+    weights: str | Path | None = None,
+    scheme: str | None = None,
+    seeds: int | Sequence[int] | None = None,
+    listen: Listener = lambda _line: None,
+    check: dict[str, Any] | None = None,
+    **options: Any,
+) -> Result:
     """Inits with which the check of one network passes, the best first, behind an entry for the network as it is.
 
-    Args:
-        target: as ``probe`` takes it, and raises for it.
-        inputs: likewise.
-        listen: hears what happens next, line by line.
-        options: other arguments of ``probe``.
+    Takes, and raises, what ``probe`` does.
     """
-    options["check"] = {"complete": True, **options.get("check", {})}
-    before = probe(target, inputs=inputs, listen=listen, **options).report
-    return Result(find_fixes(before, listen, target=open_given(target, inputs)[0]).report)
+    flags = _flags(scheme, known_options({**given_seeds(seeds), **options}), {"complete": True, **(check or {})})
+    opened, request = open_given(target, inputs, weights)
+    before = probe_opened("run", [(opened, request)], flags, listen)
+    return Result(find_fixes(before, listen, target=opened).report)
 
 
 def compare(

@@ -186,12 +186,9 @@ def known_options(options: Mapping[str, Any]) -> Mapping[str, Any]:
     """The options of a Python call, all of them fields of ``ProbeRequest``.
 
     Raises:
-        UsageError: one is none.
+        UsageError: one is none; the message names the nearest.
     """
-    known = {one.name for one in fields(ProbeRequest)}
-    for name in options:
-        if name not in known:
-            raise UsageError(f"unknown option {name!r}", hint=f"one of {', '.join(sorted(known))}")
+    _refuse_unknown(options, {one.name for one in fields(ProbeRequest)})
     return options
 
 
@@ -206,13 +203,17 @@ def split_options(options: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mappin
     """
     judging = {one.name for one in fields(CheckRequest)} - {"complete"}
     measuring = {one.name for one in fields(ProbeRequest)}
-    for name in options:
-        if name not in judging | measuring:
-            near = get_close_matches(name, judging | measuring, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"one of {', '.join(sorted(judging | measuring))}"
-            raise UsageError(f"unknown option {name!r}", hint=hint)
+    _refuse_unknown(options, judging | measuring)
     measured = {name: value for name, value in options.items() if name in measuring}
     return measured, {name: _frozen(value) for name, value in options.items() if name in judging}
+
+
+def _refuse_unknown(options: Mapping[str, Any], known: set[str]) -> None:
+    for name in options:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"one of {', '.join(sorted(known))}"
+            raise UsageError(f"unknown option {name!r}", hint=hint)
 
 
 def _frozen(value: Any) -> Any:

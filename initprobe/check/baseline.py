@@ -7,13 +7,13 @@ and two branches that each add one merge without a conflict.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from posixpath import join, normpath
 from typing import NamedTuple
 
+from initprobe.check.naming import without_digits
 from initprobe.check.rejudge import decided
 from initprobe.check.selection import select
 from initprobe.errors import UsageError
@@ -121,7 +121,7 @@ def known_as(entry: Entry, finding: Finding, folder: str = ".") -> Known:
     """A finding as a baseline knows it."""
     paths = {summary.site.key: summary.site.path for summary in entry.sites}
     places = [paths.get(key, key) for key in finding.sites] or [*finding.parameters] or [finding.label]
-    layers = ", ".join(sorted({re.sub(r"[0-9]+", "*", place) for place in places}))
+    layers = ", ".join(sorted({without_digits(place) for place in places}))
     return Known(target_of(entry, folder), finding.rule.name, layers)
 
 

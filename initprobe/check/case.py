@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from initprobe.check import wording
+from initprobe.check.naming import without_numbers
 from initprobe.check.parts import whole_parts
 from initprobe.check.policy import Policy
 from initprobe.check.signals import Signals
@@ -132,8 +133,7 @@ class Case:
         """
         groups: dict[tuple[str, str | None], list[str]] = {}
         for path in paths:
-            pattern = ".".join("*" if part.isdigit() else part for part in path.split("."))
-            groups.setdefault((pattern, self.suppression([path])), []).append(path)
+            groups.setdefault((without_numbers(path), self.suppression([path])), []).append(path)
         for members in groups.values():
             yield tuple(members)
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from initprobe.check.case import Case
 from initprobe.check.fit import SHORTEST_RUN
 from initprobe.check.undecided import gains_of
-from initprobe.check.values import PRODUCTS
-from initprobe.records import ActivationUse, Segment, Site, Weight
+from initprobe.records import MATRIX_ROLES, ActivationUse, Segment, Site, Weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,5 +50,5 @@ def plain_runs(case: Case) -> Iterator[PlainRun]:
 def _layers(case: Case, sites: Sequence[Site]) -> Iterator[tuple[Site, Weight]]:
     for site in sites:
         weight = None if site.weight is None else case.weight(site.weight)
-        if weight is not None and weight.role in PRODUCTS and not weight.head:
+        if weight is not None and weight.role in MATRIX_ROLES and not weight.head:
             yield site, weight

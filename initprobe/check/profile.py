@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
+from initprobe.check.naming import without_digits
 from initprobe.check.signals import Array
+from initprobe.check.values import SAME
 from initprobe.records import Entry, Estimate, Location, ParameterSummary, Quantity, SiteSummary, StatisticSummary
-
-CONSTANT = 1e-6
-"""A std below this share of the RMS is rounding: what float32 makes of a parameter that is constant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +80,8 @@ def _of_parameter(summary: ParameterSummary, name: str) -> Iterator[Number]:
     rms, std, mean = (_per_seed(summary.value.get(key)) for key in ("rms", "std", "mean"))
     if not len(rms) == len(std) == len(mean):
         return
-    where, family = summary.weight.location, (_pattern(name), summary.weight.shape)
-    flat = np.where(std <= CONSTANT * rms, 0.0, std)
+    where, family = summary.weight.location, (without_digits(name), summary.weight.shape)
+    flat = np.where(std <= SAME * rms, 0.0, std)
     yield Number("std", name, family, flat, np.empty(0), where, summary.declared_std)
     yield Number("mean", name, family, mean, rms, where)
 
@@ -101,15 +99,11 @@ def _of_site(
     if len(lost) == len(rms):
         rms = np.where(lost > 0, np.inf, rms)
     key = names.get(_key(summary), _key(summary))
-    yield Number(quantity, key, (_pattern(key), summary.shape), rms, np.empty(0), summary.site.location)
+    yield Number(quantity, key, (without_digits(key), summary.shape), rms, np.empty(0), summary.site.location)
 
 
 def _per_seed(value: StatisticSummary | None) -> Array:
     return np.array(value.per_seed if isinstance(value, Estimate) else (), dtype=np.float64)
-
-
-def _pattern(name: str) -> str:
-    return re.sub(r"[0-9]+", "*", name)
 
 
 def renamings(old: Mapping[str, tuple[object, ...]], new: Mapping[str, tuple[object, ...]]) -> dict[str, str]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import re
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from initprobe.check.naming import without_digits
 from initprobe.check.profile import Number, numbers, plain, renamings, shapes
 from initprobe.check.shift import ROUNDING, Pair, changed, level_of, pooled, resolution
 from initprobe.check.signals import Array
@@ -111,7 +111,7 @@ class _Compared:
     @property
     def group(self) -> tuple[object, ...]:
         """What is told in one line: repeats of a parameter, or neighbours on the signal's way, that moved one way."""
-        name = re.sub(r"[0-9]+", "*", self.new.name) if self.new.quantity not in SCALES else ""
+        name = without_digits(self.new.name) if self.new.quantity not in SCALES else ""
         return self.new.quantity, name, self.factor > 1, math.isnan(self.factor)
 
 

@@ -8,10 +8,7 @@ import numpy as np
 
 from initprobe.check.case import Case
 from initprobe.check.signals import Array
-from initprobe.records import Role, Weight
-
-PRODUCTS: frozenset[Role] = frozenset(["linear", "conv", "depthwise", "transposed"])
-"""Roles of matrices and kernels: what sums over a fan."""
+from initprobe.records import Weight
 
 SAME = 1e-6
 """Standard deviation over RMS of values that are one number, whatever float32 made of it on the way."""

@@ -14,9 +14,9 @@ from initprobe.dissect.joins import Join
 from initprobe.dissect.parts import Units, all_units, ranges_of, units_reaching
 from initprobe.dissect.tape import Node
 from initprobe.dissect.untraced import like_siblings
-from initprobe.dissect.uses import MULTIPLYING_ROLES, Use, Uses, multiplying
+from initprobe.dissect.uses import Use, Uses, multiplying
 from initprobe.dissect.weights import CELLS, first_uses
-from initprobe.records import Attention, Part, Weight
+from initprobe.records import MULTIPLYING_ROLES, Attention, Part, Weight
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,7 @@ from typing import Literal
 
 from initprobe.dissect.flow import is_shift
 from initprobe.dissect.tape import Node, Operand
-from initprobe.records import ActivationUse, Attention, Part, Role
-
-MULTIPLYING_ROLES = frozenset(["linear", "conv", "depthwise", "transposed", "recurrent"])
-"""Roles of what a signal is multiplied with and summed over."""
+from initprobe.records import MULTIPLYING_ROLES, ActivationUse, Attention, Part, Role
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,12 @@ from initprobe.errors import InitprobeError, TargetError, UsageError
 from initprobe.hooks import Mode, undisturbed
 from initprobe.init.derivatives import check_twice, differentiate
 from initprobe.init.fans import UndrawableError
-from initprobe.init.layerwise import MULTIPLYING, Layer, find_layers, first_floats, rescaled
+from initprobe.init.layerwise import Layer, find_layers, first_floats, rescaled
 from initprobe.init.network import Network
 from initprobe.init.own_loss import own_loss
 from initprobe.init.slots import Slot
 from initprobe.module_state import shares_memory
+from initprobe.records import MULTIPLYING_ROLES
 from initprobe.subject import Call, Subject, run_model
 from initprobe.variates import Variates
 
@@ -325,7 +326,7 @@ class Calibration:
         """Note what was not adjusted, and what was adjusted for one of its uses only."""
         reached = {slot.weight.name for slot in done}
         for slot in self.slots:
-            if slot.weight.role in MULTIPLYING and slot.weight.name not in reached:
+            if slot.weight.role in MULTIPLYING_ROLES and slot.weight.name not in reached:
                 why = "the pass does not reach it" if slot.module in layers else "no module puts out its product alone"
                 for name in slot.parameters:
                     self.notes.setdefault(name, f"not calibrated: {why}")

@@ -15,13 +15,7 @@ from initprobe.hooks import tensors_in
 from initprobe.init.fans import UndrawableError
 from initprobe.init.network import Network
 from initprobe.init.slots import Slot
-from initprobe.records import Role
-
-MATRICES: frozenset[Role] = frozenset(["linear", "conv", "depthwise", "transposed"])
-"""Roles of the weights whose outputs are adjusted."""
-
-MULTIPLYING: frozenset[Role] = MATRICES | {"recurrent"}
-"""Roles of the weights that a signal is multiplied with: those that are not adjusted are told of."""
+from initprobe.records import MATRIX_ROLES
 
 OTHERWISE = "a larger or more varied batch may help; `only` or an override leaves the layer to another scheme"
 
@@ -70,7 +64,7 @@ def find_layers(network: Network, slots: Iterable[Slot]) -> dict[nn.Module, Laye
         held.setdefault(slot.module, []).append(slot)
     layers = {}
     for module, found in held.items():
-        weights = [slot for slot in found if slot.weight.role in MATRICES and not slot.in_norm]
+        weights = [slot for slot in found if slot.weight.role in MATRIX_ROLES and not slot.in_norm]
         biases = [slot for slot in found if slot.weight.role == "bias"]
         if len(weights) != 1 or len(biases) > 1 or weights[0].weight.name not in drawn:
             continue
@@ -89,7 +83,7 @@ def check_layers(network: Network, scheme: str) -> None:
     Raises:
         UsageError: there is none.
     """
-    if not any(weight.role in MATRICES for weight in network.anatomy.weights):
+    if not any(weight.role in MATRIX_ROLES for weight in network.anatomy.weights):
         raise UsageError(
             f"{scheme} adjusts the outputs of linear and convolutional layers, and the network has none",
             hint="orthogonal and variance_scaling look at no outputs",

@@ -5,6 +5,8 @@ One more record is one more module here; a record holds numbers, strings and oth
 
 from initprobe.records.activation_use import ActivationUse
 from initprobe.records.anatomy import (
+    MATRIX_ROLES,
+    MULTIPLYING_ROLES,
     Anatomy,
     Attention,
     Branch,
@@ -91,6 +93,8 @@ from initprobe.records.trace import (
 
 __all__ = [
     "COSTLY",
+    "MATRIX_ROLES",
+    "MULTIPLYING_ROLES",
     "REPEATED_FORWARD",
     "SEVERITIES",
     "WEIGHT_GRADIENTS",

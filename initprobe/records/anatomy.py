@@ -17,6 +17,12 @@ Role = Literal["linear", "conv", "depthwise", "transposed", "embedding", "recurr
 residual branch or its skip path (ReZero's alpha, LayerScale's gamma), ``bias`` any additive shift.
 """
 
+MATRIX_ROLES: frozenset[Role] = frozenset(["linear", "conv", "depthwise", "transposed"])
+"""Roles of matrices and kernels: what sums over a fan."""
+
+MULTIPLYING_ROLES: frozenset[Role] = MATRIX_ROLES | {"recurrent"}
+"""Roles of what a signal is multiplied with and summed over."""
+
 Attention = Literal[
     "query", "key", "value", "out", "query_key_value", "key_value", "query_key", "query_value"
 ]  # fmt: skip

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from initprobe.activations.advice import Architecture
-from initprobe.records import ActivationUse, Entry, Role, Weight
-
-MATRICES: frozenset[Role] = frozenset({"linear", "conv", "depthwise", "transposed", "recurrent"})
+from initprobe.records import MULTIPLYING_ROLES, ActivationUse, Entry, Weight
 
 
 def architecture_of(entry: Entry) -> Architecture:
@@ -37,7 +35,7 @@ def activations_of(entry: Entry) -> tuple[ActivationUse, ...]:
 
 def matrices(entry: Entry) -> list[Weight]:
     """Every weight that sums over its inputs."""
-    return [summary.weight for summary in entry.weights if summary.weight.role in MATRICES]
+    return [summary.weight for summary in entry.weights if summary.weight.role in MULTIPLYING_ROLES]
 
 
 def _transformer(entry: Entry, weights: list[Weight], *, normalized: bool) -> Architecture:

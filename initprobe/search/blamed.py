@@ -6,10 +6,19 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from initprobe.check.naming import without_numbers
 from initprobe.load.init_text import override_text, scheme_text
-from initprobe.records import Entry, Estimate, Finding, InitRequest, Override, ParameterSummary, SchemeChoice
-from initprobe.search.architecture import MATRICES
-from initprobe.search.change import OWN_GAIN, ZEROS, Candidate, added, shell_pattern, without_numbers
+from initprobe.records import (
+    MULTIPLYING_ROLES,
+    Entry,
+    Estimate,
+    Finding,
+    InitRequest,
+    Override,
+    ParameterSummary,
+    SchemeChoice,
+)
+from initprobe.search.change import OWN_GAIN, ZEROS, Candidate, added, shell_pattern
 
 IDENTITY = SchemeChoice("torch_default")
 """One and zero, for a normalization's scale and shift."""
@@ -70,7 +79,7 @@ def _families(parameters: Sequence[ParameterSummary]) -> list[Family]:
 
 def _drawn_anew(entry: Entry, drawn: Sequence[tuple[Family, SchemeChoice]], reason: str) -> Iterator[Candidate]:
     """One change of these parameters, unless it is no small one or no few patterns tell them from the others."""
-    matrices = sum(one.weight.role in MATRICES for one in entry.weights)
+    matrices = sum(one.weight.role in MULTIPLYING_ROLES for one in entry.weights)
     anew = [one for family, choice in drawn if choice == OWN_GAIN for one in family]
     if 2 * len(anew) > matrices and all(choice == OWN_GAIN for _, choice in drawn):
         return
@@ -117,17 +126,17 @@ def _cut_where_it_counts(init: InitRequest) -> Iterator[Candidate]:
 
 
 def _own_gain(_entry: Entry, family: Family) -> SchemeChoice | None:
-    return OWN_GAIN if family[0].weight.role in MATRICES else None
+    return OWN_GAIN if family[0].weight.role in MULTIPLYING_ROLES else None
 
 
 def _zeros(_entry: Entry, family: Family) -> SchemeChoice | None:
-    return ZEROS if family[0].weight.role in {*MATRICES, "bias"} else None
+    return ZEROS if family[0].weight.role in {*MULTIPLYING_ROLES, "bias"} else None
 
 
 def _identity(_entry: Entry, family: Family) -> SchemeChoice | None:
     """What changes nothing of what it meets: a scale of one, a shift of zero."""
     weight = family[0].weight
-    if weight.role in MATRICES:
+    if weight.role in MULTIPLYING_ROLES:
         return OWN_GAIN
     if weight.role == "bias":
         return ZEROS

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
+from initprobe.check.naming import without_numbers
 from initprobe.load.init_text import override_text
 from initprobe.records import InitRequest, Override, SchemeChoice
 
@@ -46,8 +47,3 @@ def shell_pattern(names: Sequence[str], others: Sequence[str]) -> str | None:
     columns = zip(*(name.split(".") for name in names), strict=True)
     pattern = ".".join(parts[0] if len(set(parts)) == 1 else "*" for parts in columns)
     return pattern if {name for name in others if fnmatchcase(name, pattern)} == set(names) else None
-
-
-def without_numbers(name: str) -> str:
-    """The name with a ``*`` for each of its numbers: ``block.*.weight``."""
-    return ".".join("*" if part.isdigit() else part for part in name.split("."))

@@ -10,6 +10,7 @@ from keyword import iskeyword
 
 from torch import nn
 
+from initprobe.check.fans import stored_fans
 from initprobe.init.choose import build_scheme
 from initprobe.init.distributions import truncated_std
 from initprobe.records import Drawn, Entry, Estimate, InitRequest, ParameterSummary, SchemeChoice, Weight
@@ -196,10 +197,7 @@ def _named(weight: Weight, std: float) -> str | None:
 
 
 def _fans(weight: Weight) -> tuple[float, float] | None:
-    if len(weight.shape) < 2:
-        return None
-    field = math.prod(weight.shape[2:])
-    return float(weight.shape[1] * field), float(weight.shape[0] * field)
+    return stored_fans(weight) if len(weight.shape) > 1 else None
 
 
 def _rules(modules: Mapping[str, tuple[str, Actions]], entry: Entry) -> Iterator[Rule]:

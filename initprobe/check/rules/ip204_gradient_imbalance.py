@@ -11,12 +11,10 @@ import numpy as np
 
 from initprobe.check.chains import weighted_chains
 from initprobe.check.family import beyond
+from initprobe.check.naming import without_numbers
 from initprobe.check.rules.base import Case, Example, Finding, Threshold, rule, wording
 from initprobe.check.signals import Array
-from initprobe.records import WEIGHT_GRADIENTS, Weight
-
-ROLES = frozenset(["linear", "conv", "depthwise", "transposed", "recurrent"])
-"""What one learning rate has to suit; embeddings see few gradients, and gates, biases and norms begin at 0 or 1."""
+from initprobe.records import MULTIPLYING_ROLES, WEIGHT_GRADIENTS, Weight
 
 FEWEST = 3
 """Layers of one kind."""
@@ -131,9 +129,9 @@ def _alike(case: Case) -> Iterator[Sequence[Weight]]:
     weights = {one.name: one for one in case.facts.anatomy.weights if _is_judged(one)}
     kinds: dict[tuple[object, ...], list[Weight]] = {}
     for weight in weights.values():
-        parts = ["*" if part.isdigit() else part for part in weight.name.split(".")]
+        alike = without_numbers(weight.name)
         of_score = weight.attention in ("query", "key")  # what collapses for one does for both
-        place = (*parts[:-2], "score") if of_score else tuple(parts)
+        place = (*alike.split(".")[:-2], "score") if of_score else (alike,)
         kinds.setdefault((weight.role, weight.branch is None, place), []).append(weight)
     yield from kinds.values()
     weight_of = {site.key: site.weight for site in case.facts.anatomy.sites}
@@ -142,7 +140,8 @@ def _alike(case: Case) -> Iterator[Sequence[Weight]]:
 
 
 def _is_judged(weight: Weight) -> bool:
-    return weight.role in ROLES and weight.traced and weight.trainable and not weight.head
+    # What one learning rate has to suit: embeddings see few gradients, gates, biases and norms begin at 0 or 1.
+    return weight.role in MULTIPLYING_ROLES and weight.traced and weight.trainable and not weight.head
 
 
 def _log_parts(case: Case, weights: Sequence[Weight]) -> Array:

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from initprobe.check.rules.base import Case, Example, Finding, rule, wording
-from initprobe.check.values import PRODUCTS, is_drawn
-from initprobe.records import Weight
+from initprobe.check.values import is_drawn
+from initprobe.records import MULTIPLYING_ROLES, Weight
 
-COMPARED = frozenset([*PRODUCTS, "recurrent", "embedding"])
+COMPARED = MULTIPLYING_ROLES | {"embedding"}
 """Roles of weights that are drawn at random; scales, shifts and tables are alike by design."""
 
 OWN_LAYERS = Example(

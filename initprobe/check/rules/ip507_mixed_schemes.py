@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from initprobe.check.naming import without_numbers
 from initprobe.check.rules.base import Case, Example, Finding, Threshold, rule, wording
-from initprobe.check.values import PRODUCTS, std_of, variance_error
-from initprobe.records import Weight
+from initprobe.check.values import std_of, variance_error
+from initprobe.records import MATRIX_ROLES, Weight
 
 FEWEST = 5
 """Layers of a kind, or there is no telling which of them is the odd one."""
@@ -102,9 +103,8 @@ def _kinds(weights: Sequence[Weight]) -> Sequence[Sequence[Weight]]:
     """
     blocks: defaultdict[tuple[object, ...], list[Weight]] = defaultdict(list)
     for weight in weights:
-        if weight.role in PRODUCTS and not weight.head and weight.depth not in {0, 1}:
-            parts = ["*" if part.isdigit() else part for part in weight.name.split(".")]
-            blocks[(*parts, weight.shape, weight.role)].append(weight)
+        if weight.role in MATRIX_ROLES and not weight.head and weight.depth not in {0, 1}:
+            blocks[without_numbers(weight.name), weight.shape, weight.role].append(weight)
     numbered: defaultdict[tuple[object, ...], list[Weight]] = defaultdict(list)
     for members in blocks.values():
         if len(members) == 1:

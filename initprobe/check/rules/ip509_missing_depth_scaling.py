@@ -8,8 +8,8 @@ from typing import Literal
 
 from initprobe.check.residual import residual_streams
 from initprobe.check.rules.base import Case, Example, Finding, Threshold, rule, wording
-from initprobe.check.values import PRODUCTS, std_of
-from initprobe.records import Branch
+from initprobe.check.values import std_of
+from initprobe.records import MATRIX_ROLES, Branch
 
 Kind = Literal["attention", "feed-forward"]
 
@@ -180,7 +180,7 @@ def _stds(case: Case, branch: Branch) -> Mapping[str, tuple[float, float]]:
     found: dict[str, tuple[float, float]] = {}
     for name in branch.weights:
         weight = case.weight(name)
-        std = None if weight is None or weight.role not in PRODUCTS else std_of(case, weight)
+        std = None if weight is None or weight.role not in MATRIX_ROLES else std_of(case, weight)
         if weight is not None and std is not None and weight.fan_in is not None:
             found[name] = (std, std * math.sqrt(weight.fan_in))
     return found

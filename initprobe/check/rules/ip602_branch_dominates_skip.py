@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from initprobe.check.family import beyond
+from initprobe.check.interval import CONFIDENCE
 from initprobe.check.residual import residual_streams
 from initprobe.check.rules.base import Case, Example, Finding, Threshold, rule, wording
 from initprobe.records import ResidualBlock
@@ -121,4 +122,4 @@ def _dominates(block: ResidualBlock, limit: float, of: int) -> bool:
         return False
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(np.array(block.ratio.per_seed, dtype=np.float64))[:, None]
-    return bool(beyond(logs, math.log(limit), confidence=1.0 - 0.05 / max(1, of)).any())
+    return bool(beyond(logs, math.log(limit), confidence=1.0 - (1.0 - CONFIDENCE) / max(1, of)).any())

@@ -11,7 +11,7 @@ from pydantic import Field
 from initprobe.init.distributions import Distribution, draw
 from initprobe.init.fans import UndrawableError, fan
 from initprobe.init.schemes.base import Filled, Scheme, SchemeCard, register
-from initprobe.records import Weight
+from initprobe.records import MATRIX_ROLES, Weight
 
 if TYPE_CHECKING:
     from initprobe.init.calibration import Calibration
@@ -52,10 +52,9 @@ class AutoInit(Scheme):
     def calibrate(self, calibration: Calibration) -> Sequence[str]:
         """One pass, in which every weight is scaled right before it is used."""
         from initprobe.hooks import tensors_in
-        from initprobe.init.layerwise import MATRICES
         from initprobe.init.propagation import Propagation
 
-        products = [slot for slot in calibration.slots if slot.weight.role in MATRICES]
+        products = [slot for slot in calibration.slots if slot.weight.role in MATRIX_ROLES]
         weights = {name: slot for slot in products for name in (slot.weight.name, *slot.parameters)}
         done: dict[str, float] = {}
 

@@ -1,0 +1,15 @@
+"""Names that are alike but for their numbers: what repeats over blocks, layers and calls."""
+
+from __future__ import annotations
+
+import re
+
+
+def without_numbers(name: str) -> str:
+    """The name with a ``*`` for each part that is a number: ``block.*.fc2.weight``."""
+    return ".".join("*" if part.isdigit() else part for part in name.split("."))
+
+
+def without_digits(name: str) -> str:
+    """The name with a ``*`` for every run of digits in it, those within a part and of a call too: ``block.*.fc*#*``."""
+    return re.sub(r"[0-9]+", "*", name)

@@ -85,15 +85,19 @@ def _found(project: Project, place: int) -> Sequence[str]:
     file, colon, rest = text.partition(":")
     if any(mark in file for mark in WILD):
         if Path(file).is_absolute():
-            where = project.spec.locate(("targets",))
-            raise UsageError(f"{where.file}:{where.line}: a pattern is relative to the project, not {text!r}")
+            raise UsageError(f"{_where(project)}: a pattern is relative to the project, not {text!r}")
         found = sorted(path for path in project.folder.glob(file) if path.is_file())
         if not found:
-            where = project.spec.locate(("targets",))
-            raise UsageError(f"{where.file}:{where.line}: no file fits {text!r}")
+            raise UsageError(f"{_where(project)}: no file fits {text!r}")
         return [_from_here(path) + colon + rest for path in found]
     is_path = file.endswith(".py") if colon else True
     return [_from_here(project.folder / file) + colon + rest if is_path else text]
+
+
+def _where(project: Project) -> str:
+    """The file and the line of its targets."""
+    place = project.spec.locate(("targets",))
+    return f"{place.file}:{place.line}"
 
 
 def _from_here(path: Path) -> str:
@@ -108,7 +112,6 @@ def _check_code(project: Project, texts: Sequence[str], request: TargetRequest) 
 
     named = next((text for text in texts if runs_code(text)), None)
     if named is not None:
-        where = project.spec.locate(("targets",))
         raise CodeNotAllowedError(
-            f"{where.file}:{where.line} names code to run: {named!r}", hint="add --allow-code if you trust it"
+            f"{_where(project)} names code to run: {named!r}", hint="add --allow-code if you trust it"
         )

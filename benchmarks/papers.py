@@ -26,8 +26,7 @@ measured to what is predicted, within the tolerance given here.
   were drawn; — where it says nothing of this kind of number.
 - *measured*: the mean over the seeds of the config.
 
-`tests/physics/test_papers.py` adds what a probe does not show: the mean singular values of Glorot & Bengio's layers
-(0.849 and 0.490; published: around 0.8 and 0.5), and He's thirty layers in training. This page is made by
+`tests/physics/test_papers.py` adds what no probe shows, He's thirty layers in training. This page is made by
 `python -m benchmarks.papers`.
 """
 

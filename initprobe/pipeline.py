@@ -115,7 +115,8 @@ class Bench:
     def __init__(self, target: Target, request: Request, listen: Listener) -> None:
         self.target = target
         self.request = request
-        self.measured = replace(request.probe, statistics=(*request.probe.statistics, *needed(request.check)))
+        probe = request.probe
+        self.measured = replace(probe, statistics=(*probe.statistics, *probe.plotted, *needed(request.check)))
         self.listen = listen
         self.notes: list[str] = []
         self.batch = 0

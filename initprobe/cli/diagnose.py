@@ -258,10 +258,10 @@ def probe_options(
     if no_backward:
         given["backward"] = False
     wanted = [name for text in statistics for name in text.split(",")]
-    if plots is not None:  # whoever asks for plots should not have to know what they are drawn from
-        wanted += [name for name in wanted_statistics() if name not in wanted]
     if wanted:
         given["statistics"] = tuple(wanted)
+    if plots is not None:  # whoever asks for plots should not have to know what they are drawn from
+        given["plotted"] = wanted_statistics()
     return given
 
 

@@ -122,7 +122,7 @@ Statistics = Annotated[
     typer.Option(
         "--statistics",
         metavar="NAME",
-        help="Measure these too: exponents, rms_by_step, weight_gradients.",
+        help="Measure and show these too: abs_mean, rms_by_step ... (initprobe ls statistics).",
         rich_help_panel=SAMPLING,
     ),
 ]

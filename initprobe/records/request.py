@@ -121,7 +121,8 @@ class ProbeRequest:
         loss: ``gaussian`` (a random cotangent on every output), ``own`` (the target's loss function), ``auto``: own
             where the target has one, else gaussian; an objective (``elbo(kl_weight=0.5)``) or a function (``pkg:fn``).
         backward: whether gradients are measured.
-        statistics: names to measure beyond the core ones; empty for the default set.
+        statistics: names to measure and to show beyond the core ones; empty for the default set.
+        plotted: names to measure because plots are drawn from them.
     """
 
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
@@ -133,6 +134,7 @@ class ProbeRequest:
     loss: str = "auto"
     backward: bool = True
     statistics: tuple[str, ...] = ()
+    plotted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

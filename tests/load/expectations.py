@@ -6,6 +6,7 @@ A line of the comment is an expectation if it begins with ``# expect``::
     # expect: backward gain 0.41 +- 0.02 of block.0.linear
     # expect: forward rms 0.8 +- 0.05 of block.3.linear
     # expect: forward channel_std/rms 0.65 +- 0.05 of block.3.linear
+    # expect: parameter singular_value_mean 0.849 +- 0.004 of block.0.linear.weight
     # expect: backward rms ratio 30 +- 10 of block.0.linear to head
     # expect: log variance 0.83 +- 0.2 of block.9.linear to block.0.linear
     # expect: correlation depth 7.5 +- 0.5 towards 1 of block.3.linear to block.20.linear
@@ -18,7 +19,7 @@ A line of the comment is an expectation if it begins with ``# expect``::
     # expect with vars.depth=20 under xavier_normal: forward gain 0.705 +- 0.02
 
 A gain is that of the longest stream, or of the one that runs through the site named; a statistic is the mean over seeds at
-a call site. A log variance is that of the squared RMS at one site over that at another, from seed to seed; a correlation
+a call site, or of a parameter. A log variance is that of the squared RMS at one site over that at another, from seed to seed; a correlation
 depth the number of layers in which the cosine of two inputs comes e times nearer to a limit, between two sites. ``under``
 names one of the schemes of the ``compare:`` list, or any other; ``with`` is what ``--set`` would say. What stands in
 parentheses at the end is what the paper says.
@@ -49,6 +50,7 @@ SPAN = r"of (?P<site>\S+) to (?P<other>\S+)"
 GAIN = re.compile(rf"(?P<side>forward|backward) gain {NUMBER}(?: of (?P<site>\S+))?")
 RATIO = re.compile(rf"(?P<side>forward|backward) (?P<name>\w+) ratio {NUMBER} {SPAN}")
 STATISTIC = re.compile(rf"(?P<side>forward|backward) (?P<name>\w+)(?:/(?P<over>\w+))? {NUMBER} of (?P<site>\S+)")
+PARAMETER = re.compile(rf"parameter (?P<name>\w+) {NUMBER} of (?P<site>\S+)")
 LOG_VARIANCE = re.compile(rf"log variance {NUMBER} {SPAN}")
 CORRELATION = re.compile(rf"correlation depth {NUMBER} towards (?P<limit>[0-9.]+) {SPAN}")
 VERDICT = re.compile(r"verdict (?P<verdict>pass|fail|inconclusive)(?P<codes>(?: IP\d+)*)")
@@ -181,6 +183,13 @@ def _statistic(entry: Entry, found: Found, _text: str) -> Reading:
     return Reading(mean, _expected(entry, side, name, site))
 
 
+def _parameter(entry: Entry, found: Found, text: str) -> Reading:
+    (value,) = (one.value for one in entry.weights if one.weight.name == found["site"])
+    estimate = value.get(found["name"])
+    assert isinstance(estimate, Estimate), text
+    return Reading(estimate.mean)
+
+
 def _ratio(entry: Entry, found: Found, _text: str) -> Reading:
     side, name, keys = found["side"], found["name"], (found["site"], found["other"])
     first, other = (_estimate(entry, side, name, key).mean for key in keys)
@@ -227,6 +236,7 @@ READERS: dict[re.Pattern[str], Reader] = {
     GAIN: _gain,
     RATIO: _ratio,
     STATISTIC: _statistic,
+    PARAMETER: _parameter,
     LOG_VARIANCE: _log_variance,
     CORRELATION: _correlation,
     VERDICT: _verdict,

@@ -1,8 +1,8 @@
-"""Attention before any training: scores are small, so that every query mixes the values it sees nearly evenly.
+"""Attention before any training: scores are small, so that every query mixes all the values it sees.
 
-With n visible keys, E (Σ a v)² = E v² e^s / n + (1 - e^s / n) E v v', where s is the variance of the scores: the mean
-of e^2x over the squared mean of e^x is e^s for a normal score x (Dong et al. 2021, arXiv 2103.03404; Noci et al. 2022,
-arXiv 2206.03126, section 3).
+E (Σ a v)² = E Σ a² E v² + (1 - E Σ a²) E v v'. With n visible keys E Σ a² is c / n, where c says how much more than
+evenly normal scores mix: e^s for scores of variance s and many keys (Dong et al. 2021, arXiv 2103.03404; Noci et al.
+2022, arXiv 2206.03126, section 3), less for few (``initprobe/predict/softmax.py``).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from initprobe.predict.laws.base import Call, Law, law
-from initprobe.predict.mixing import mixed, scores, through_scores, unmixed
+from initprobe.predict.mixing import Scores, mixed, scores, through_scores, unmixed
 from initprobe.predict.moments import Gradient, Moments, NoPredictionError
 from initprobe.records import Signal
 
@@ -30,7 +30,7 @@ class Attention(Law):
         if len(call.step.args) < 3:
             raise NoPredictionError("nothing tells what it mixes")
         query, key, value = (call.moments(argument) for argument in call.step.args[:3])
-        return mixed(call.step.pattern, value, concentration(call, query, key))
+        return mixed(call.step.pattern, value, scores_of(call, query, key))
 
     def backward(self, call: Call, gradient: Gradient) -> Mapping[int, Gradient]:
         """To each value what its queries got, and to queries and keys what comes back through the scores."""
@@ -38,9 +38,9 @@ class Attention(Law):
             return {}
         query, key, value = call.step.args[:3]
         operands = (call.moments(query), call.moments(key), call.moments(value))
-        factor = concentration(call, operands[0], operands[1])
+        found = scores_of(call, operands[0], operands[1])
         pattern = call.step.pattern
-        backs = (*through_scores(pattern, gradient, operands, factor), unmixed(pattern, gradient, factor))
+        backs = (*through_scores(pattern, gradient, operands, found), unmixed(pattern, gradient, found))
         given: dict[int, Gradient] = {}
         for source, back in zip((query, key, value), backs, strict=True):
             if isinstance(source, Signal):
@@ -48,8 +48,8 @@ class Attention(Law):
         return given
 
 
-def concentration(call: Call, query: Moments, key: Moments) -> float:
-    """e^s: how much more than evenly the scores mix.
+def scores_of(call: Call, query: Moments, key: Moments) -> Scores:
+    """How the scores mix.
 
     Raises:
         NoPredictionError: the scores vary too much, or nothing tells how they are made.
@@ -57,4 +57,4 @@ def concentration(call: Call, query: Moments, key: Moments) -> float:
     pattern = call.step.pattern
     if "row" not in pattern:
         raise NoPredictionError("nothing tells how it mixes")
-    return scores(query, key, pattern["width"], pattern["scale"])
+    return scores(query, key, pattern, pattern["width"], pattern["scale"])

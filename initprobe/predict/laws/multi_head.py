@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from initprobe.predict.laws.base import Call, Law, law
-from initprobe.predict.mixing import mixed, scores, unmixed
+from initprobe.predict.mixing import Scores, mixed, scores, unmixed
 from initprobe.predict.moments import Gradient, Moments, NoPredictionError, ParameterMoments
 from initprobe.predict.sums import shifted, weighted
 from initprobe.records import Argument, Held, Signal
@@ -75,10 +75,10 @@ class MultiHeadAttention(Law):
         bias = given.get("in_proj_bias")
         return out if bias is None else shifted(out, call.bias(bias))
 
-    def _scores(self, call: Call, given: Mapping[str, Argument]) -> float:
+    def _scores(self, call: Call, given: Mapping[str, Argument]) -> Scores:
         heads = given.get("num_heads")
         if not isinstance(heads, int):
             raise NoPredictionError("nothing tells how many heads it has")
         width = call.step.shape[-1] / heads
         query, key = (self._projected(call, given, name) for name in ("query", "key"))
-        return scores(query, key, width, width**-0.5)
+        return scores(query, key, call.step.pattern, width, width**-0.5)

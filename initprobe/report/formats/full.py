@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from initprobe.records import Entry, Report
 from initprobe.report.anatomy import branch_table, weight_table
+from initprobe.report.asked import asked_tables
 from initprobe.report.changes import change_lines
 from initprobe.report.diagnostic import diagnostic
 from initprobe.report.difference import changes, difference_lines
@@ -62,6 +63,8 @@ def _run(page: Page, report: Report, options: RenderOptions) -> None:
         if entry.residual:
             _table(page, residual_table(entry))
         _steps(page, entry, options)
+        for grid in asked_tables(entry, options):
+            _table(page, grid)
         if options.anatomy:
             _anatomy(page, entry, options)
         _findings(page, entry, options)

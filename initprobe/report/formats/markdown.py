@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from initprobe.records import Entry, Finding, Report
 from initprobe.report.anatomy import branch_table, weight_table
+from initprobe.report.asked import asked_tables
 from initprobe.report.diagnostic import location_text
 from initprobe.report.difference import difference_lines
 from initprobe.report.formats.base import RenderOptions, report_format
@@ -44,6 +45,9 @@ def _entry(command: str, entry: Entry, options: RenderOptions) -> list[str]:
     layers = _table(layer_table(entry, options))
     blocks += layers if command == "run" else _folded("Layers", layers)
     blocks += _folded("Residual streams", _table(residual_table(entry)))
+    blocks += _folded(
+        "Statistics asked for", [block for grid in asked_tables(entry, options) for block in _table(grid)]
+    )
     if options.anatomy:
         blocks += _folded("Parameters", _table(weight_table(entry, options)))
         blocks += _folded("Residual branches", _table(branch_table(entry, options)))

@@ -135,6 +135,8 @@ def test_a_law_says_what_the_operation_does(name):
 
 
 SMALL = Parts(0.02, 0.02, 0.02, 0.1)
+SHARP = Parts(0.05, 0.05, 0.1, 1.1)
+"""Scores of variance 1.6, which eight keys cannot average: their weights are far from log-normal."""
 WORDS = ((8, 64),) * 3
 BLOCKED = torch.tensor([[place <= query or place == 7 for place in range(8)] for query in range(8)])
 
@@ -158,8 +160,8 @@ class SelfAttention(nn.Module):
         return self.attend(x, x, x, need_weights=False)[0]
 
 
-def sdpa(**options):
-    parts = (SMALL, SMALL, Parts())
+def sdpa(score=SMALL, **options):
+    parts = (score, score, Parts())
     return plain(lambda q, k, v: F.scaled_dot_product_attention(q, k, v, **options), *WORDS, parts=parts)
 
 
@@ -168,6 +170,8 @@ ATTENTIONS = {
     "causal": sdpa(is_causal=True),
     "masked": sdpa(attn_mask=BLOCKED),
     "scaled": sdpa(scale=0.05),
+    "sharp": sdpa(SHARP),
+    "sharp, alike": sdpa(Parts(0.2, 0.5, 0.2, 0.6)),
     "dropout": sdpa(dropout_p=0.2),
     "by hand": layer(Written, *WORDS, parts=(SMALL, SMALL, Parts())),
     "torch's own": layer(SelfAttention, (8, 64), parts=(SMALL,)),

@@ -1,0 +1,79 @@
+"""Singular values of a weight: what a layer does to the longest, the shortest and the typical direction.
+
+Near zero a tanh layer is its matrix, so that these are the singular values of its Jacobian (Glorot & Bengio 2010,
+section 4.2.1). A square matrix of independent values with variance v / n has a mean singular value of
+8 sqrt(v) / (3 pi), that of the quarter circle, where its RMS is sqrt(v).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from initprobe.measure.reductions import Numbers, Reduction, Result, View
+from initprobe.measure.statistics.base import Statistic, Subject, statistic
+
+PARAMETER: frozenset[Subject] = frozenset(["parameter"])
+
+
+def is_matrix(view: View) -> bool:
+    """Whether it has rows and columns; those of a kernel are (out, in times taps)."""
+    return view.tensor.dim() > 1 and view.tensor.is_floating_point()
+
+
+def singular_values(view: View) -> Result:
+    """``[mean, largest, smallest]`` of the min(rows, columns) singular values, nan where a value is not finite."""
+    # LAPACK's on the host: decompositions on accelerators are slower, and absent on some.
+    matrix = view.values.flatten(1).cpu().double()
+    if not matrix.isfinite().all():
+        return [math.nan, math.nan, math.nan]
+    values = torch.linalg.svdvals(matrix)
+    return torch.stack([values.mean(), values.amax(), values.amin()]).tolist()
+
+
+SINGULAR_VALUES = Reduction("singular_values", singular_values, is_matrix)
+
+
+def _mean(numbers: Numbers) -> float:
+    return numbers[0]
+
+
+def _largest(numbers: Numbers) -> float:
+    return numbers[1]
+
+
+def _smallest(numbers: Numbers) -> float:
+    return numbers[2]
+
+
+statistic(
+    Statistic(
+        "singular_value_mean",
+        "mean singular value of a weight as a matrix (rows are units)",
+        SINGULAR_VALUES,
+        _mean,
+        PARAMETER,
+        core=False,
+    )
+)
+statistic(
+    Statistic(
+        "singular_value_max",
+        "largest singular value of a weight as a matrix: its spectral norm",
+        SINGULAR_VALUES,
+        _largest,
+        PARAMETER,
+        core=False,
+    )
+)
+statistic(
+    Statistic(
+        "singular_value_min",
+        "smallest singular value of a weight as a matrix",
+        SINGULAR_VALUES,
+        _smallest,
+        PARAMETER,
+        core=False,
+    )
+)

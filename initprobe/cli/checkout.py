@@ -16,14 +16,19 @@ _ANCHORS = ("pyproject.toml", "setup.py", "setup.cfg", "README.md", "README.rst"
 
 
 def in_checkout(options: RenderOptions) -> RenderOptions:
-    """The options, with the working directory's place in the checkout and a file that is there."""
+    """The options, with the checkout, the working directory's place in it, and a file that is there."""
     here = Path.cwd()
     anchor = next((name for name in _ANCHORS if (here / name).is_file()), "")
-    return replace(options, folder=_folder(here), anchor=anchor)
+    root = _root(here.resolve())
+    if root is None:
+        return replace(options, anchor=anchor)
+    folder = here.resolve().relative_to(root).as_posix()
+    return replace(options, folder="" if folder == "." else folder, root=root.as_posix(), anchor=anchor)
 
 
-def _folder(here: Path) -> str:
-    roots = [Path(os.environ[name]).resolve() for name in _ROOTS if os.environ.get(name)]
-    inside = next((root for root in roots if here.resolve().is_relative_to(root)), None)
-    folder = here.resolve().relative_to(inside).as_posix() if inside is not None else "."
-    return "" if folder == "." else folder
+def _root(here: Path) -> Path | None:
+    """The checkout around a folder: what the CI says, else the nearest one of git's; None where there is none."""
+    said = [Path(os.environ[name]).resolve() for name in _ROOTS if os.environ.get(name)]
+    # in a worktree and in a submodule, .git is a file
+    git = (folder for folder in (here, *here.parents) if (folder / ".git").exists())
+    return next((root for root in said if here.is_relative_to(root)), None) or next(git, None)

@@ -1,5 +1,6 @@
 """Files are named from the root of the checkout, wherever in it somebody stands."""
 
+import io
 import json
 import re
 
@@ -74,5 +75,19 @@ def test_a_target_that_is_broken_is_named_alike(below, folder):
     assert issue["location"]["path"] == "lib/nets.py"
 
 
+def test_a_network_of_no_file_stands_at_the_nearest_file_of_the_project(below, folder, monkeypatch):
+    (folder / "README.md").write_text("# a network\n")
+    spec = (folder / "tiny.yaml").read_bytes()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(spec)))
+    assert named(below("check", "-", *BAD[3:], "-o", "gitlab").out, "gitlab") == ["README.md"]
+
+
+def test_what_was_saved_below_is_named_alike(below):
+    assert below("check", *BAD, "--save", "result.json", "-qq").code == 1
+    again = below("check", "result.json", "-o", "gitlab")
+    assert named(again.out, "gitlab") == ["lib/nets.py", "tiny.yaml", "services/model/own.yaml"]
+
+
 def test_people_read_what_they_can_open_from_where_they_stand(below):
-    assert "\n  --> ../../tiny.yaml:6:" in below("check", *BAD, "-o", "full").out.replace(" -->", "  -->")
+    out = below("check", *BAD, "-o", "full").out
+    assert re.findall(r"--> ([^:]*):", out) == ["../../lib/nets.py", "../../tiny.yaml", "own.yaml"]

@@ -168,7 +168,7 @@ def _report_or_tell(
     if not is_saved(request.text):
         return Report(command, (_probe_or_tell(request, flags, listen, failed),), describe_environment())
     try:
-        return open_saved(request, flags)
+        return open_saved(command, request, flags)
     except InitprobeError as error:
         failed(error)
         return Report(command, (_failed(request, flags, error),))

@@ -80,8 +80,10 @@ def resolve(target: TargetRequest, flags: Flags, sections: Any = None) -> Reques
         target,
         _narrowed(_init_of(target, flags, sections), flags.only),
         ProbeRequest(**{**project.probe, **probe, **environment.probe, **flags.probe}),
-        CheckRequest(**_merged(project.check, check, environment.check, flags.check)),
+        CheckRequest(**merged(project.check, check, environment.check, flags.check)),
         flags.typed,
+        CheckRequest(**check) if check else None,
+        tuple(check),
     )
 
 
@@ -135,7 +137,7 @@ def _narrowed(init: InitRequest, only: tuple[str, ...]) -> InitRequest:
     return replace(init, only=only)
 
 
-def _merged(*said: Mapping[str, Any]) -> dict[str, Any]:
+def merged(*said: Mapping[str, Any]) -> dict[str, Any]:
     """What is said later replaces what was said before; tables it extends, and the last entry of a key counts.
 
     ``extend_select`` and ``extend_ignore`` add to whichever ``select`` and ``ignore`` is the last.
@@ -151,11 +153,6 @@ def _merged(*said: Mapping[str, Any]) -> dict[str, Any]:
             nobody = (EVERYTHING,) if names == "select" else ()
             merged[names] = (*(merged.get(names) or nobody), *more)
     return merged
-
-
-def rejudging(before: CheckRequest, flags: Mapping[str, Any]) -> CheckRequest:
-    """How a saved result is judged: as it was before, but for what the command line says now."""
-    return CheckRequest(**_merged({one.name: getattr(before, one.name) for one in fields(CheckRequest)}, flags))
 
 
 def _check_init(init: InitRequest, spec: Spec) -> None:
@@ -201,7 +198,7 @@ def split_options(options: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mappin
     Raises:
         UsageError: one is neither; the message names the nearest.
     """
-    judging = {one.name for one in fields(CheckRequest)} - {"complete"}
+    judging = {one.name for one in fields(CheckRequest)} - {"complete", "against"}
     measuring = {one.name for one in fields(ProbeRequest)}
     _refuse_unknown(options, judging | measuring)
     measured = {name: value for name, value in options.items() if name in measuring}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import os
 import sysconfig
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import torch
 
 import initprobe
+from initprobe.checkout import checkout_around
 from initprobe.records import Location, remark_on
 
 _OURS = str(Path(initprobe.__file__).parent)
@@ -34,9 +36,14 @@ def in_project(filename: str) -> bool:
 
 
 def shown_path(file: str) -> str:
-    """A source file as it is shown: relative to the working directory where it lies below it, with forward slashes."""
+    """A source file as it is shown: relative to the working directory where it lies in its checkout, else as a whole.
+
+    With forward slashes on every system.
+    """
     path, here = Path(file).resolve(), Path.cwd()
-    return (path.relative_to(here) if path.is_relative_to(here) else path).as_posix()
+    root = here if path.is_relative_to(here) else checkout_around(here.resolve())
+    near = root is not None and path.is_relative_to(root)
+    return Path(os.path.relpath(path, here)).as_posix() if near else path.as_posix()
 
 
 def line_of_code(file: str, line: int) -> Location:

@@ -14,10 +14,10 @@ from posixpath import join, normpath
 from typing import NamedTuple
 
 from initprobe.check.naming import without_digits
-from initprobe.check.rejudge import decided
+from initprobe.check.rejudge import decided, in_order
 from initprobe.check.selection import select
 from initprobe.errors import UsageError
-from initprobe.records import SEVERITIES, Entry, Finding, Report
+from initprobe.records import Entry, Finding, Report
 
 BASELINED = "baselined"
 VERSION = 1
@@ -90,7 +90,7 @@ def match(report: Report, baseline: Sequence[Known], folder: str = ".") -> Match
     entries = []
     for entry in report.entries:
         if entry.failure is None:
-            asked |= {(target_of(entry, folder), rule.card.name) for rule in select(entry.request.check).rules}
+            asked |= {(target_of(entry, folder), name) for name in _looked(entry)}
         marked = []
         for finding in entry.findings:
             own = known_as(entry, finding, folder)
@@ -136,6 +136,10 @@ def target_of(entry: Entry, folder: str = ".") -> str:
     return " ".join([text, *words, *entry.request.typed])
 
 
+def _looked(entry: Entry) -> Sequence[str]:
+    """Names of the rules that looked; where that was not written down, of those that were asked to."""
+    return entry.checked or [rule.card.name for rule in select(entry.request.check).rules]
+
+
 def _under(entry: Entry, findings: Sequence[Finding]) -> Entry:
-    order = sorted(findings, key=lambda one: (one.suppressed is not None, -SEVERITIES.index(one.severity)))
-    return decided(replace(entry, findings=tuple(order)))
+    return decided(replace(entry, findings=in_order(findings)))

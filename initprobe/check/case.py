@@ -13,6 +13,7 @@ from initprobe.check.signals import Signals
 from initprobe.check.undecided import Undecided
 from initprobe.records import (
     Anatomy,
+    Difference,
     Evidence,
     Finding,
     Location,
@@ -43,6 +44,7 @@ class Facts:
         findings: what the rules before this one found, suppressed ones too; empty for all but the last.
         precision: the floating-point type that the network is going to run in, None where that is the one it was
             probed in.
+        difference: what changed since an earlier measurement; None for all but the rules about changes.
     """
 
     evidences: tuple[Evidence, ...]
@@ -57,6 +59,7 @@ class Facts:
     ran: frozenset[str] = frozenset()
     findings: tuple[Finding, ...] = ()
     precision: str | None = None
+    difference: Difference | None = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ class Case:
 
     def places(self) -> frozenset[str]:
         """Every module path that was measured or holds a parameter, and the key of every operation."""
-        sites = (_place(site) for site in self.facts.anatomy.sites)
+        sites = (site.place for site in self.facts.anatomy.sites)
         return frozenset((*sites, *(weight.module for weight in self.facts.anatomy.weights)))
 
     def main_path(self) -> tuple[Site, ...]:
@@ -118,7 +121,7 @@ class Case:
         run: list[Site] = []
         for site in sites:
             joins = flagged(site)
-            if run and (not joins or self.suppression([_place(site)]) != self.suppression([_place(run[-1])])):
+            if run and (not joins or self.suppression([site.place]) != self.suppression([run[-1].place])):
                 yield tuple(run)
                 run = []
             if joins:
@@ -178,9 +181,9 @@ class Case:
         if label is None:
             label = wording.span(sites) if sites else ""
             label += f" ({wording.count(len(sites), 'layer')})" if len(sites) > 1 else ""
-        return Finding(
+        found = Finding(
             rule=self.card,
-            severity=self.facts.policy.severity(self.card, severity or self.card.severity),
+            severity=severity or self.card.severity,
             message=message,
             sites=tuple(sites),
             label=label,
@@ -188,8 +191,9 @@ class Case:
             measured=measured,
             expected=expected,
             notes=tuple(notes),
-            suppressed=self.suppression([_place(site) for site in known]),
+            suppressed=self.suppression([site.place for site in known]),
         )
+        return self.facts.policy.weighed(found)
 
     def finding_about(  # noqa: PLR0913 - each is a field of the finding
         self,
@@ -200,6 +204,7 @@ class Case:
         label: str,
         location: Location | None,
         measured: str = "",
+        notes: Sequence[str] = (),
         parameters: Sequence[str] = (),
     ) -> Finding:
         """A finding about modules or parameters that no call site stands for.
@@ -211,20 +216,19 @@ class Case:
             label: what it is about, as a person reads it.
             location: where the first of them was built.
             measured: the numbers.
+            notes: further lines.
             parameters: names of those whose values it is about.
         """
-        return Finding(
+        found = Finding(
             rule=self.card,
-            severity=self.facts.policy.severity(self.card, severity or self.card.severity),
+            severity=severity or self.card.severity,
             message=message,
             label=label,
             location=location,
             measured=measured,
+            notes=tuple(notes),
             suppressed=self.suppression(paths),
             parameters=tuple(parameters),
+            paths=tuple(paths),
         )
-
-
-def _place(site: Site) -> str:
-    """What an ignore is about: the module, or the one operation in it."""
-    return site.key if site.operation else site.path
+        return self.facts.policy.weighed(found)

@@ -84,6 +84,7 @@ def _unconfirmed(finding: Finding, fresh: str, more: str, card: RuleCard, reques
         finding,
         rule=card,
         severity="error" if request.strict else card.severity,
+        overruled=card.severity if request.strict else None,
         message=f"{finding.rule.name} is not confirmed: {fresh} do not show it ({finding.message})",
         notes=(*finding.notes, more),
         unconfirmed=True,

@@ -45,7 +45,7 @@ def _comments(written: Iterable[tuple[str, Location]]) -> Iterator[Ignore]:
 def _places(sites: Iterable[Site], weights: Iterable[Weight]) -> Iterator[tuple[str, Location]]:
     for site in sites:
         if site.location is not None:
-            yield site.key if site.operation else site.path, site.location
+            yield site.place, site.location
     for weight in weights:
         if weight.location is not None:
             yield weight.module, weight.location

@@ -149,9 +149,10 @@ def _for_these(selection: Selection, request: CheckRequest, anatomy: Anatomy) ->
 
 
 def _ran(selection: Selection, request: CheckRequest) -> frozenset[str]:
-    """The rules that have all that they read."""
+    """The rules that have all that they read; those about changes are still to come."""
     measured = needed(request)
-    return frozenset(rule.card.code for rule in selection.rules if set(rule.needs) <= set(measured))
+    ready = (rule for rule in selection.rules if not rule.compares and set(rule.needs) <= set(measured))
+    return frozenset(rule.card.code for rule in ready)
 
 
 def _require_sites(evidences: Sequence[Evidence]) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
-from initprobe.records import Location, RuleCard, Severity
+from initprobe.records import Finding, Location, RuleCard, Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,12 @@ class Policy:
         if self.strict and card.code.startswith("IP0"):
             return "error"
         return self.severities.get(card.code, found)
+
+    def weighed(self, finding: Finding) -> Finding:
+        """The finding with the severity that counts, whoever decided about it before."""
+        own = finding.overruled or finding.severity
+        given = self.severity(finding.rule, own)
+        return replace(finding, severity=given, overruled=own if given != own else None)
 
     def suppression(self, card: RuleCard, places: Sequence[str]) -> str | None:
         """Why a finding about those module paths (or keys of operations) does not count, None when it does.

@@ -11,16 +11,18 @@ import numpy as np
 
 from initprobe.check.naming import without_digits
 from initprobe.check.profile import Number, numbers, plain, renamings, shapes
+from initprobe.check.rejudge import compared
+from initprobe.check.rules.base import CHANGES
 from initprobe.check.shift import ROUNDING, Pair, changed, level_of, pooled, resolution
 from initprobe.check.signals import Array
 from initprobe.errors import UsageError
-from initprobe.records import Difference, Entry, Report, Shift
+from initprobe.records import CheckRequest, Difference, Entry, Report, Shift
 
 SCALES = ("forward RMS", "gradient RMS")
 
 
 def against(old: Report, new: Report, *, complete: bool) -> Report:
-    """The newer report, each entry with what changed since the older one.
+    """The newer report, each entry with what changed since the older one as findings and a verdict.
 
     Entries are told apart by target and scheme; a single one on each side is the same network whatever it is called.
 
@@ -37,13 +39,23 @@ def against(old: Report, new: Report, *, complete: bool) -> Report:
         raise UsageError("the older result holds nothing that was measured")
     partners = {id(entry): _partner(entry, before, new.entries) for entry in new.entries}
     entries = [
-        entry if entry.failure is not None else replace(entry, difference=_between(partners[id(entry)], entry))
+        entry if entry.failure is not None else _held(entry, _between(partners[id(entry)], entry))
         for entry in new.entries
     ]
     found = [id(partner) for partner in partners.values() if partner is not None]
     if complete:
         entries += [_gone(entry) for entry in before if id(entry) not in found]
     return replace(new, entries=tuple(entries))
+
+
+def unjudged(report: Report) -> Report:
+    """The report as far as it was measured: nothing found, nobody's wishes, and only changes to look for."""
+    alone = CheckRequest(select=(CHANGES,), against=True)
+    entries = (
+        replace(entry, request=replace(entry.request, check=alone), findings=(), checked=(), verdict=None)
+        for entry in report.entries
+    )
+    return replace(report, entries=tuple(entries))
 
 
 def difference(old: Entry, new: Entry) -> Difference:
@@ -128,12 +140,17 @@ def _between(old: Entry | None, new: Entry) -> Difference:
     return difference(old, new)
 
 
+def _held(entry: Entry, found: Difference) -> Entry:
+    check = replace(entry.request.check, against=True)
+    return compared(replace(entry, request=replace(entry.request, check=check), difference=found))
+
+
 def _gone(entry: Entry) -> Entry:
     """Stands for a network that was measured once and is not any more."""
     told = Difference(
         f"{entry.name} · {entry.scheme}", "fail", notes=("the newer result does not have this network under this init",)
     )
-    return Entry(entry.name, entry.scheme, entry.request, difference=told)
+    return _held(Entry(entry.name, entry.scheme, entry.request), told)
 
 
 def _check_draws(old: Entry, new: Entry) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from initprobe.check.found_changes import find_changes, is_change
 from initprobe.check.ignores import ignores_of
 from initprobe.check.judge import decide
 from initprobe.check.limits import resolve
@@ -11,30 +13,72 @@ from initprobe.check.policy import Policy
 from initprobe.check.rules.base import RULES
 from initprobe.check.selection import select
 from initprobe.check.undecided import Undecided, find_undecided
-from initprobe.records import SEVERITIES, CheckRequest, Entry, Finding
+from initprobe.check.wording import listing
+from initprobe.records import COSTLY, SEVERITIES, CheckRequest, Entry, Finding
 
 
 def rejudge(entry: Entry, request: CheckRequest) -> Entry:
-    """The entry under another request: rules selected away are gone, severities and ignores are those of now.
+    """The entry under another request: rules selected away are gone, severities and suppressions are those of now.
 
-    A rule that did not run then has nothing to say now, and limits are those of then: both need the measurements.
+    A rule that did not run then has nothing to say now, and limits are those of then: both need the measurements. What
+    changed since an earlier measurement is read off the difference anew.
 
     Raises:
         UsageError: the request names what is not there.
     """
     selection, policy = select(request), _policy(entry, request)
-    asked = replace(entry.request, check=request)
+    asked = replace(entry, request=replace(entry.request, check=request))
     if entry.failure is not None:
-        return replace(entry, request=asked)
+        return asked
     codes = {rule.card.code for rule in selection.rules}
-    paths = {summary.site.key: summary.site.path for summary in entry.sites}
-    kept = (
-        _under(finding, policy, paths)
+    places = {summary.site.key: summary.site.place for summary in entry.sites}
+    kept = [
+        _under(finding, policy, places)
         for finding in entry.findings
         if finding.rule.code in codes or (finding.rule.name not in RULES and not request.select)
+    ]
+    names = {rule.card.name for rule in selection.rules}
+    checked = tuple(name for name in entry.checked if name in names or name not in RULES)
+    return compared(replace(asked, findings=tuple(kept), checked=checked))
+
+
+def with_absent(entry: Entry) -> Entry:
+    """The entry with a note about the rules that are asked now and did not look when it was measured.
+
+    Others were selected then, or it was no ``check``, which measures more.
+    """
+    request = entry.request.check
+    unmade = frozenset[str]() if request.complete else COSTLY
+    absent = [
+        rule.card.name
+        for rule in select(request).rules
+        if not rule.compares and (rule.card.name not in entry.checked or not unmade.isdisjoint(rule.needs))
+    ]
+    notes = [note for note in entry.notes if not note.startswith(_ABSENT)]
+    notes += [f"{_ABSENT}{listing(absent)}"] if entry.checked and absent else []
+    return replace(entry, notes=tuple(notes))
+
+
+_ABSENT = "did not look when this was measured: "
+
+
+def compared(entry: Entry) -> Entry:
+    """The entry with what the rules about changes find in its difference, and the verdict that this comes to."""
+    changes = find_changes(entry, _policy(entry, entry.request.check))
+    looked = [rule.card.name for rule in select(entry.request.check).rules if rule.compares]
+    others = [name for name in entry.checked if name not in RULES or not RULES[name].compares]
+    return decided(
+        replace(
+            entry,
+            findings=in_order([*(one for one in entry.findings if not is_change(one)), *changes]),
+            checked=(*others, *(looked if entry.difference is not None else ())),
+        )
     )
-    findings = tuple(sorted(kept, key=lambda found: (found.suppressed is not None, -SEVERITIES.index(found.severity))))
-    return decided(replace(entry, request=asked, findings=findings))
+
+
+def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The most severe first, and what is suppressed last."""
+    return tuple(sorted(findings, key=lambda one: (one.suppressed is not None, -SEVERITIES.index(one.severity))))
 
 
 def decided(entry: Entry) -> Entry:
@@ -52,13 +96,16 @@ def _left_open(entry: Entry) -> bool:
     return entry.request.check.fail_on != "never" and any(finding.unconfirmed for finding in counted)
 
 
-def _under(finding: Finding, policy: Policy, paths: dict[str, str]) -> Finding:
-    sites = [paths[key] for key in finding.sites if key in paths]
-    return replace(
-        finding,
-        severity=policy.severity(finding.rule, finding.severity),
-        suppressed=finding.suppressed or policy.suppression(finding.rule, sites),
-    )
+def _under(finding: Finding, policy: Policy, places: Mapping[str, str]) -> Finding:
+    suppressed = policy.suppression(finding.rule, _about(finding, places))
+    return replace(policy.weighed(finding), suppressed=suppressed)
+
+
+def _about(finding: Finding, places: Mapping[str, str]) -> Sequence[str]:
+    """The module paths and keys of operations that an ignore of the finding is about."""
+    if finding.paths:
+        return finding.paths
+    return [places[key] for key in finding.sites if key in places] or list(finding.parameters)
 
 
 def _policy(entry: Entry, request: CheckRequest) -> Policy:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from initprobe.check.policy import Policy
-from initprobe.check.rules.base import FAMILIES, RULES, Rule
+from initprobe.check.rules.base import CHANGES, FAMILIES, RULES, Rule
 from initprobe.errors import UsageError
 from initprobe.records import CheckRequest, Severity
 
@@ -25,16 +25,25 @@ class Selection:
 def select(request: CheckRequest) -> Selection:
     """What a request selects; ``ignore`` wins over ``select``, a later severity over an earlier one.
 
-    A rule that is optional is selected by its own name or code alone, and by no family.
+    A rule that is optional is selected by its own name or code alone, and by no family. Where the request is held
+    against an earlier result, the rules about changes look whatever other rules are selected, and nowhere else.
 
     Raises:
         UsageError: something names no rule and no family (the message names the nearest), or no rule is left.
     """
     chosen = codes_of(request.select) if request.select else codes_of((EVERYTHING,))
     chosen -= _unnamed(request.select)
+    changes = codes_of((CHANGES,))
+    named = chosen
+    if not request.against:
+        chosen = chosen - changes
+    elif chosen.isdisjoint(changes):
+        chosen = chosen | changes
     chosen -= codes_of(request.ignore)
     if not chosen:
-        raise UsageError("no rule is left to judge with", hint="select fewer rules away, or use `initprobe run`")
+        hint = "select fewer rules away, or use `initprobe run`"
+        only = not request.against and named <= changes
+        raise UsageError("no rule is left to judge with", hint="--against FILE says what before" if only else hint)
     severities: dict[str, Severity] = {}
     for name, severity in request.severities:
         severities.update(dict.fromkeys(codes_of((name,)), severity))

@@ -11,7 +11,7 @@ import typer
 
 from initprobe.cli import options as o
 from initprobe.cli.ci import announce
-from initprobe.cli.fixes import mend, wanted
+from initprobe.cli.fixes import changed_by, mend, wanted
 from initprobe.cli.judging import judging_of, pair
 from initprobe.cli.output import Style, deliver, exit_code, progress, sinks, tell, tracebacks
 from initprobe.cli.project import of_project, project_here
@@ -20,6 +20,7 @@ from initprobe.records import Report, TargetRequest
 from initprobe.report.write import check_writable
 
 if TYPE_CHECKING:
+    from initprobe.project import Project
     from initprobe.settings import Flags
 
 
@@ -118,24 +119,28 @@ def check(
     """
     from initprobe.cli.gate import gate
 
+    project = project_here()
     outputs = sinks(output)
     prepare(save, plots)
     probe = probe_options(seeds, seed, max_seeds, batch, dtype, device, mode, loss, no_backward, statistics, plots)
     requests = requests_of(targets or [""], sets, inputs, batch_from, paths, allow_code, weights)
-    requests = requests if targets else of_project(requests[0])
+    requests = requests if targets else of_project(project, requests[0])
     judging = judging_of(
-        select, ignore, extend_select, extend_ignore, fail_on, strict, severities, thresholds, precision
+        select, ignore, extend_select, extend_ignore, fail_on, strict, severities, thresholds, precision, against
     )
-    gated = gate(against, baseline, update=update_baseline, strict=strict)
+    gated = gate(project, against, baseline, update=update_baseline, strict=strict)
     wanted(suggest, fix=fix)
     with tracebacks(traceback) as failed, progress(quiet=quiet) as listen:
-        report = _probe_all("check", requests, flags_of(scheme, probe, judging, only), listen, failed)
-        mended = mend(gated.applied(report), listen, suggest=suggest, fix=fix)
+        report = _probe_all("check", requests, flags_of(scheme, probe, judging, only, project), listen, failed)
+        mended = mend(gated.known(report), listen, suggest=suggest, fix=fix)
     verdict = gated.judge(mended.settled)
-    shown = verdict.report if mended.settled is mended.report else mended.report
+    told = mended.told
+    shown = verdict.report
+    if mended.settled is not mended.report:
+        shown, told = gated.applied(mended.report), (*told, *changed_by(verdict.report))
     announce(shown, outputs, off=no_ci or quiet > 1)
     deliver(shown, outputs, Style(color, layers, quiet=quiet, suppressed=show_suppressed), save)
-    for line in () if quiet else mended.told:
+    for line in () if quiet else told:
         tell(line)
     draw(shown, plots, quiet)
     return ExitCode.OK if exit_zero and verdict.code == ExitCode.FINDINGS else verdict.code
@@ -277,14 +282,23 @@ def _probe_all(
     return probe_all(command, requests, flags, listen, failed)
 
 
-def flags_of(scheme: str | None, probe: Mapping[str, Any], judging: Mapping[str, Any], only: Sequence[str]) -> Flags:
-    """What the command line says, and the environment and the project behind it, as the api takes it."""
+def flags_of(
+    scheme: str | None,
+    probe: Mapping[str, Any],
+    judging: Mapping[str, Any],
+    only: Sequence[str],
+    project: Project | None = None,
+) -> Flags:
+    """What the command line says, and the environment and the project behind it, as the api takes it.
+
+    The project is looked for where it is not given.
+    """
     from initprobe.init.choose import parse_scheme
     from initprobe.settings import Flags, environment_says
 
     typed = None if scheme is None else parse_scheme(scheme)
-    spoken, project = environment_says(os.environ), project_here()
-    return Flags(typed, probe, judging, tuple(only), spoken, project.said)
+    spoken = environment_says(os.environ)
+    return Flags(typed, probe, judging, tuple(only), spoken, (project or project_here()).said)
 
 
 def draw(report: Report, directory: Path | None, quiet: int) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from initprobe.errors import UsageError
 from initprobe.records import Entry, Report
+from initprobe.report.difference import difference_phrase
 
 if TYPE_CHECKING:
     from initprobe.search.suggest import Suggestions
@@ -52,6 +53,15 @@ def mend(report: Report, listen: Callable[[str], None], *, suggest: bool | None,
     shown = replace(report, entries=tuple(before for before, _, _ in mended))
     settled = replace(report, entries=tuple(after for _, after, _ in mended)) if fix else shown
     return Mended(shown, settled, tuple(line for _, _, line in mended if line))
+
+
+def changed_by(report: Report) -> tuple[str, ...]:
+    """What to say of a report after fixes that is held against an earlier result: a fix is a change, too."""
+    return tuple(
+        f"held against the earlier result, {entry.name} fails: {difference_phrase(entry)}"
+        for entry in report.entries
+        if entry.verdict == "fail" and entry.difference is not None and entry.difference.verdict == "fail"
+    )
 
 
 def _mended(entry: Entry, listen: Callable[[str], None], *, fix: bool) -> tuple[Entry, Entry, str]:

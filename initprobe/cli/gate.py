@@ -9,8 +9,8 @@ from pathlib import Path
 from initprobe.check.baseline import Known, match, read_baseline, updated, write_baseline
 from initprobe.check.regression import against
 from initprobe.cli.output import exit_code, tell
-from initprobe.cli.project import project_here
 from initprobe.errors import ExitCode, UsageError
+from initprobe.project import Project
 from initprobe.records import Report
 from initprobe.report.numbers import plural
 from initprobe.report.reading import read_result
@@ -50,16 +50,21 @@ class Gate:
         assert self.file is not None
         return Path(os.path.relpath(Path.cwd(), self.file.parent)).as_posix()
 
+    def known(self, report: Report) -> Report:
+        """The report under the baseline as it is; nothing is told, and nothing is written."""
+        return report if self.baseline is None else match(report, self.baseline, self.folder).report
+
+    def held(self, report: Report) -> Report:
+        """The report with what changed since the earlier result."""
+        return report if self.golden is None else against(self.golden, report, complete=False)
+
     def applied(self, report: Report) -> Report:
         """The report under both as they are; nothing is told, and nothing is written."""
-        if self.golden is not None:
-            report = against(self.golden, report, complete=False)
-        return report if self.baseline is None else match(report, self.baseline, self.folder).report
+        return self.known(self.held(report))
 
     def judge(self, report: Report) -> Verdict:
         """The report under both, and the exit code; an updated baseline is written."""
-        if self.golden is not None:
-            report = against(self.golden, report, complete=False)
+        report = self.held(report)
         stale: tuple[Known, ...] = ()
         if self.file is not None and self.baseline is not None:
             known = self._updated(report) if self.update else self.baseline
@@ -83,13 +88,12 @@ class Gate:
         return now
 
 
-def gate(golden: str | None, baseline: Path | None, *, update: bool, strict: bool) -> Gate:
+def gate(project: Project, golden: str | None, baseline: Path | None, *, update: bool, strict: bool) -> Gate:
     """The gate with its files read; what the command line does not say, the project's settings may.
 
     Raises:
         UsageError: a file is not there or not what it should be, or there is no baseline to update.
     """
-    project = project_here()
     baseline, strict = baseline or project.baseline, strict or bool(project.said.check.get("strict"))
     if baseline is None and update:
         raise UsageError(

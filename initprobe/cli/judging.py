@@ -30,6 +30,7 @@ def judging_of(
     severities: Sequence[str],
     thresholds: Sequence[str],
     precision: str | None,
+    against: str | None = None,
 ) -> Mapping[str, Any]:
     """Those fields of the check request that were given."""
     given: dict[str, Any] = {"complete": True}
@@ -45,6 +46,8 @@ def judging_of(
         given["thresholds"] = tuple(_threshold(text) for text in thresholds)
     if precision is not None:
         given["precision"] = precision
+    if against is not None:
+        given["against"] = True
     return given
 
 

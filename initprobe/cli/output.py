@@ -194,8 +194,7 @@ def exit_code(report: Report, *, judged: bool) -> ExitCode:
 def _code(entry: Entry, *, judged: bool) -> ExitCode:
     if entry.failure is not None:
         return ExitCode(entry.failure.exit_code)
-    changed = entry.difference is not None and entry.difference.verdict == "fail"
-    return ExitCode.FINDINGS if judged and (changed or entry.verdict == "fail") else ExitCode.OK
+    return ExitCode.FINDINGS if judged and entry.verdict == "fail" else ExitCode.OK
 
 
 @contextmanager

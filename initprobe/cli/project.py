@@ -62,13 +62,12 @@ def project_here() -> Project:
     return check_project(find_project(Path.cwd(), os.environ))
 
 
-def of_project(request: TargetRequest) -> tuple[TargetRequest, ...]:
+def of_project(project: Project, request: TargetRequest) -> tuple[TargetRequest, ...]:
     """One request for each target of the project, with the options of the command line.
 
     Raises:
         UsageError: it names none, a pattern fits nothing, or one names code that the command line does not allow.
     """
-    project = project_here()
     if not project.targets or project.folder is None:
         where = f"{project.spec.file} lists none" if project.folder is not None else "there is no project file with any"
         raise UsageError(f"no target: {where}", hint='name one, or write targets = ["net.yaml"] in [tool.initprobe]')

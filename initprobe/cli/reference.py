@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from importlib.metadata import PackageNotFoundError, entry_points, version
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,6 +19,9 @@ from initprobe.cli.guidance import guide_to_activation
 from initprobe.cli.layers import PREFIX, blocks, explain_block
 from initprobe.cli.output import columns, say
 from initprobe.errors import UsageError
+
+if TYPE_CHECKING:
+    from initprobe.check.rules.base import Rule
 
 Row = Mapping[str, Any]
 
@@ -30,6 +33,9 @@ GROUPS = (
 
 NAMED = "where it is named"
 """When a rule runs whose measurements cost passes of their own."""
+
+HELD = "with --against, and in diff"
+"""When a rule runs that looks at what changed."""
 
 
 def explain(
@@ -100,13 +106,14 @@ def env(json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False) 
 def _explain_rule(name: str, known: list[str]) -> str | None:
     from initprobe.check.rules.base import RULES
 
-    known += [alias for rule in RULES for alias in (rule, RULES[rule].card.code)]
-    wanted = name.upper() if name.upper().startswith("IP") and name[2:].isdigit() else name
-    if wanted not in known:
+    names = [alias for rule in RULES for alias in (rule, RULES[rule].card.code)]
+    known += names
+    wanted = name.upper() if name.upper() in names else name
+    if wanted not in names:
         return None
     rule = RULES[wanted]
     card = rule.card
-    only = [f"runs {NAMED}"] if rule.optional else []
+    only = [f"runs {when}" for when in [_runs(rule)] if when]
     lines = [
         f"{card.name} ({card.code})",
         " · ".join([rule.family, card.severity, f"confidence {card.confidence}", *only]),
@@ -116,8 +123,18 @@ def _explain_rule(name: str, known: list[str]) -> str | None:
     for title, examples in (("Bad", rule.bad), ("Good", rule.good)):
         for example in examples:
             how = f"   (drawn with {example.scheme})" if example.scheme else ""
-            lines += ["", f"{title}:{how}", *(f"    {line}" for line in example.text.rstrip("\n").split("\n"))]
+            lines += ["", f"{title}:{how}", *_quoted(example.text)]
+            lines += ["  held against:", *_quoted(example.earlier)] if example.earlier else []
     return "\n".join(lines)
+
+
+def _runs(rule: Rule) -> str:
+    """When a rule looks, where that is not always."""
+    return HELD if rule.compares else NAMED if rule.optional else ""
+
+
+def _quoted(text: str) -> list[str]:
+    return [f"    {line}" for line in text.rstrip("\n").split("\n")]
 
 
 def _explain_activation(name: str, known: list[str]) -> str | None:
@@ -185,7 +202,7 @@ def _rules() -> Iterator[Row]:
             "name": card.name,
             "severity": card.severity,
             "family": RULES[card.name].family,
-            "runs": NAMED if RULES[card.name].optional else "by default",
+            "runs": _runs(RULES[card.name]) or "by default",
             "summary": card.summary,
         }
 

@@ -10,7 +10,6 @@ import typer
 from initprobe.cli import options as o
 from initprobe.cli.diagnose import draw, prepare
 from initprobe.cli.output import Style, deliver, exit_code, sinks
-from initprobe.errors import ExitCode
 from initprobe.report.reading import read_result
 
 
@@ -49,12 +48,10 @@ def diff(
 
     Example:  initprobe diff golden.json result.json
     """
-    from initprobe.check.regression import against
+    from initprobe.check.regression import against, unjudged
 
     outputs = sinks(output)
-    before, after = read_result(old), read_result(new)
+    before, after = unjudged(read_result(old)), unjudged(read_result(new))
     compared = replace(against(before, after, complete=True), command="diff")
     deliver(compared, outputs, Style(color, quiet=quiet))
-    broken = exit_code(compared, judged=False)
-    changed = any(entry.difference is not None and entry.difference.verdict == "fail" for entry in compared.entries)
-    return ExitCode.FINDINGS if changed and broken == ExitCode.OK else broken
+    return exit_code(compared, judged=True)

@@ -13,7 +13,7 @@ class Location:
     """Where something was written.
 
     Attributes:
-        file: POSIX path, relative to the working directory where it lies below it.
+        file: POSIX path, relative to the working directory where it lies below it or in the same checkout.
         line: first line, from 1.
         column: first column, from 1.
         end_column: column behind the last character on ``line``, or None when it is not known.

@@ -171,6 +171,7 @@ class CheckRequest:
         ignores: what layers of a spec ignore.
         precision: the floating-point type that the network is going to run in, ``float16`` or ``bfloat16``, where that
             is another one than it is probed in; None where it is not.
+        against: whether it is held against an earlier result: then the rules about changes look, too.
     """
 
     select: tuple[str, ...] = ()
@@ -183,6 +184,7 @@ class CheckRequest:
     complete: bool = False
     ignores: tuple[LayerIgnore, ...] = ()
     precision: Literal["float16", "bfloat16"] | None = None
+    against: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +193,8 @@ class Request:
 
     Attributes:
         typed: what the command line says about the init, word by word, for commands that are to repeat it.
+        spec_check: what the target's own file says about judging; None where it has no say.
+        spec_says: the fields of that which the file gives; the others are defaults.
     """
 
     target: TargetRequest
@@ -198,6 +202,8 @@ class Request:
     probe: ProbeRequest = field(default_factory=ProbeRequest)
     check: CheckRequest = field(default_factory=CheckRequest)
     typed: tuple[str, ...] = ()
+    spec_check: CheckRequest | None = None
+    spec_says: tuple[str, ...] = ()
 
     @property
     def origin(self) -> str:

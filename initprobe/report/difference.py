@@ -9,6 +9,7 @@ from initprobe.records import Difference, Entry, Shift
 from initprobe.report.diagnostic import Line, location_text
 from initprobe.report.layers import fold
 from initprobe.report.numbers import number, plural
+from initprobe.report.phrases import Tone
 from initprobe.report.visible import visible
 
 _SHOWN = 12
@@ -18,15 +19,23 @@ _SAME = 1.005
 """Factors that differ by less read as one."""
 
 
-def difference_lines(entry: Entry) -> list[Line]:
-    """The lines about one entry's difference, as coloured pieces; none where it was not compared."""
+def difference_lines(entry: Entry, *, brief: bool = False) -> list[Line]:
+    """The lines about one entry's difference, as coloured pieces; none where it was not compared.
+
+    Args:
+        entry: what was compared.
+        brief: whether what changed is told elsewhere, as findings.
+    """
     found = entry.difference
     if found is None:
         return []
     about = f"{visible(entry.name)} · {visible(entry.scheme)}"
     if found.verdict == "pass":
         return [(("init unchanged", "pass"), (f": {about}, {_evidence(found)}", "plain")), *_remarks(found)]
-    head: Line = (("init changed", "error"), (f": {about}, {_evidence(found)}", "title"))
+    tone: Tone = "error" if entry.verdict == "fail" else "warning"
+    head: Line = (("init changed", tone), (f": {about}, {_evidence(found)}", "title"))
+    if brief:
+        return [head, *_remarks(found)]
     told = [*_shifts(found.shifts), *_names("only before", found.missing), *_names("only now", found.added)]
     return [head, *told, *_names("another shape or dtype", found.reshaped), *_remarks(found)]
 

@@ -33,8 +33,8 @@ def identified(report: Report) -> tuple[Identified, ...]:
     """Every finding of a report with its fingerprint, suppressed ones too.
 
     It is made of the rule, the target, the scheme, the file, the text of the line (not its number) and the first layer
-    without its numbers (a stack that grows deeper keeps its findings). Those that are alike are told apart by their
-    order.
+    (or parameter, where no layer is named) without its numbers: a stack that grows deeper keeps its findings. Those
+    that are alike are told apart by their order.
     """
     seen: Counter[str] = Counter()
     found = []
@@ -49,13 +49,14 @@ def identified(report: Report) -> tuple[Identified, ...]:
 
 def _lasting(entry: Entry, finding: Finding) -> str:
     place = finding.location
+    first = next(iter((*finding.sites, *finding.parameters, *finding.paths)), "")
     parts = (
         finding.rule.code,
         plain_fields(entry.request.target)["text"],
         entry.scheme,
         portable_path(place.file) if place is not None else "",
         " ".join(place.text.split()) if place is not None else "",
-        _NUMBER.sub("#", finding.sites[0]) if finding.sites else "",
+        _NUMBER.sub("#", first),
     )
     return "\0".join(parts)
 

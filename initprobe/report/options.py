@@ -21,6 +21,7 @@ class RenderOptions:
         quiet: 1 for findings only, 2 for nothing.
         folder: where the working directory lies in the repository (``services/model``); empty for its root, or where
             that is not known.
+        root: the repository's root, as an absolute path with forward slashes; empty where it is not known.
         anchor: a file that is there, for formats in which nothing can be said without one; empty where none is known.
         suppressed: whether to show findings that do not count, and why not.
     """
@@ -32,5 +33,6 @@ class RenderOptions:
     anatomy: bool = False
     quiet: int = 0
     folder: str = ""
+    root: str = ""
     anchor: str = ""
     suppressed: bool = False

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
-from pathlib import PurePosixPath
+from pathlib import PurePosixPath, PureWindowsPath
+from posixpath import normpath
 
 from initprobe.records import Entry, Finding, Location
 from initprobe.report.options import RenderOptions
@@ -27,7 +28,7 @@ def place_of(entry: Entry, finding: Finding | None, options: RenderOptions) -> L
     own = [finding.location] if finding is not None and finding.location is not None else []
     others = (replace(place, approximate=True) for place in _others(entry, finding, options))
     found = next((place for place in chain(own, others) if is_file(place.file)), None)
-    return replace(found, file=_from_root(found.file, options.folder)) if found is not None else None
+    return replace(found, file=_from_root(found.file, options)) if found is not None else None
 
 
 def is_file(name: str) -> bool:
@@ -36,7 +37,7 @@ def is_file(name: str) -> bool:
 
 
 def _others(entry: Entry, finding: Finding | None, options: RenderOptions) -> Iterator[Location]:
-    named = set(finding.sites) if finding is not None else set()
+    named = {*finding.sites, *finding.parameters} if finding is not None else set()
     sites = [summary.site for summary in entry.sites]
     weights = [summary.weight for summary in entry.weights]
     yield from (site.location for site in sites if site.location is not None and site.key in named)
@@ -50,6 +51,12 @@ def _others(entry: Entry, finding: Finding | None, options: RenderOptions) -> It
         yield Location(options.anchor, 1)
 
 
-def _from_root(file: str, folder: str) -> str:
-    path = PurePosixPath(file)
-    return file if path.is_absolute() or not folder else (PurePosixPath(folder) / path).as_posix()
+def _from_root(file: str, options: RenderOptions) -> str:
+    """A file as the repository's root sees it; one that lies outside of it, or where no root is known, as it is."""
+    path, root = PurePosixPath(file), PurePosixPath(options.root)
+    if path.is_absolute() or PureWindowsPath(file).is_absolute():
+        return path.relative_to(root).as_posix() if options.root and path.is_relative_to(root) else file
+    inside = normpath(PurePosixPath(options.folder) / path)
+    if not inside.startswith("../"):
+        return inside
+    return normpath(root / inside) if options.root else file

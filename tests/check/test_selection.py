@@ -14,8 +14,25 @@ def codes(**request):
 def test_everything_is_selected_by_default_in_the_order_of_codes():
     everything = codes()
     assert everything == sorted(everything)
-    assert everything == [card.code for card in cards() if not RULES[card.code].optional]
+    usual = [card.code for card in cards() if not RULES[card.code].optional and not RULES[card.code].compares]
+    assert everything == usual
     assert codes(select=("ALL",)) == everything
+
+
+def test_what_looks_at_changes_runs_with_an_earlier_result_whatever_else_is_selected():
+    every = ["IPR01", "IPR02", "IPR03"]
+    assert codes(against=True) == [*codes(), *every]
+    assert codes(select=("IP301",), against=True) == ["IP301", *every]
+    assert codes(select=("IP301", "changed-init"), against=True) == ["IP301", "IPR01"]
+    assert codes(select=("regression",), against=True) == codes(select=("ipr",), against=True) == every
+    assert codes(select=("IP301",), ignore=("IPR02",), against=True) == ["IP301", "IPR01", "IPR03"]
+    assert codes(select=("IP301", "regression")) == ["IP301"]
+
+
+def test_changes_alone_need_something_to_be_held_against():
+    with pytest.raises(UsageError, match="no rule is left") as caught:
+        select(CheckRequest(select=("changed-init",)))
+    assert "--against FILE" in caught.value.hint
 
 
 @pytest.mark.parametrize("name", ["ill-conditioned-jacobian", "IP404", "ip404"])

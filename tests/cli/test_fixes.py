@@ -38,6 +38,15 @@ def test_a_defective_spec_is_fixed_and_its_check_passes(initprobe, narrow):
     assert "no findings" in again.out
 
 
+def test_a_fix_is_a_change_since_an_earlier_result(initprobe, narrow):
+    assert initprobe("run", "narrow.yaml", "--save", "golden.json", "-qq").code == 0
+    ran = initprobe("check", "narrow.yaml", "--fix", "--against", "golden.json")
+    assert ran.code == 1
+    assert "init unchanged: narrow" in ran.out
+    assert "held against the earlier result, narrow fails: init changed: std of " in ran.err
+    assert (narrow / "narrow.yaml").read_text() == FIXED
+
+
 def test_the_smallest_fix_is_written(initprobe, folder):
     (folder / "dead.yaml").write_text(DEAD)
     assert initprobe("check", "dead.yaml", "--no-suggest").code == 1

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+import initprobe.project
+
 TABLE = """\
 [tool.initprobe]
 targets = ["*.yaml", "nets/plain.yaml"]
@@ -116,3 +118,11 @@ def test_rules_are_added_and_taken_away(project):
 
 def test_the_schema_of_the_table(initprobe):
     assert "layer-ignores" in json.loads(initprobe("schema", "config").out)["properties"]
+
+
+@pytest.mark.parametrize("words", [(), ("tiny.yaml", "--baseline", "known.json", "--update-baseline")], ids=str)
+def test_a_command_reads_the_settings_once(project, monkeypatch, words):
+    read, find = [], initprobe.project.find_project
+    monkeypatch.setattr("initprobe.project.find_project", lambda *given: read.append(given) or find(*given))
+    assert project("check", *words, "-qq").code == 0
+    assert len(read) == 1

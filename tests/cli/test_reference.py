@@ -68,9 +68,14 @@ def test_rules_that_run_only_where_they_are_named_say_so(initprobe):
     listed = json.loads(initprobe("ls", "rules", "--json").out)
     named = {row["name"] for row in listed if row["runs"] == "where it is named"}
     assert named == {name for name in RULES if RULES[name].optional} != set()
-    assert {row["runs"] for row in listed} == {"by default", "where it is named"}
+    held = {row["name"] for row in listed if row["runs"] == "with --against, and in diff"}
+    assert held == {name for name in RULES if RULES[name].compares} != set()
+    assert {row["runs"] for row in listed} == {"by default", "where it is named", "with --against, and in diff"}
     assert "confidence high · runs where it is named\n" in initprobe("explain", "IP404").out
     assert "runs" not in initprobe("explain", "IP401").out.split("\n")[1]
+    out = initprobe("explain", "ipr01").out
+    assert "changed-init (IPR01)\nregression · error · confidence high · runs with --against, and in diff\n" in out
+    assert "\n  held against:\n    version: 1\n" in out
 
 
 def test_schemes_are_listed_by_family(initprobe):

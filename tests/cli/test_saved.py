@@ -129,3 +129,78 @@ def test_a_comment_in_python_suppresses_with_its_reason_and_stays_suppressed_in_
 )
 def test_a_configuration_of_a_library_is_no_saved_result(text, saved):
     assert is_saved(text) is saved
+
+
+class TestTheProjectOfNow:
+    """A saved result is judged like a fresh one: by the settings that hold now, and the spec as it was."""
+
+    def settings(self, folder, *lines):
+        (folder / "pyproject.toml").write_text("[tool.initprobe]\n" + "".join(f"{line}\n" for line in lines))
+
+    @pytest.mark.parametrize(
+        ("lines", "code"),
+        [
+            (('ignore = ["forward", "backward"]',), 0),
+            (('select = ["dead-units"]',), 0),
+            (('fail-on = "never"',), 0),
+            (('severity = {IP1 = "warning", IP2 = "warning"}',), 0),
+            (('severity = {IP1 = "warning", IP2 = "warning"}', 'fail-on = "warning"'), 1),
+            (('layer-ignores = {"block.*" = ["IP1", "IP2"]}',), 0),
+            (('layer-ignores = {"block.3.*" = ["IP1", "IP2"]}',), 1),
+        ],
+        ids=str,
+    )
+    def test_a_fresh_and_a_saved_one_agree(self, saved, folder, lines, code):
+        self.settings(folder, *lines)
+        assert saved("check", "bad.json").code == code
+        assert saved("check", "tiny.yaml", "--scheme", "normal(std=0.001)").code == code
+
+    def test_the_environment_and_flags_win_over_it(self, saved, folder, monkeypatch):
+        self.settings(folder, 'fail-on = "never"')
+        monkeypatch.setenv("INITPROBE_FAIL_ON", "error")
+        assert saved("check", "bad.json").code == 1
+        assert saved("check", "bad.json", "--fail-on", "never").code == 0
+
+    def test_what_was_typed_then_is_forgotten(self, saved, folder):
+        words = ("--fail-on", "never", "--severity", "IP1=info", "--ignore", "IP2")
+        bad = ("check", "tiny.yaml", "--scheme", "normal(std=0.001)")
+        assert saved(*bad, *words, "--save", "soft.json", "-qq").code == 0
+        ran = saved("check", "soft.json")
+        assert ran.code == 1
+        assert "error[vanishing-forward]" in ran.out
+        assert "note: did not look when this was measured: vanishing-backward, exploding-backward" in ran.out
+
+    def test_what_the_spec_said_of_itself_wins_over_the_project(self, saved, folder):
+        spec = (folder / "tiny.yaml").read_text()
+        (folder / "own.yaml").write_text(spec + "check: {fail_on: error, layer_ignores: {'block.*': [IP1, IP2]}}\n")
+        words = ("own.yaml", "--scheme", "normal(std=0.001)")
+        assert saved("check", *words, "--save", "own.json", "-qq").code == 0
+        self.settings(folder, 'fail-on = "info"')
+        assert saved("check", *words).code == 0
+        assert saved("check", "own.json").code == 0
+        assert saved("check", "bad.json").code == 1
+
+    def test_a_suppression_of_then_does_not_hold_now(self, saved, folder):
+        self.settings(folder, 'layer-ignores = {"block.*" = ["IP1", "IP2"]}')
+        bad = ("check", "tiny.yaml", "--scheme", "normal(std=0.001)")
+        assert saved(*bad, "--save", "kept.json", "-qq").code == 0
+        self.settings(folder)
+        assert saved("check", "kept.json").code == 1
+        assert saved(*bad, "--baseline", "b.json", "--update-baseline", "--save", "known.json", "-qq").code == 0
+        assert saved("check", "known.json").code == 1
+        assert saved("check", "known.json", "--baseline", "b.json").code == 0, "it knows what was measured, and how"
+
+    def test_limits_are_those_of_then_and_others_are_refused(self, saved, folder):
+        limit = "thresholds = {forward-drift = {error = 500}}"
+        self.settings(folder, limit)
+        ran = saved("check", "bad.json")
+        assert ran.code == 2
+        assert "the project's limit forward_drift.error is 500, and 'bad.json' was judged by 1000" in ran.err + ran.out
+        assert saved("check", "tiny.yaml", "--save", "new.json", "-qq").code == 0
+        assert saved("check", "new.json").code == 0
+        assert saved("compare", "bad.json", "good.json").code == 0
+
+    def test_another_precision_is_another_measurement(self, saved):
+        ran = saved("check", "good.json", "--precision", "float16")
+        assert ran.code == 2
+        assert "--precision float16 asks for another measurement" in ran.err + ran.out

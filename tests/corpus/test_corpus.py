@@ -14,6 +14,9 @@ BASES = 20
 NOT_OF_A_MODEL = {
     "IP006": "what stays open after all seeds is no defect",
     "IP007": "it is about what a person ignores, not about a model",
+    "IPR01": "a change takes two models",
+    "IPR02": "a change takes two models",
+    "IPR03": "a change takes two models",
 }
 
 

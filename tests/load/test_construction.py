@@ -222,3 +222,8 @@ def test_paths_are_relative_below_the_working_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert shown_path(str(tmp_path / "a" / "net.py")) == "a/net.py"
     assert shown_path("/elsewhere/net.py") == "/elsewhere/net.py"
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "a").mkdir()
+    monkeypatch.chdir(tmp_path / "a")
+    assert shown_path(str(tmp_path / "net.py")) == "../net.py"
+    assert shown_path("/elsewhere/net.py") == "/elsewhere/net.py"

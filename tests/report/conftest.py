@@ -8,10 +8,13 @@ from dataclasses import replace
 
 import pytest
 
+from initprobe.check.rejudge import compared as found_changes
 from initprobe.records import (
     ActivationUse,
     Branch,
+    CheckRequest,
     Coverage,
+    Difference,
     Drawn,
     Entry,
     Environment,
@@ -33,6 +36,7 @@ from initprobe.records import (
     RuleCard,
     SchemeChoice,
     Segment,
+    Shift,
     Site,
     SiteKind,
     SiteSummary,
@@ -348,12 +352,40 @@ def broken() -> Entry:
     return Entry("model.py:build", "own init", Request(TargetRequest("model.py:build")), failure=Failure(3, message))
 
 
+def changed() -> Entry:
+    """A network whose init changed, with the findings that the rules about changes make of it."""
+    entry = mlp("kaiming_normal", 0.996, 1.0, layers=4)
+    place = Location("deep_mlp.yaml", 15, 11, 43, '        - {type: linear, out: "${width}"}')
+    blocks = tuple(f"block.{layer}.linear" for layer in range(4))
+    request = replace(entry.request, check=CheckRequest(complete=True, against=True))
+    found = Difference(
+        "deep_mlp · xavier_normal",
+        "fail",
+        shifts=(
+            Shift("std", tuple(f"{key}.weight" for key in blocks), 0.0442, 0.0625, 1.4, 1.42, place),
+            Shift("mean", ("head.weight",), 0.0, 0.1, math.nan, math.nan, place),
+            Shift("forward RMS", (*blocks, "head"), 0.5, 1.0, 1.41, 5.6, place),
+            Shift("gradient RMS", blocks, 0.25, 1.0, 1.4, 3.9, place),
+        ),
+        missing=(HOSTILE[4], HOSTILE[6]),
+        added=("stem.weight", "stem"),
+        reshaped=("head.weight",),
+        renamed=(("old.0", "block.0.relu"),),
+        compared=64,
+        resolution=1.052,
+        seeds=(5, 5),
+        notes=("measured otherwise: batch 64 before, 256 now",),
+    )
+    return found_changes(replace(entry, request=request, difference=found))
+
+
 CANONICAL: dict[str, Callable[[], Report]] = {
     "empty": lambda: Report("check", ()),
     "clean": lambda: Report("run", (mlp("kaiming_normal", 0.996, 1.0, layers=4),), ENVIRONMENT),
     "residual": lambda: Report("run", (residual(),), ENVIRONMENT),
     "failing": lambda: Report("check", (failing(),), ENVIRONMENT),
     "compare": lambda: Report("compare", compared(), ENVIRONMENT),
+    "changed": lambda: Report("check", (changed(),), ENVIRONMENT),
     "hostile": lambda: Report("run", (hostile(), broken()), ENVIRONMENT),
 }
 

@@ -16,7 +16,7 @@ from initprobe.report.formats.base import FORMATS, RenderOptions
 from initprobe.report.render import render
 
 GOLDEN = Path(__file__).parent / "golden"
-REPORTS = ("empty", "clean", "residual", "failing", "compare", "hostile")
+REPORTS = ("empty", "clean", "residual", "failing", "compare", "changed", "hostile")
 FINDINGS_ONLY = {"concise", "github", "gitlab", "jsonl", "junit", "sarif"}
 """Formats that name what has a finding; every other names every layer."""
 

@@ -220,6 +220,22 @@ class TestPlace:
         report = Report("check", (entry_of(finding()),))
         assert "services/model/net.yaml" in render(report, name, RenderOptions(folder="services/model"))
 
+    @pytest.mark.parametrize(
+        ("file", "expected"),
+        [
+            ("/repo/lib/net.py", "lib/net.py"),
+            ("../lib/net.py", "services/lib/net.py"),
+            ("./net.yaml", "services/model/net.yaml"),
+            ("../../../other/net.py", "/other/net.py"),
+            ("/repository/net.py", "/repository/net.py"),
+            ("C:/repo/net.py", "C:/repo/net.py"),
+        ],
+    )
+    def test_what_lies_in_the_checkout_is_named_from_its_root(self, file, expected):
+        report = Report("check", (entry_of(finding(place=replace(HERE, file=file))),))
+        (issue,) = strict(render(report, "gitlab", RenderOptions(folder="services/model", root="/repo")))
+        assert issue["location"]["path"] == expected
+
     def test_an_absolute_path_stays_what_it_is(self):
         report = Report("check", (entry_of(finding(place=replace(HERE, file="/home/alice/net.yaml"))),))
         assert '"file:///home/alice/net.yaml"' in render(report, "sarif", RenderOptions(folder="services"))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from initprobe.check import wording
+from initprobe.check import changes, wording
 from initprobe.check.case import Case
 from initprobe.check.drift import describe, drifts
 from initprobe.check.family import beyond
@@ -21,6 +21,7 @@ from initprobe.records import CheckRequest, Confidence, Finding, Option, RuleCar
 from initprobe.registry import Registry
 
 __all__ = [
+    "CHANGES",
     "FAMILIES",
     "FORMATS",
     "RULES",
@@ -36,6 +37,7 @@ __all__ = [
     "Threshold",
     "beyond",
     "cards",
+    "changes",
     "describe",
     "drifts",
     "exponents",
@@ -62,8 +64,12 @@ FAMILIES: Mapping[str, str] = {
     "IP7": "output",
     "IP8": "precision",
     "IP9": "first-steps",
+    "IPR": "regression",
 }
 """Code prefix to family name; either selects the family."""
+
+CHANGES = "IPR"
+"""What codes of rules about changes since an earlier measurement begin with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +82,19 @@ class Example:
         scheme: the init to draw it with; None keeps the spec's, or what the code drew.
         options: further options of the probe (``seeds``, ``max_seeds``, ``statistics``).
         check: fields of ``records.CheckRequest`` (``precision``).
+        earlier: the same network before, in the same language, where it is held against that.
     """
 
     text: str
     language: Literal["yaml", "python"] = "yaml"
     scheme: str | None = None
-    options: tuple[tuple[str, Option | tuple[str, ...]], ...] = ()
+    options: tuple[tuple[str, Option | tuple[str, ...] | tuple[int, ...]], ...] = ()
     check: tuple[tuple[str, Option], ...] = ()
+    earlier: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", inspect.cleandoc(self.text) + "\n")
+        object.__setattr__(self, "earlier", inspect.cleandoc(self.earlier) + "\n" if self.earlier else "")
 
 
 def always(request: CheckRequest) -> bool:  # noqa: ARG001 - the same signature as one that looks
@@ -125,6 +134,11 @@ class Rule:
     optional: bool = False
     asks: Callable[[CheckRequest], bool] = always
 
+    @property
+    def compares(self) -> bool:
+        """Whether it looks at what changed since an earlier measurement, and at nothing where there is none."""
+        return self.card.code.startswith(CHANGES)
+
 
 RULES: Registry[Rule] = Registry("rule", "initprobe.check.rules", "initprobe.rules")
 
@@ -148,9 +162,9 @@ def rule(  # noqa: PLR0913 - a rule's card is read where the rule stands
     """Register a function as a rule; see ``Rule`` for the arguments. The docstring's first line is its summary.
 
     Raises:
-        ValueError: the code is not ``IP`` and three digits of that family, or there is no docstring.
+        ValueError: the code is not the prefix of that family and two digits, or there is no docstring.
     """
-    if not re.fullmatch(r"IP\d{3}", code) or FAMILIES[code[:3]] != family:
+    if not re.fullmatch(r"IP[0-9R]\d{2}", code) or FAMILIES[code[:3]] != family:
         raise ValueError(f"rule {name!r}: the code {code!r} is not one of family {family!r}")
 
     def register(find: Find) -> Rule:

@@ -25,7 +25,8 @@ def concise(report: Report, options: RenderOptions) -> str:
             lines.append(f"{_target(entry)}: {visible_lines(entry.failure.message)[0]}{whose}")
         if report.command != "diff":
             lines += [f"{_line(entry, finding)}{whose}" for finding in active([entry])]
-        lines += [f"{_target(entry)}: {phrase}" for phrase in [difference_phrase(entry)] if phrase]
+        told = report.command != "diff" and _changed(entry) and active([entry])  # as findings
+        lines += [f"{_target(entry)}: {phrase}" for phrase in [difference_phrase(entry)] if phrase and not told]
     if not options.quiet:
         lines.append(changes(report.entries) if report.command == "diff" else summary_line(report.entries))
     text = "".join(f"{line}\n" for line in lines)
@@ -58,6 +59,10 @@ def _segment(entry: Entry, finding: Finding) -> Segment | None:
     """The stream whose gain the finding judges."""
     named = set(finding.sites)
     return next((segment for segment in entry.segments if named and named <= set(segment.sites)), None)
+
+
+def _changed(entry: Entry) -> bool:
+    return entry.difference is not None and entry.difference.verdict == "fail"
 
 
 def _target(entry: Entry) -> str:

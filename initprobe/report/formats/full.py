@@ -92,7 +92,7 @@ def _check(page: Page, report: Report, options: RenderOptions) -> None:
         if not _failure(page, entry):
             _findings(page, entry, options)
         _notes(page, notes(entry))
-        page.lines(difference_lines(entry))
+        page.lines(difference_lines(entry, brief=True))
     page.line((summary_line(report.entries), "plain"))
 
 

@@ -41,7 +41,9 @@ def _entry(command: str, entry: Entry, options: RenderOptions) -> list[str]:
     if entry.failure is not None:
         lines = map(html.escape, visible_lines(entry.failure.message))
         return [*blocks, "\n".join(["<pre>", *lines, "</pre>"])]
-    blocks += [_finding_table(active([entry])), *_fixes(active([entry])), _items(notes(entry)), _difference(entry)]
+    compared = command == "diff"  # which has a line for every change, and no findings beside
+    found = [] if compared else active([entry])
+    blocks += [_finding_table(found), *_fixes(found), _items(notes(entry)), _difference(entry, brief=not compared)]
     layers = _table(layer_table(entry, options))
     blocks += layers if command == "run" else _folded("Layers", layers)
     blocks += _folded("Residual streams", _table(residual_table(entry)))
@@ -54,9 +56,10 @@ def _entry(command: str, entry: Entry, options: RenderOptions) -> list[str]:
     return [*blocks, _items(coverage_lines(entry))]
 
 
-def _difference(entry: Entry) -> str:
+def _difference(entry: Entry, *, brief: bool) -> str:
     """What changed since an earlier measurement."""
-    return _items([" ".join("".join(text for text, _ in line).split()) for line in difference_lines(entry)])
+    lines = difference_lines(entry, brief=brief)
+    return _items([" ".join("".join(text for text, _ in line).split()) for line in lines])
 
 
 def _finding_table(findings: list[Finding]) -> str:

@@ -117,7 +117,7 @@ def _result(one: Identified, place: Location, rules: Sequence[RuleCard]) -> dict
         "ruleIndex": [card.code for card in rules].index(finding.rule.code),
         "level": _LEVELS[finding.severity],
         "message": _message("\n".join(lines)),
-        "locations": [_location(place, finding.sites)],
+        "locations": [_location(place, finding.sites, finding.parameters)],
         "partialFingerprints": {"primaryLocationLineHash": f"{one.fingerprint}:1"},
         "properties": _properties(one),
     }
@@ -141,14 +141,16 @@ def _properties(one: Identified) -> dict[str, Any]:
     return found
 
 
-def _location(place: Location, sites: Sequence[str] = ()) -> dict[str, Any]:
+def _location(place: Location, sites: Sequence[str] = (), parameters: Sequence[str] = ()) -> dict[str, Any]:
     region: dict[str, Any] = {"startLine": place.line}
     if place.end_column is not None and not place.approximate:
         region |= {"startColumn": place.column, "endColumn": place.end_column}
     found: dict[str, Any] = {"physicalLocation": {"artifactLocation": {"uri": _uri(place.file)}, "region": region}}
-    if sites:
-        named = [{"fullyQualifiedName": visible(key) or "(model)", "kind": "module"} for key in sites[:_NAMED]]
-        found["logicalLocations"] = named
+    named = [(key, "module") for key in sites] or [(name, "variable") for name in parameters]
+    if named:
+        found["logicalLocations"] = [
+            {"fullyQualifiedName": visible(name) or "(model)", "kind": kind} for name, kind in named[:_NAMED]
+        ]
     return found
 
 

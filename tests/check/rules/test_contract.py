@@ -26,7 +26,7 @@ def test_the_file_is_called_after_code_and_name(leaf):
 
 @every_rule
 def test_the_card_is_complete(leaf):
-    assert re.fullmatch(r"IP\d{3}", leaf.card.code)
+    assert re.fullmatch(r"IP[0-9R]\d{2}", leaf.card.code)
     assert re.fullmatch(r"[a-z]+(-[a-z]+)*", leaf.card.name)
     assert leaf.family == FAMILIES[leaf.card.code[:3]]
     assert leaf.card.severity in SEVERITIES
@@ -57,6 +57,7 @@ def test_there_is_a_good_and_a_bad_example_and_both_can_be_read(leaf):
     assert leaf.bad
     for example in (*leaf.good, *leaf.bad):
         assert example.text.endswith("\n")
+        assert bool(example.earlier) == leaf.compares
         if example.language == "python":
             functions = [node.name for node in ast.walk(ast.parse(example.text)) if isinstance(node, ast.FunctionDef)]
             assert "build" in functions

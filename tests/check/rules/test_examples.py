@@ -8,6 +8,7 @@ import json
 import pytest
 
 from initprobe import api
+from initprobe.check.regression import against
 from initprobe.check.rules.base import RULES
 
 CASES = [
@@ -21,8 +22,12 @@ CASES = [
 @pytest.mark.parametrize(("leaf", "example", "expected"), CASES)
 def test_example(leaf, example, expected, tmp_path):
     file = tmp_path / ("net.yaml" if example.language == "yaml" else "net.py")
-    file.write_text(example.text, encoding="utf-8")
     target = str(file) if example.language == "yaml" else f"{file}:build"
+    before = None
+    if leaf.compares:
+        file.write_text(example.earlier, encoding="utf-8")
+        before = api.probe(target).report
+    file.write_text(example.text, encoding="utf-8")
     options = dict(example.options)
     if example.scheme is not None:
         options["scheme"] = example.scheme
@@ -31,6 +36,8 @@ def test_example(leaf, example, expected, tmp_path):
     if leaf.optional:
         check["select"] = (leaf.card.name,)
     result = api.probe(target, check=check, **options)
+    if before is not None:
+        result = api.Result(against(before, result.report, complete=True))
     found = [finding for finding in result.findings if leaf.card.name in told(finding)]
     assert bool(found) is expected, [finding.message for finding in result.findings]
     places = list(places_of(result))

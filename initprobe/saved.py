@@ -80,7 +80,7 @@ def _refuse_limits(text: str, entry: Entry, flags: Flags) -> None:
 def _refuse(request: TargetRequest, flags: Flags) -> None:
     """What was measured cannot be changed any more."""
     given: dict[str, Any] = {f"--{name.replace('_', '-')}": value for name, value in flags.probe.items()}
-    given.pop("--statistics", None)  # the plots' own wish; what is not there is not drawn
+    given.pop("--plotted", None)  # the plots' own wish; what is not there is not drawn
     given |= {option: getattr(request, name) for name, option in FIXED.items()}
     given |= {"--scheme": flags.scheme, "--only": flags.only, "--threshold": flags.check.get("thresholds")}
     told = [option for option, value in given.items() if value not in (None, (), "")]

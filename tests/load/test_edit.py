@@ -141,7 +141,8 @@ def test_every_other_character_of_every_spec_stays(mutation):
         return
     after = applied(text, edits)
     assert init_of(after) == new
-    assert re.findall(r"(?m)(?:^|\s)#.*$", after) == re.findall(r"(?m)(?:^|\s)#.*$", text)
+    # without the carriage return: a last line has none before something follows it
+    assert re.findall(r"(?m)(?:^|\s)#[^\r\n]*", after) == re.findall(r"(?m)(?:^|\s)#[^\r\n]*", text)
     section = {line for found in re.finditer(r"(?m)^init:.*(?:\n[ \t].*)*", text) for line in found[0].splitlines()}
     gone = {line[2:] for line in difflib.ndiff(text.splitlines(), after.splitlines()) if line.startswith("- ")}
     assert gone <= section

@@ -13,11 +13,12 @@ from initprobe.check.ignores import ignores_of
 from initprobe.check.interval import CONFIDENCE
 from initprobe.check.limits import resolve
 from initprobe.check.looks import LookPlan
+from initprobe.check.places import of_site
 from initprobe.check.residual import residual_streams
 from initprobe.check.segments import Judging, fit_segments
 from initprobe.check.selection import Selection, select
 from initprobe.check.signals import Signals
-from initprobe.check.undecided import Undecided, find_undecided, gains_of
+from initprobe.check.undecided import Undecided, find_undecided, gains_of, open_ones
 from initprobe.check.wording import gain as factor
 from initprobe.check.wording import listing, rung
 from initprobe.errors import NothingToProbeError
@@ -87,10 +88,11 @@ def judge(
     confidence = CONFIDENCE if one_draw else planned.confidence
     judging = Judging(thresholds, "layers" if over_layers else "seeds", confidence)
     segments = fit_segments(anatomy, signals, judging)
-    cards, paths = [rule.card for rule in selection.rules], {site.key: site.path for site in anatomy.sites}
-    undecided = find_undecided(segments, cards, selection.policy, thresholds, paths)
+    cards, places = [rule.card for rule in selection.rules], {site.key: of_site(site) for site in anatomy.sites}
+    undecided = find_undecided(segments, cards, selection.policy, thresholds, places)
+    left_open = open_ones(undecided)
     more = None if one_draw else planned.after(len(evidences))
-    if undecided and more is not None:
+    if left_open and more is not None:
         return NeedSeeds(more)
     prediction = expect()
     segments = with_expected(segments, prediction)
@@ -109,10 +111,10 @@ def judge(
     )
     findings = _find(facts, selection)
     return Judgement(
-        verdict=decide(findings, undecided, request.fail_on, strict=request.strict),
+        verdict=decide(findings, left_open, request.fail_on, strict=request.strict),
         findings=findings,
         segments=segments,
-        notes=(*_notes(segments, findings), *_untold(undecided, findings), *_unseen(anatomy)),
+        notes=(*_notes(segments, findings), *_untold(left_open, findings), *_unseen(anatomy)),
         residual=residual_streams(anatomy, signals),
         checked=tuple(rule.card.name for rule in selection.rules),
     )

@@ -7,10 +7,11 @@ from dataclasses import replace
 from initprobe.check.ignores import ignores_of
 from initprobe.check.judge import decide
 from initprobe.check.limits import resolve
+from initprobe.check.places import Place, of_site, of_tensor, of_weight
 from initprobe.check.policy import Policy
 from initprobe.check.rules.base import RULES
 from initprobe.check.selection import select
-from initprobe.check.undecided import Undecided, find_undecided
+from initprobe.check.undecided import Undecided, find_undecided, open_ones
 from initprobe.records import SEVERITIES, CheckRequest, Entry, Finding
 
 
@@ -27,9 +28,9 @@ def rejudge(entry: Entry, request: CheckRequest) -> Entry:
     if entry.failure is not None:
         return replace(entry, request=asked)
     codes = {rule.card.code for rule in selection.rules}
-    paths = {summary.site.key: summary.site.path for summary in entry.sites}
+    places = _places(entry)
     kept = (
-        _under(finding, policy, paths)
+        _under(finding, policy, places)
         for finding in entry.findings
         if finding.rule.code in codes or (finding.rule.name not in RULES and not request.select)
     )
@@ -52,12 +53,19 @@ def _left_open(entry: Entry) -> bool:
     return entry.request.check.fail_on != "never" and any(finding.unconfirmed for finding in counted)
 
 
-def _under(finding: Finding, policy: Policy, paths: dict[str, str]) -> Finding:
-    sites = [paths[key] for key in finding.sites if key in paths]
+def _places(entry: Entry) -> dict[str, Place]:
+    """Where each site and each parameter lives, by the name that findings have for it."""
+    weights = {one.weight.name: of_weight(one.weight) for one in entry.weights}
+    return weights | {one.site.key: of_site(one.site) for one in entry.sites}
+
+
+def _under(finding: Finding, policy: Policy, places: dict[str, Place]) -> Finding:
+    named = finding.sites or finding.parameters
+    about = [places[name] if name in places else of_tensor(name) for name in named]
     return replace(
         finding,
         severity=policy.severity(finding.rule, finding.severity),
-        suppressed=finding.suppressed or policy.suppression(finding.rule, sites),
+        suppressed=finding.suppressed or policy.suppression(finding.rule, about),
     )
 
 
@@ -72,10 +80,11 @@ def _undecided(entry: Entry) -> tuple[Undecided, ...]:
     told = [finding for finding in entry.findings if finding.rule.code == "IP006"]
     if told and all(finding.suppressed is not None for finding in told):
         return ()
-    return find_undecided(
+    found = find_undecided(
         entry.segments,
         [rule.card for rule in select(entry.request.check).rules],
         _policy(entry, entry.request.check),
         resolve(entry.request.check.thresholds),
-        {summary.site.key: summary.site.path for summary in entry.sites},
+        _places(entry),
     )
+    return open_ones(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -118,12 +119,8 @@ def _is_half(case: Case, site: Site) -> bool:
 
 def _planned(case: Case, sites: Sequence[Site], narrow: Format) -> Iterator[Finding]:
     """What would overflow in the type that the network is going to run in: a finding for what counts together."""
-    groups: dict[str | None, list[Site]] = {}
-    for site in sites:
-        if (case.facts.signals.at([site.key], "absmax") > narrow.largest).any():
-            groups.setdefault(case.suppression([site.path]), []).append(site)
-    for group in groups.values():
-        keys = [site.key for site in group]
+    large = [site.key for site in sites if (case.facts.signals.at([site.key], "absmax") > narrow.largest).any()]
+    for keys in case.apart(large):
         peaks = case.facts.signals.at(keys, "absmax")
         largest = float(np.nanmax(peaks[:, 0]))
         found = exponents(case.facts.signals, keys[0], "forward")
@@ -147,9 +144,10 @@ def _measured(case: Case, sites: Sequence[Site]) -> Iterator[Finding]:
     peak = float(np.nanmax(case.facts.signals.at([key], "absmax")[:, 0], initial=0.0))
     if peak < BRINK:
         return
-    yield case.finding(
+    finding = case.finding(
         f"values at {key} overflow in float16, which holds 65504",
         sites=[key],
         measured=f"the largest that is finite is {wording.size(peak)}; in {int(seeds.sum())} of "
         f"{wording.count(case.seeds, 'seed')}",
     )
+    yield replace(finding, downstream=len(bad) - 1)

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from initprobe.check import wording
+from initprobe.check.family import Side, beyond
+from initprobe.check.looks import LookPlan
 from initprobe.check.naming import alike_but_for_numbers
 from initprobe.check.parts import whole_parts
 from initprobe.check.places import Place, of_module, of_site, of_tensor, of_weight
 from initprobe.check.policy import Policy
-from initprobe.check.signals import Signals
+from initprobe.check.signals import Array, Mask, Signals
 from initprobe.check.undecided import Undecided
 from initprobe.records import (
     Anatomy,
@@ -45,6 +47,7 @@ class Facts:
         findings: what the rules before this one found, suppressed ones too; empty for all but the last.
         precision: the floating-point type that the network is going to run in, None where that is the one it was
             probed in.
+        planned: the looks at the seeds, and how sure each has to be.
     """
 
     evidences: tuple[Evidence, ...]
@@ -59,6 +62,7 @@ class Facts:
     ran: frozenset[str] = frozenset()
     findings: tuple[Finding, ...] = ()
     precision: str | None = None
+    planned: LookPlan = field(default_factory=LookPlan)
 
     @cached_property
     def places(self) -> Mapping[str, Place]:
@@ -118,6 +122,17 @@ class Case:
     def suppression(self, names: Sequence[str]) -> str | None:
         """Why this rule's findings about what has those names (``place``) do not count, None when they do."""
         return self.facts.policy.suppression(self.card, [self.place(name) for name in names])
+
+    def beyond(self, values: Array, limit: float, side: Side = "above", *, of: int = 1) -> Mask:
+        """Which of many layers lie beyond a limit, so that all together are wrongly told once in twenty networks.
+
+        Args:
+            values: seeds by layers, as for ``family.beyond``.
+            limit: what the mean over seeds must lie beyond.
+            side: which way.
+            of: how many such calls there are.
+        """
+        return beyond(values, limit, side, level=self.facts.planned.one_of(values.shape[1] * of))
 
     def runs(self, sites: Sequence[Site], flagged: Callable[[Site], bool]) -> Iterator[tuple[Site, ...]]:
         """Neighbours among ``sites`` that are flagged, so that one cause is one finding.

@@ -86,7 +86,7 @@ def judge(
     # A single seed has no spread over seeds; it is read like a single draw until there are more.
     over_layers = one_draw or len(evidences) == 1
     confidence = CONFIDENCE if one_draw else planned.confidence
-    judging = Judging(thresholds, "layers" if over_layers else "seeds", confidence)
+    judging = Judging(thresholds, "layers" if over_layers else "seeds", confidence, again=planned.again)
     segments = fit_segments(anatomy, signals, judging)
     cards, places = [rule.card for rule in selection.rules], {site.key: of_site(site) for site in anatomy.sites}
     undecided = find_undecided(segments, cards, selection.policy, thresholds, places)
@@ -108,6 +108,7 @@ def judge(
         prediction,
         precision=request.precision,
         ran=_ran(selection, request),
+        planned=planned,
     )
     findings = _find(facts, selection)
     return Judgement(
@@ -165,12 +166,15 @@ def _require_sites(evidences: Sequence[Evidence]) -> None:
 
 
 def _find(facts: Facts, selection: Selection) -> tuple[Finding, ...]:
-    """Every finding, root causes only, the most severe first and what is suppressed last."""
+    """Every finding, root causes only, the most severe first and what is suppressed last.
+
+    A second look is asked for each finding of the first, whatever causes it there.
+    """
     found = [finding for rule in selection.rules if not rule.last for finding in rule.find(Case(facts, rule.card))]
     known = replace(facts, findings=tuple(found))
     found += [finding for rule in selection.rules if rule.last for finding in rule.find(Case(known, rule.card))]
     follows = {rule.card.name: rule.follows for rule in selection.rules}
-    roots = attribute(found, follows, facts.anatomy)
+    roots = found if facts.planned.again else attribute(found, follows, facts.anatomy)
     return tuple(
         sorted(roots, key=lambda finding: (finding.suppressed is not None, -SEVERITIES.index(finding.severity)))
     )

@@ -8,7 +8,6 @@ import numpy as np
 
 from initprobe.activations.saturation import flat_beyond
 from initprobe.check.chains import multiplied
-from initprobe.check.family import beyond
 from initprobe.check.rules.base import Case, Example, Finding, Threshold, rule, wording
 from initprobe.check.signals import Array
 from initprobe.records import Site
@@ -96,7 +95,7 @@ def saturated_units(case: Case) -> Iterator[Finding]:
     keys = [site.key for site in sites]
     shares = _shares(case, sites)
     limit = case.facts.thresholds[FRACTION.key]
-    flagged = dict(zip(keys, beyond(shares, limit), strict=True))
+    flagged = dict(zip(keys, case.beyond(shares, limit), strict=True))
     means = dict(zip(keys, shares.mean(axis=0), strict=True)) if len(shares) else {}
     for run in case.runs(sites, lambda site: bool(flagged[site.key])):
         worst = max((site.key for site in run), key=lambda key: float(means[key]))

@@ -10,7 +10,6 @@ import numpy as np
 
 from initprobe.activations.behaviour import behaviour
 from initprobe.check.chains import norm_chains
-from initprobe.check.family import beyond
 from initprobe.check.fit import SHORTEST_RUN, Walk
 from initprobe.check.rules.base import Case, Example, Finding, Threshold, rule, wording
 from initprobe.check.segments import held
@@ -104,7 +103,7 @@ def normalization_gradient_explosion(case: Case) -> Iterator[Finding]:
             continue
         walk = Walk(np.flatnonzero(usable).astype(np.float64), np.log(norms[:, usable]), np.full(usable.sum(), np.nan))
         drift = walk.slopes[:, None] * walk.span
-        if beyond(drift, math.log(limit)).any():
+        if case.beyond(drift, math.log(limit)).any():
             gain = math.exp(float(walk.slopes.mean()))
             yield case.finding(
                 f"gradient norm grows ×{wording.gain(gain)} per normalization over {len(keys)} layers, output to input",

@@ -8,7 +8,7 @@ from initprobe.records import Site, Weight
 CALL = of_site(Site("net.block#2", "net.block", 0, "Block"))
 OUTPUT = of_site(Site("lstm[1]", "lstm", 0, "LSTM"))
 OPERATION = of_site(Site("net.block#2/add", "net.block", 0, "Block", operation="add"))
-OF_THE_MODEL = of_site(Site("/relu", "", 0, "Net", operation="relu"))
+OF_THE_MODEL = of_site(Site("(model)/relu", "", 0, "Net", operation="relu"))
 SLASHED = of_site(Site("a/b", "a/b", 0, "Linear"))
 PARAMETER = of_weight(Weight("net.fc.parametrizations.weight.original0", "net.fc", "Linear", "linear", (2, 2)))
 BUFFER = of_tensor("norm.running_mean")
@@ -23,7 +23,7 @@ def test_a_place_answers_to_the_name_that_findings_print_and_to_its_module(place
 
 @pytest.mark.parametrize(
     ("place", "glob"),
-    [(CALL, "net.bl*"), (OPERATION, "*/add"), (OF_THE_MODEL, "/*"), (PARAMETER, "net.?c"), (BUFFER, "*.running_*")],
+    [(CALL, "net.bl*"), (OPERATION, "*/add"), (OF_THE_MODEL, "*/relu"), (PARAMETER, "net.?c"), (BUFFER, "*.running_*")],
 )
 def test_shell_patterns_match_either(place, glob):
     assert place.matches(glob)
@@ -39,7 +39,7 @@ def test_a_name_in_brackets_is_no_class_of_characters():
     [
         (CALL, ["net.block", "net.block", "net", ""]),
         (OPERATION, ["net.block#2/add", "net.block", "net", ""]),
-        (OF_THE_MODEL, ["/relu", ""]),
+        (OF_THE_MODEL, ["(model)/relu", ""]),
         (SLASHED, ["a/b", "a/b", ""]),
         (PARAMETER, ["net.fc", "net.fc", "net", ""]),
         (of_module(""), ["", ""]),

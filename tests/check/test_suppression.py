@@ -9,7 +9,7 @@ from torch.nn import functional
 
 import initprobe as ip
 from initprobe.check.rejudge import rejudge
-from initprobe.records import Anatomy, Location, Site, Stream, Weight
+from initprobe.records import Anatomy, LayerIgnore, Location, Site, Stream, Weight
 
 ONE = {"seeds": 2, "max_seeds": 2, "batch": 8}
 
@@ -265,3 +265,12 @@ class TestIdle:
         (idle,), found = self.judged(make, "block.5.linear", "ignore[exploding-forward]", make.geometric(0.3, 8))
         assert idle.label == "block.5.linear"
         assert [one.rule.code for one in found] == ["IP101"]
+
+    def test_of_two_that_hold_for_the_same_layers_neither_is(self, make):
+        written = [
+            LayerIgnore(("block*",), "vanishing-forward", why, Location("net.yaml", line))
+            for line, why in ((3, "known"), (4, "known too"))
+        ]
+        findings = make.judge(make.evidences(make.chain(8), make.geometric(0.3, 8)), ignores=tuple(written)).findings
+        assert [one.rule.code for one in findings] == ["IP101"]
+        assert findings[0].suppressed == "ignored at net.yaml:3 (known), ignored at net.yaml:4 (known too)"

@@ -47,10 +47,6 @@ BATCH = 256
 FEWEST_FRESH = 2
 """Fresh seeds that confirm anything: one alone has no spread."""
 
-REPEATED = 0.8
-"""The level at which fresh seeds repeat a finding: they look at what was found already, so one in ten errs, of what one
-in twenty did before. More would let them lose what is there."""
-
 Listener = Callable[[str], None]
 """Hears one line about what happens next."""
 
@@ -90,9 +86,9 @@ def probe_target(target: Target, request: Request, listen: Listener = lambda _li
 
 
 def _confirmed(bench: Bench, evidences: Sequence[Evidence], answer: Judgement) -> Judgement:
-    """A verdict that is acted on, held against as many fresh seeds as it began with, as far as seeds are left."""
+    """A verdict that is acted on, held against as many fresh seeds as it took, as far as seeds are left."""
     request, used = bench.request, len(evidences)
-    fresh = min(len(request.probe.seeds), request.probe.max_seeds - used)
+    fresh = min(used, request.probe.max_seeds - used)
     if not request.check.complete or fresh < FEWEST_FRESH or not doubtful(answer, request.check):
         return answer
     seeds = seeds_up_to(request.probe.seeds, used + fresh)[used:]
@@ -100,9 +96,9 @@ def _confirmed(bench: Bench, evidences: Sequence[Evidence], answer: Judgement) -
     for seed in seeds:
         bench.listen(f"confirming: seed {seed}")
         others.append(bench.draw(seed))
-    last_look = LookPlan(fresh, fresh, REPEATED)  # asks for no more
     expect = partial(bench.expect, others)
-    again = cast("Judgement", judge(others, request.check, one_draw=False, planned=last_look, expect=expect))
+    second = LookPlan.second(fresh)  # asks for no more
+    again = cast("Judgement", judge(others, request.check, one_draw=False, planned=second, expect=expect))
     return confirm(answer, again, request.check, seeds, RULES[INCONCLUSIVE].card)
 
 

@@ -120,6 +120,20 @@ def test_confirmation_uses_the_seeds_that_are_left():
     assert "confirmed on 2 fresh seeds (5 to 6)" in result.entry.notes
 
 
+def test_a_verdict_that_took_more_seeds_is_held_against_as_many():
+    def build():
+        layers = [nn.Linear(16, 16, bias=False) for _ in range(20)]
+        for layer in layers:  # the drift of so narrow a network differs much from draw to draw
+            nn.init.normal_(layer.weight, std=1.3 * (2.0 / 16) ** 0.5)
+        return nn.Sequential(*(part for layer in layers for part in (layer, nn.ReLU())))
+
+    check = {**ACTED_ON, "select": ("IP102",), "fail_on": "warning"}
+    result = ip.probe(build, inputs=(16,), batch=8, check=check)
+    used = len(result.entry.seeds)
+    assert used in {8, 16}
+    assert f"confirmed on {used} fresh seeds ({used} to {2 * used - 1})" in result.entry.notes
+
+
 def test_a_check_asks_it_once_more_and_repeats_the_forward_pass_alone():
     passes = []
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from initprobe.check import wording
-from initprobe.check.naming import without_numbers
+from initprobe.check.family import Side, beyond
+from initprobe.check.looks import LookPlan
+from initprobe.check.naming import alike_but_for_numbers
 from initprobe.check.parts import whole_parts
+from initprobe.check.places import Place, of_module, of_site, of_tensor, of_weight
 from initprobe.check.policy import Policy
-from initprobe.check.signals import Signals
+from initprobe.check.signals import Array, Mask, Signals
 from initprobe.check.undecided import Undecided
 from initprobe.records import (
     Anatomy,
@@ -35,7 +39,7 @@ class Facts:
         anatomy: the network's structure.
         signals: the evidences' numbers as arrays.
         segments: the streams with their gains.
-        undecided: the drifts that stay open now that the seeds are used up.
+        undecided: the drifts that stay open now that the seeds are used up, suppressed ones too.
         thresholds: the limits in force.
         policy: severities and suppressions.
         one_draw: whether the weights are a single draw.
@@ -45,6 +49,7 @@ class Facts:
         precision: the floating-point type that the network is going to run in, None where that is the one it was
             probed in.
         difference: what changed since an earlier measurement; None for all but the rules about changes.
+        planned: the looks at the seeds, and how sure each has to be.
     """
 
     evidences: tuple[Evidence, ...]
@@ -60,6 +65,15 @@ class Facts:
     findings: tuple[Finding, ...] = ()
     precision: str | None = None
     difference: Difference | None = None
+    planned: LookPlan = field(default_factory=LookPlan)
+
+    @cached_property
+    def places(self) -> Mapping[str, Place]:
+        """Where everything lives that is measured, by the name that findings have for it."""
+        buffers = (name for one in self.evidences for name in one.trace.buffers)
+        sites = {site.key: of_site(site) for site in self.anatomy.sites}
+        weights = {name: of_weight(each) for each in self.anatomy.weights for name in (each.name, *each.aliases)}
+        return {name: of_tensor(name) for name in buffers} | weights | sites
 
 
 @dataclass(frozen=True)
@@ -84,10 +98,9 @@ class Case:
             and any(site.key in measured for measured in self.facts.signals.sites)
         )
 
-    def places(self) -> frozenset[str]:
-        """Every module path that was measured or holds a parameter, and the key of every operation."""
-        sites = (site.place for site in self.facts.anatomy.sites)
-        return frozenset((*sites, *(weight.module for weight in self.facts.anatomy.weights)))
+    def place(self, name: str) -> Place:
+        """Where something lives: the key of a site, the name of a parameter or a buffer, or the path of a module."""
+        return self.facts.places.get(name) or of_module(name)
 
     def main_path(self) -> tuple[Site, ...]:
         """The sites on no residual branch: embeddings, outputs of weights, and the joins of the stream itself."""
@@ -109,9 +122,20 @@ class Case:
             path = path.rpartition(".")[0]
         return known.get(path)
 
-    def suppression(self, paths: Sequence[str]) -> str | None:
-        """Why this rule's findings about those module paths (or keys of operations) do not count, None when they do."""
-        return self.facts.policy.suppression(self.card, paths)
+    def suppression(self, names: Sequence[str]) -> str | None:
+        """Why this rule's findings about what has those names (``place``) do not count, None when they do."""
+        return self.facts.policy.suppression(self.card, [self.place(name) for name in names])
+
+    def beyond(self, values: Array, limit: float, side: Side = "above", *, of: int = 1) -> Mask:
+        """Which of many layers lie beyond a limit, so that all together are wrongly told once in twenty networks.
+
+        Args:
+            values: seeds by layers, as for ``family.beyond``.
+            limit: what the mean over seeds must lie beyond.
+            side: which way.
+            of: how many such calls there are.
+        """
+        return beyond(values, limit, side, level=self.facts.planned.one_of(values.shape[1] * of))
 
     def runs(self, sites: Sequence[Site], flagged: Callable[[Site], bool]) -> Iterator[tuple[Site, ...]]:
         """Neighbours among ``sites`` that are flagged, so that one cause is one finding.
@@ -121,7 +145,7 @@ class Case:
         run: list[Site] = []
         for site in sites:
             joins = flagged(site)
-            if run and (not joins or self.suppression([site.place]) != self.suppression([run[-1].place])):
+            if run and (not joins or self.suppression([site.key]) != self.suppression([run[-1].key])):
                 yield tuple(run)
                 run = []
             if joins:
@@ -129,29 +153,34 @@ class Case:
         if run:
             yield tuple(run)
 
-    def families(self, paths: Sequence[str]) -> Iterator[tuple[str, ...]]:
-        """Module paths or parameter names grouped over their numbers: ``block.0.gate`` and ``block.7.gate`` are one.
+    def apart(self, names: Iterable[str]) -> Iterator[tuple[str, ...]]:
+        """Names that one finding may be about: what is suppressed stays apart from what is not.
+
+        Args:
+            names: of sites, parameters, buffers or modules.
+        """
+        groups: dict[str | None, list[str]] = {}
+        for name in names:
+            groups.setdefault(self.suppression([name]), []).append(name)
+        yield from map(tuple, groups.values())
+
+    def families(self, names: Iterable[str]) -> Iterator[tuple[str, ...]]:
+        """Names grouped over their numbers: ``block.0.gate`` and ``block.7.gate`` are one.
 
         What is suppressed stays apart from what is not.
         """
-        groups: dict[tuple[str, str | None], list[str]] = {}
-        for path in paths:
-            groups.setdefault((without_numbers(path), self.suppression([path])), []).append(path)
-        for members in groups.values():
-            yield tuple(members)
+        for alike in alike_but_for_numbers(names):
+            yield from self.apart(alike)
 
     def parts(self, concerned: Sequence[str], others: Sequence[str]) -> Iterator[dict[str, tuple[str, ...]]]:
         """Names grouped into whole parts of the network (``whole_parts``), those alike but for their numbers together.
 
         What is suppressed stays apart from what is not.
         """
-        groups: dict[str | None, list[str]] = {}
-        for name in concerned:
-            groups.setdefault(self.suppression([name]), []).append(name)
-        for reason, names in groups.items():
-            beside = [name for other, each in groups.items() if other != reason for name in each]
+        for names in self.apart(concerned):
+            beside = [name for name in concerned if name not in set(names)]
             parts = whole_parts(names, [*others, *beside])
-            for alike in self.families(list(parts)):
+            for alike in alike_but_for_numbers(parts):
                 yield {part: parts[part] for part in alike}
 
     def finding(  # noqa: PLR0913 - each is a field of the finding
@@ -190,8 +219,8 @@ class Case:
             location=known[0].location if known else None,
             measured=measured,
             expected=expected,
-            notes=tuple(notes),
-            suppressed=self.suppression([site.place for site in known]),
+            notes=(*notes, *self._partly(sites)),
+            suppressed=self.suppression(sites),
         )
         return self.facts.policy.weighed(found)
 
@@ -200,7 +229,7 @@ class Case:
         message: str,
         *,
         severity: Severity | None = None,
-        paths: Sequence[str],
+        about: Sequence[str],
         label: str,
         location: Location | None,
         measured: str = "",
@@ -212,7 +241,7 @@ class Case:
         Args:
             message: one sentence with the numbers.
             severity: where it differs from the rule's own.
-            paths: the modules' paths, for suppression.
+            about: their names, for suppression (``place``).
             label: what it is about, as a person reads it.
             location: where the first of them was built.
             measured: the numbers.
@@ -226,9 +255,15 @@ class Case:
             label=label,
             location=location,
             measured=measured,
-            notes=tuple(notes),
-            suppressed=self.suppression(paths),
+            notes=(*notes, *self._partly(about)),
+            suppressed=self.suppression(about),
             parameters=tuple(parameters),
-            paths=tuple(paths),
+            about=tuple(about),
         )
         return self.facts.policy.weighed(found)
+
+    def _partly(self, names: Sequence[str]) -> Iterator[str]:
+        """Says of an ignore that is not enough by itself what it lacks."""
+        partly = self.facts.policy.partly(self.card, [self.place(name) for name in names])
+        if partly is not None:
+            yield partly

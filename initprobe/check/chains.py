@@ -39,10 +39,19 @@ def read_by(anatomy: Anatomy) -> Mapping[str, str | None]:
 
     None where that is the model's input, or no site shows it.
     """
-    steps = anatomy.flow.steps
+    return _made_from(anatomy.flow, "weighted")
+
+
+def given_to(anatomy: Anatomy) -> Mapping[str, str | None]:
+    """For the site of every activation, the site that shows what it was given; None likewise."""
+    return _made_from(anatomy.flow, "activation")
+
+
+def _made_from(flow: Flow, effect: str) -> Mapping[str, str | None]:
+    steps = flow.steps
     found: dict[str, str | None] = {}
     for step in steps:
-        if step.effect != "weighted" or not step.sites:
+        if step.effect != effect or not step.sites:
             continue
         source = _source(steps, step)
         while source is not None and not source.sites and source.effect == "view":

@@ -17,34 +17,30 @@ NEAR = 0.01
 """Steps that are smaller need more digits to be seen."""
 
 
-def places(case: Case) -> Mapping[str, tuple[str, Location | None]]:
-    """For every parameter and call site, at what an ignore holds for it, and where it was built."""
-    found = {site.key: (site.place, site.location) for site in case.facts.anatomy.sites}
-    return {**found, **{weight.name: (weight.module, weight.location) for weight in case.facts.anatomy.weights}}
+def apart(case: Case, names: Sequence[str]) -> Iterator[tuple[tuple[str, ...], Location | None]]:
+    """Names that one finding may be about, in their order, and the first place that is known.
 
-
-def apart(case: Case, names: Sequence[str]) -> Iterator[tuple[tuple[str, ...], tuple[str, ...], Location | None]]:
-    """Names in their order with the paths that ignores hold for, and the first place that is known.
-
-    What is suppressed stays apart from what is not. Of what is not there any more, the nearest place is that of what is
-    left of the module that it was, or of the one around it.
+    Of what is not there any more, the nearest place is that of what is left of the module that it was, or of the one
+    around it.
     """
-    known, groups = places(case), dict[str | None, list[str]]()
-    for name in names:
-        path, _ = known.get(name, (name, None))
-        groups.setdefault(case.suppression([path]), []).append(name)
-    for members in groups.values():
-        found = [known.get(name, (name, None)) for name in members]
-        own = (location for _, location in found if location is not None)
+    known = _located(case)
+    for members in case.apart(names):
+        own = (known[name] for name in members if name in known)
         near = (location for name in members for location in _around(known, name))
-        where = next(own, None) or next(near, None)
-        yield tuple(members), tuple(dict.fromkeys(path for path, _ in found)), where
+        yield members, next(own, None) or next(near, None)
 
 
-def _around(known: Mapping[str, tuple[str, Location | None]], name: str) -> Iterator[Location]:
+def _located(case: Case) -> Mapping[str, Location]:
+    """Where every call site and every parameter was built, as far as that is known."""
+    sites = {site.key: site.location for site in case.facts.anatomy.sites}
+    found = sites | {weight.name: weight.location for weight in case.facts.anatomy.weights}
+    return {name: location for name, location in found.items() if location is not None}
+
+
+def _around(known: Mapping[str, Location], name: str) -> Iterator[Location]:
     while name:
-        inside = (place for key, (_, place) in known.items() if key.startswith(f"{name}."))
-        yield from (replace(place, approximate=True) for place in inside if place is not None)
+        inside = (place for key, place in known.items() if key.startswith(f"{name}."))
+        yield from (replace(place, approximate=True) for place in inside)
         name = name.rpartition(".")[0]
 
 

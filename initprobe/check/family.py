@@ -6,23 +6,22 @@ from typing import Literal
 
 import numpy as np
 
-from initprobe.check.interval import CONFIDENCE, student_t
+from initprobe.check.interval import student_t
 from initprobe.check.signals import Array, Mask
 
+Side = Literal["above", "below"]
 
-def beyond(
-    values: Array, limit: float, side: Literal["above", "below"] = "above", *, confidence: float = CONFIDENCE
-) -> Mask:
-    """Which of many layers lie beyond a limit, so that all of them together are wrongly told once in twenty networks.
 
-    The one-sided t interval of each layer's mean over seeds is at the level 1 - (1 - confidence) / layers (Bonferroni).
+def beyond(values: Array, limit: float, side: Side = "above", *, level: float) -> Mask:
+    """Which of many layers lie beyond a limit, by the one-sided t interval of each layer's mean over seeds.
+
     A single seed has no interval: its values stand for themselves. Quantities that multiply are given as logarithms.
 
     Args:
         values: seeds by layers; a layer with a value that is not finite is not told.
         limit: what its mean must lie beyond.
         side: which way.
-        confidence: the level for all layers together.
+        level: of each layer's interval (``LookPlan.one_of``).
 
     Returns:
         One truth value per layer.
@@ -33,7 +32,6 @@ def beyond(
     with np.errstate(invalid="ignore"):
         mean = signed.mean(axis=0) if seeds else np.full(layers, np.nan)
         if seeds > 1:
-            quantile = student_t(1.0 - (1.0 - confidence) / max(1, layers), seeds - 1)
-            mean = mean - quantile * signed.std(axis=0, ddof=1) / np.sqrt(seeds)
+            mean = mean - student_t(level, seeds - 1) * signed.std(axis=0, ddof=1) / np.sqrt(seeds)
         found: Mask = known & (mean > 0)
     return found

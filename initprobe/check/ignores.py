@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from initprobe.check.places import of_site, of_weight
 from initprobe.check.policy import Ignore
 from initprobe.check.selection import codes_of
 from initprobe.errors import UsageError
@@ -45,10 +46,10 @@ def _comments(written: Iterable[tuple[str, Location]]) -> Iterator[Ignore]:
 def _places(sites: Iterable[Site], weights: Iterable[Weight]) -> Iterator[tuple[str, Location]]:
     for site in sites:
         if site.location is not None:
-            yield site.place, site.location
+            yield of_site(site).written, site.location
     for weight in weights:
         if weight.location is not None:
-            yield weight.module, weight.location
+            yield of_weight(weight).written, weight.location
 
 
 def _known(name: str) -> frozenset[str]:

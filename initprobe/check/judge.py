@@ -13,11 +13,12 @@ from initprobe.check.ignores import ignores_of
 from initprobe.check.interval import CONFIDENCE
 from initprobe.check.limits import resolve
 from initprobe.check.looks import LookPlan
+from initprobe.check.places import of_site
 from initprobe.check.residual import residual_streams
 from initprobe.check.segments import Judging, fit_segments
 from initprobe.check.selection import Selection, select
 from initprobe.check.signals import Signals
-from initprobe.check.undecided import Undecided, find_undecided, gains_of
+from initprobe.check.undecided import Undecided, find_undecided, gains_of, open_ones
 from initprobe.check.wording import gain as factor
 from initprobe.check.wording import listing, rung
 from initprobe.errors import NothingToProbeError
@@ -85,12 +86,13 @@ def judge(
     # A single seed has no spread over seeds; it is read like a single draw until there are more.
     over_layers = one_draw or len(evidences) == 1
     confidence = CONFIDENCE if one_draw else planned.confidence
-    judging = Judging(thresholds, "layers" if over_layers else "seeds", confidence)
+    judging = Judging(thresholds, "layers" if over_layers else "seeds", confidence, again=planned.again)
     segments = fit_segments(anatomy, signals, judging)
-    cards, paths = [rule.card for rule in selection.rules], {site.key: site.path for site in anatomy.sites}
-    undecided = find_undecided(segments, cards, selection.policy, thresholds, paths)
+    cards, places = [rule.card for rule in selection.rules], {site.key: of_site(site) for site in anatomy.sites}
+    undecided = find_undecided(segments, cards, selection.policy, thresholds, places)
+    left_open = open_ones(undecided)
     more = None if one_draw else planned.after(len(evidences))
-    if undecided and more is not None:
+    if left_open and more is not None:
         return NeedSeeds(more)
     prediction = expect()
     segments = with_expected(segments, prediction)
@@ -106,13 +108,14 @@ def judge(
         prediction,
         precision=request.precision,
         ran=_ran(selection, request),
+        planned=planned,
     )
     findings = _find(facts, selection)
     return Judgement(
-        verdict=decide(findings, undecided, request.fail_on, strict=request.strict),
+        verdict=decide(findings, left_open, request.fail_on, strict=request.strict),
         findings=findings,
         segments=segments,
-        notes=(*_notes(segments, findings), *_untold(undecided, findings), *_unseen(anatomy)),
+        notes=(*_notes(segments, findings), *_untold(left_open, findings), *_unseen(anatomy)),
         residual=residual_streams(anatomy, signals),
         checked=tuple(rule.card.name for rule in selection.rules),
     )
@@ -164,12 +167,15 @@ def _require_sites(evidences: Sequence[Evidence]) -> None:
 
 
 def _find(facts: Facts, selection: Selection) -> tuple[Finding, ...]:
-    """Every finding, root causes only, the most severe first and what is suppressed last."""
+    """Every finding, root causes only, the most severe first and what is suppressed last.
+
+    A second look is asked for each finding of the first, whatever causes it there.
+    """
     found = [finding for rule in selection.rules if not rule.last for finding in rule.find(Case(facts, rule.card))]
     known = replace(facts, findings=tuple(found))
     found += [finding for rule in selection.rules if rule.last for finding in rule.find(Case(known, rule.card))]
     follows = {rule.card.name: rule.follows for rule in selection.rules}
-    roots = attribute(found, follows, facts.anatomy)
+    roots = found if facts.planned.again else attribute(found, follows, facts.anatomy)
     return tuple(
         sorted(roots, key=lambda finding: (finding.suppressed is not None, -SEVERITIES.index(finding.severity)))
     )

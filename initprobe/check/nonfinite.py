@@ -57,7 +57,7 @@ def _lost_weight_gradients(case: Case) -> Iterator[Finding]:
         first = case.weight(names[0])
         yield case.finding_about(
             f"the gradient of {wording.count(len(names), 'parameter')} holds NaN or infinite values",
-            paths=[weight.module for name in names if (weight := case.weight(name)) is not None],
+            about=names,
             label=wording.listing(names),
             location=None if first is None else first.location,
         )

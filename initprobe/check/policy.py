@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
 
+from initprobe.check.places import Place
 from initprobe.records import Finding, Location, RuleCard, Severity
 
 
@@ -18,8 +18,8 @@ class Ignore:
         codes: the rules that this names; empty where it names none.
         reason: why; empty where nobody says.
         location: where it is written.
-        globs: shell patterns over module paths.
-        places: module paths, with everything below them, and keys of operations.
+        globs: shell patterns over module paths and the names that findings print.
+        places: module paths, with everything below them, and keys of operations (``Place.written``).
     """
 
     rule: str
@@ -35,11 +35,9 @@ class Ignore:
         where = f" at {self.location.file}:{self.location.line}" if self.location is not None else ""
         return f"ignored{where} ({self.reason or 'no reason given'})"
 
-    def covers(self, place: str) -> bool:
-        """Whether it holds for a module path or the key of an operation."""
-        return any(around in self.places for around in _around(place)) or any(
-            fnmatchcase(place, glob) for glob in self.globs
-        )
+    def covers(self, place: Place) -> bool:
+        """Whether it holds there."""
+        return any(around in self.places for around in place.around) or any(map(place.matches, self.globs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,7 @@ class Policy:
     Attributes:
         severities: rule code to the severity its findings get, whatever the rule says.
         strict: whether every coverage (IP0) finding is an error; wins over ``severities``.
-        layer_ignores: glob over module paths, and the codes ignored there.
+        layer_ignores: glob over module paths and the names that findings print, and the codes ignored there.
         ignores: what is written where layers are built.
     """
 
@@ -70,35 +68,33 @@ class Policy:
         given = self.severity(finding.rule, own)
         return replace(finding, severity=given, overruled=own if given != own else None)
 
-    def suppression(self, card: RuleCard, places: Sequence[str]) -> str | None:
-        """Why a finding about those module paths (or keys of operations) does not count, None when it does.
+    def suppression(self, card: RuleCard, places: Sequence[Place]) -> str | None:
+        """Why a finding about those places does not count, None when it does; every ignore that holds there is named.
 
         A finding over several layers is suppressed when the rule is ignored at every one of them.
         """
-        reasons = [self._reason(card.code, place) for place in places]
-        known = list(dict.fromkeys(reason for reason in reasons if reason is not None))
-        if not reasons or None in reasons:
-            return None
-        globs = [reason.removeprefix(_GLOB) for reason in known if reason.startswith(_GLOB)]
-        written = [reason for reason in known if not reason.startswith(_GLOB)]
-        return ", ".join([*([f"layer_ignores: {', '.join(globs)}"] if globs else []), *written])
+        reasons = [self._reasons(card.code, place) for place in places]
+        return _told(reasons) if reasons and all(reasons) else None
 
-    def _reason(self, code: str, place: str) -> str | None:
-        path = place.rpartition("/")[0] if "/" in place else place
-        for glob, codes in self.layer_ignores:
-            if code in codes and (fnmatchcase(place, glob) or fnmatchcase(path, glob)):
-                return _GLOB + glob
-        return next((one.told for one in self.ignores if code in one.codes and one.covers(place)), None)
+    def partly(self, card: RuleCard, places: Sequence[Place]) -> str | None:
+        """What is ignored of a finding that counts all the same, None where nothing or all of it is."""
+        reasons = [self._reasons(card.code, place) for place in places]
+        ignored = sum(map(bool, reasons))
+        if ignored in {0, len(reasons)}:
+            return None
+        return f"{_told(reasons)} at {ignored} of {len(reasons)} places: it counts until all of them ignore it"
+
+    def _reasons(self, code: str, place: Place) -> tuple[str, ...]:
+        globs = (_GLOB + glob for glob, codes in self.layer_ignores if code in codes and place.matches(glob))
+        return (*globs, *(one.told for one in self.ignores if code in one.codes and one.covers(place)))
 
 
 _GLOB = "\x00"
 
 
-def _around(place: str) -> Iterator[str]:
-    """The place, and every module around it, the model itself included."""
-    yield place
-    path = place.rpartition("/")[0] if "/" in place else place.rpartition(".")[0]
-    while path:
-        yield path
-        path = path.rpartition(".")[0]
-    yield ""
+def _told(reasons: Sequence[Sequence[str]]) -> str:
+    """Every reason once, the patterns first."""
+    known = list(dict.fromkeys(reason for each in reasons for reason in each))
+    globs = [reason.removeprefix(_GLOB) for reason in known if reason.startswith(_GLOB)]
+    written = [reason for reason in known if not reason.startswith(_GLOB)]
+    return ", ".join([*([f"layer_ignores: {', '.join(globs)}"] if globs else []), *written])

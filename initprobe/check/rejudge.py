@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from initprobe.check.found_changes import find_changes, is_change
 from initprobe.check.ignores import ignores_of
 from initprobe.check.judge import decide
 from initprobe.check.limits import resolve
+from initprobe.check.places import Place, of_module, of_site, of_tensor, of_weight
 from initprobe.check.policy import Policy
 from initprobe.check.rules.base import RULES
 from initprobe.check.selection import select
-from initprobe.check.undecided import Undecided, find_undecided
+from initprobe.check.undecided import Undecided, find_undecided, open_ones
 from initprobe.check.wording import listing
 from initprobe.records import COSTLY, SEVERITIES, CheckRequest, Entry, Finding
 
@@ -31,7 +32,7 @@ def rejudge(entry: Entry, request: CheckRequest) -> Entry:
     if entry.failure is not None:
         return asked
     codes = {rule.card.code for rule in selection.rules}
-    places = {summary.site.key: summary.site.place for summary in entry.sites}
+    places = _places(entry)
     kept = [
         _under(finding, policy, places)
         for finding in entry.findings
@@ -96,16 +97,24 @@ def _left_open(entry: Entry) -> bool:
     return entry.request.check.fail_on != "never" and any(finding.unconfirmed for finding in counted)
 
 
-def _under(finding: Finding, policy: Policy, places: Mapping[str, str]) -> Finding:
-    suppressed = policy.suppression(finding.rule, _about(finding, places))
-    return replace(policy.weighed(finding), suppressed=suppressed)
+def _places(entry: Entry) -> dict[str, Place]:
+    """Where each site and each parameter lives, by the name that findings have for it."""
+    weights = {one.weight.name: of_weight(one.weight) for one in entry.weights}
+    return weights | {one.site.key: of_site(one.site) for one in entry.sites}
 
 
-def _about(finding: Finding, places: Mapping[str, str]) -> Sequence[str]:
-    """The module paths and keys of operations that an ignore of the finding is about."""
-    if finding.paths:
-        return finding.paths
-    return [places[key] for key in finding.sites if key in places] or list(finding.parameters)
+def _under(finding: Finding, policy: Policy, places: Mapping[str, Place]) -> Finding:
+    named = finding.about or finding.sites or finding.parameters
+    about = [_place(name, places) for name in named]
+    return replace(policy.weighed(finding), suppressed=policy.suppression(finding.rule, about))
+
+
+def _place(name: str, places: Mapping[str, Place]) -> Place:
+    """Where something of that name lives; what is neither a site nor a parameter is a module or a buffer."""
+    if name in places:
+        return places[name]
+    owns = any(f"{place.module}.".startswith(f"{name}.") for place in places.values())
+    return of_module(name) if owns else of_tensor(name)
 
 
 def _policy(entry: Entry, request: CheckRequest) -> Policy:
@@ -119,10 +128,11 @@ def _undecided(entry: Entry) -> tuple[Undecided, ...]:
     told = [finding for finding in entry.findings if finding.rule.code == "IP006"]
     if told and all(finding.suppressed is not None for finding in told):
         return ()
-    return find_undecided(
+    found = find_undecided(
         entry.segments,
         [rule.card for rule in select(entry.request.check).rules],
         _policy(entry, entry.request.check),
         resolve(entry.request.check.thresholds),
-        {summary.site.key: summary.site.path for summary in entry.sites},
+        _places(entry),
     )
+    return open_ones(found)

@@ -26,6 +26,7 @@ class Judging:
         thresholds: the limits in force.
         basis: where the interval comes from.
         confidence: its level.
+        again: whether it is about what was found before, so that no stream is one of many.
         family: how many streams are judged in the same network. Forward and backward are no more chances than one
             stream has: each is accused on one side of a two-sided interval.
     """
@@ -33,6 +34,7 @@ class Judging:
     thresholds: Mapping[str, float]
     basis: Basis
     confidence: float
+    again: bool = False
     family: int = 1
 
     def band(self, direction: Direction, kind: StreamKind) -> Band:
@@ -48,7 +50,7 @@ def fit_segments(anatomy: Anatomy, signals: Signals, judging: Judging) -> tuple[
         for stream in anatomy.streams
         if len(stream.sites) >= SHORTEST_RUN and not np.isnan(signals.at(stream.sites, "rms")).all()
     ]
-    together = replace(judging, family=max(1, len(streams)))
+    together = replace(judging, family=1 if judging.again else max(1, len(streams)))
     return tuple(
         _StreamFit(stream, [site_of[key] for key in stream.sites], anatomy, signals, together).segment()
         for stream in streams

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from initprobe.check.bands import Band, Level, Side, log_interval
+from initprobe.check.places import Place
 from initprobe.check.policy import Policy
 from initprobe.check.signals import Direction
 from initprobe.records import Gain, RuleCard, Segment, Severity
@@ -27,6 +28,7 @@ class Undecided:
         card: the rule it would be a finding of.
         levels: the levels that its interval reaches into.
         outcomes: the severities it could come to; None is no finding.
+        suppressed: why it makes no difference, None when it does.
     """
 
     card: RuleCard
@@ -35,6 +37,7 @@ class Undecided:
     gain: Gain
     levels: frozenset[Level]
     outcomes: frozenset[Severity | None]
+    suppressed: str | None = None
 
     @property
     def crossed(self) -> tuple[Severity, ...]:
@@ -48,22 +51,22 @@ def find_undecided(
     cards: Sequence[RuleCard],
     policy: Policy,
     thresholds: Mapping[str, float],
-    path_of: Mapping[str, str],
+    places: Mapping[str, Place],
 ) -> tuple[Undecided, ...]:
-    """Every drift whose interval would make a difference to one of the rules on ``cards``.
+    """Every drift whose interval would make a difference to one of the rules on ``cards``, suppressed ones too.
 
     Args:
         segments: the fitted streams.
         cards: the selected rules.
         policy: what is suppressed, and which severities are overridden to the same.
         thresholds: the limits in force.
-        path_of: site key to module path.
+        places: where each site lives, by its key.
     """
     found = []
     for card in cards:
         direction, side = DRIFT_RULES.get(card.code, (None, None))
         for segment in segments:
-            if direction is None or side is None or policy.suppression(card, [path_of[key] for key in segment.sites]):
+            if direction is None or side is None:
                 continue
             gain = dict(gains_of(segment)).get(direction)
             if gain is None or gain.status == "unjudged":
@@ -71,8 +74,14 @@ def find_undecided(
             levels = Band.of(thresholds, direction, segment.kind).levels(*log_interval(gain), side)
             outcomes = frozenset(None if level == "pass" else policy.severity(card, level) for level in levels)
             if len(outcomes) > 1:
-                found.append(Undecided(card, segment, direction, gain, levels, outcomes))
+                suppressed = policy.suppression(card, [places[key] for key in segment.sites])
+                found.append(Undecided(card, segment, direction, gain, levels, outcomes, suppressed))
     return tuple(found)
+
+
+def open_ones(undecided: Sequence[Undecided]) -> tuple[Undecided, ...]:
+    """Those that nobody suppressed: they ask for seeds, and count in the verdict."""
+    return tuple(one for one in undecided if one.suppressed is None)
 
 
 def gains_of(segment: Segment) -> Iterator[tuple[Direction, Gain]]:

@@ -14,6 +14,7 @@ from initprobe.dissect.flow import is_shift
 from initprobe.dissect.handwritten import settle_handwritten
 from initprobe.dissect.hidden import Seen, chosen
 from initprobe.dissect.joins import find_joins
+from initprobe.dissect.norms import is_called_norm
 from initprobe.dissect.places import find_marks, place_weights
 from initprobe.dissect.steps import Ends, find_flow
 from initprobe.dissect.streams import find_streams
@@ -109,7 +110,7 @@ def settle_norm(visit: Visit, node: Node, tape: Tape) -> dict[Node, Node]:
     """A module that calls itself a norm is one, however it computes it: its value, and what it was given."""
     given = next((tape.node_of(value) for value in visit.args if isinstance(value, torch.Tensor)), None)
     maker = node.back("view")
-    named = "Norm" in type(visit.module).__name__ and next(visit.module.children(), None) is None
+    named = is_called_norm(visit.module) and next(visit.module.children(), None) is None
     plain = maker.effect in {"other", "scale"} or is_shift(maker)
     if not named or maker.operand or not plain or (given is not None and maker.order <= given.order):
         return {}

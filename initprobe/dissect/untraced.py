@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import nn
 
+from initprobe.dissect.norms import is_called_norm
 from initprobe.dissect.products import convolution_fans, is_depthwise
 from initprobe.records import Role, Weight
 
@@ -19,7 +20,7 @@ def weight_from_shape(known: dict[str, Any], module: nn.Module) -> Weight:
     """What a parameter's shape tells when the pass did not use it, in torch's conventions."""
     shape, last = known["shape"], known["name"].rpartition(".")[2]
     if len(shape) < 2:
-        kind: Role = "bias" if "bias" in last else "norm" if "Norm" in type(module).__name__ else "other"
+        kind: Role = "bias" if "bias" in last else "norm" if is_called_norm(module) else "other"
         return Weight(role=kind, traced=False, **known)
     found = _fans_from_shape(shape, module)
     if found is None:

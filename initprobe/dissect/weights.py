@@ -10,6 +10,7 @@ from torch import nn
 
 from initprobe.dissect.flow import is_shift
 from initprobe.dissect.fused import attention_uses, recurrent_kind, recurrent_uses
+from initprobe.dissect.norms import is_called_norm
 from initprobe.dissect.products import einsum_uses, product_uses
 from initprobe.dissect.tape import Node, Operand, Tape
 from initprobe.dissect.untraced import weight_from_shape
@@ -145,7 +146,7 @@ def _placed(use: Use, module: nn.Module) -> Use:
     A recurrent layer may be one product after another; a norm may multiply its scale into its statistics before the
     signal meets both. A module that holds others is none, whatever it is called (a NormFreeBlock and its gate).
     """
-    if use.role == "other" and "Norm" in type(module).__name__ and next(module.children(), None) is None:
+    if use.role == "other" and is_called_norm(module) and next(module.children(), None) is None:
         return replace(use, role="norm")
     kind = type(module)
     by_hand = kind.__name__ in CELLS and not kind.__module__.startswith("torch.")

@@ -188,11 +188,6 @@ class Site:
     location: Location | None = None
     operation: str | None = None
 
-    @property
-    def place(self) -> str:
-        """What an ignore is about: the module, or the one operation in it."""
-        return self.key if self.operation else self.path
-
 
 @dataclass(frozen=True, slots=True)
 class Stream:

@@ -107,8 +107,8 @@ class Finding:
         fix: a change that makes it go away, None where none was looked for or found.
         parameters: names of the parameters (and buffers) whose values it is about, where no site stands for them.
         unconfirmed: whether fresh seeds did not find it, or found it less severe.
-        paths: module paths and keys of operations at which an ignore would keep it from counting, where that is not
-            said by its sites.
+        about: names of modules, parameters or sites at which an ignore would keep it from counting, where its sites do
+            not say that.
         overruled: the severity that the rule itself gives it, where somebody gave it another one.
     """
 
@@ -126,7 +126,7 @@ class Finding:
     fix: Fix | None = None
     parameters: tuple[str, ...] = ()
     unconfirmed: bool = False
-    paths: tuple[str, ...] = ()
+    about: tuple[str, ...] = ()
     overruled: Severity | None = None
 
 

@@ -165,7 +165,7 @@ class CheckRequest:
         strict: whether inconclusive and every coverage (IP0) finding count as errors.
         severities: rule (name or code) and the severity to give it.
         thresholds: threshold key (``forward_drift.error``) and value.
-        layer_ignores: glob over site paths and the rules ignored there.
+        layer_ignores: glob over module paths and the names that findings print, and the rules ignored there.
         complete: whether the verdict is acted on: then everything that a selected rule needs is measured, the gradients
             of the weights too; else only what costs next to nothing.
         ignores: what layers of a spec ignore.

@@ -49,7 +49,7 @@ def identified(report: Report) -> tuple[Identified, ...]:
 
 def _lasting(entry: Entry, finding: Finding) -> str:
     place = finding.location
-    first = next(iter((*finding.sites, *finding.parameters, *finding.paths)), "")
+    first = next(iter((*finding.sites, *finding.parameters, *finding.about)), "")
     parts = (
         finding.rule.code,
         plain_fields(entry.request.target)["text"],

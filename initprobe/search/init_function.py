@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from keyword import iskeyword
 
@@ -201,25 +201,52 @@ def _fans(weight: Weight) -> tuple[float, float] | None:
 
 
 def _rules(modules: Mapping[str, tuple[str, Actions]], entry: Entry) -> Iterator[Rule]:
-    """Exceptions by name first, then classes of their own, then torch's layers."""
+    """Exceptions by name first, then classes of their own, kept ones too, then torch's layers."""
     kinds: dict[str, list[str]] = {}
     for path, (kind, _) in modules.items():
         kinds.setdefault(kind, []).append(path)
     exceptions: dict[tuple[tuple[str, str], ...], list[str]] = {}
     common: list[Rule] = []
+    usually: dict[str, Actions] = {}
     for kind, paths in kinds.items():
         usual = Counter(tuple(modules[path][1].items()) for path in paths).most_common(1)[0][0]
+        usually[kind] = dict(usual)
         for path in paths:
             actions = modules[path][1]
             if not kind or not _covered(actions, dict(usual)):  # its class is not known where all it has is shared
                 exceptions.setdefault(tuple(actions.items()), []).append(path)
         if kind and any(action for _, action in usual):
             common.append(Rule(_type_test(kind), _lines(dict(usual), kind)))
+    if kept := _kept_subclasses(usually, entry):
+        common.append(Rule(_name_is(kept), ("pass",)))
     for odd, paths in exceptions.items():
         yield Rule(_name_test(paths, list(modules)), _lines(dict(odd), modules[paths[0]][0]) or ("pass",))
     yield from sorted(common, key=lambda rule: rule.condition.startswith("isinstance"))
     if not common and not exceptions:
         raise InexpressibleError(f"{entry.name} has no parameter that is drawn")
+
+
+def _kept_subclasses(usually: Mapping[str, Actions], entry: Entry) -> list[str]:
+    """Classes that are kept and may derive from a layer of torch's that is drawn, which ``isinstance`` would take in.
+
+    Nothing tells what a class derives from but that it has tensors of the same names and as many axes.
+    """
+    held: dict[str, set[tuple[str, int]]] = {}
+    for one in entry.weights:
+        tensor = (one.weight.name.rpartition(".")[2], len(one.weight.shape))
+        held.setdefault(one.weight.module_type, set()).add(tensor)
+    drawn = [kind for kind, actions in usually.items() if _is_torch(kind) and any(actions.values())]
+    kept = [kind for kind, actions in usually.items() if kind and not any(actions.values())]
+    alike = {kind: [base for base in drawn if (held[kind] & held[base]) - {("bias", 1)}] for kind in kept}
+    return [kind for kind, bases in alike.items() if any(_may_derive(kind, base) for base in bases)]
+
+
+def _may_derive(kind: str, base: str) -> bool:
+    return not _is_torch(kind) or issubclass(getattr(nn, kind), getattr(nn, base))
+
+
+def _is_torch(kind: str) -> bool:
+    return isinstance(getattr(nn, kind, None), type)
 
 
 def _covered(actions: Actions, usual: Actions) -> bool:
@@ -229,9 +256,13 @@ def _covered(actions: Actions, usual: Actions) -> bool:
 
 
 def _type_test(kind: str) -> str:
-    if isinstance(getattr(nn, kind, None), type):
-        return f"isinstance(module, nn.{kind})"
-    return f"type(module).__name__ == {_quoted(kind)}"
+    return f"isinstance(module, nn.{kind})" if _is_torch(kind) else _name_is([kind])
+
+
+def _name_is(kinds: Sequence[str]) -> str:
+    if len(kinds) == 1:
+        return f"type(module).__name__ == {_quoted(kinds[0])}"
+    return f"type(module).__name__ in {{{', '.join(map(_quoted, kinds))}}}"
 
 
 def _name_test(paths: list[str], others: list[str]) -> str:

@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from initprobe.check.confirm import INCONCLUSIVE, confirm, doubtful
+from initprobe.check.looks import LookPlan
 from initprobe.check.rules.base import RULES
-from initprobe.records import CheckRequest
+from initprobe.records import CheckRequest, Stream
 
 DEPTH = 20
 SEEDS = (5, 6, 7, 8, 9)
@@ -91,3 +94,36 @@ def test_another_finding_still_fails(make):
     sure = confirmed(first, again)
     assert sure.verdict == "fail"
     assert [finding.rule.code for finding in sure.findings] == ["IP101", "IP006"]
+
+
+def streams(make, many, gain, noise, seed):
+    """Evidences of a network of many streams of eight layers, of which the first drifts; seeds differ."""
+    chain = make.chain(8 * many)
+    keys = [site.key for site in chain.sites]
+    cut = tuple(Stream("pre-activation", tuple(keys[8 * i : 8 * i + 8])) for i in range(many))
+    slopes = np.random.default_rng(seed).normal(0.0, noise, (5, many))
+    slopes[:, 0] += np.log(gain)
+    logs = slopes[:, :, None] * np.arange(8.0)
+    return make.evidences(replace(chain, streams=cut), np.exp(logs.reshape(5, -1)))
+
+
+@pytest.mark.parametrize("many", [1, 8])
+def test_a_drift_is_repeated_however_many_streams_there_are(make, many):
+    first = make.judge(streams(make, many, 2.0, 0.03, seed=0), fail_on="warning")
+    again = make.judge(streams(make, many, 2.0, 0.15, seed=1), planned=LookPlan.second(5))
+    assert first.findings[0].rule.code == "IP102"
+    assert first.segments[0].forward.confidence == pytest.approx(1.0 - 0.05 / many)
+    assert again.segments[0].forward.confidence == pytest.approx(0.8)
+    sure = confirmed(first, again, fail_on="warning")
+    assert (sure.verdict, sure.findings) == ("fail", first.findings)
+
+
+def test_what_else_fresh_seeds_find_does_not_swallow_the_repeated_finding(make):
+    """At its lower level a second look finds more, and something of that may come first on the signal's way."""
+    chain, rms = make.chain(5), np.ones(5)
+    lost = {"nonfinite": 5.0, "count": 100.0, "absmax": 6.4e4, "rms": 3e4}
+    extra = {f"block.{i}.linear": lost for i in (2, 3, 4)}
+    evidences = [make.evidence(chain, rms, seed=seed, extra=extra, dtype="float16") for seed in range(5)]
+    assert [one.rule.code for one in make.judge(evidences).findings] == ["IP801"]
+    codes = [one.rule.code for one in make.judge(evidences, planned=LookPlan.second(5)).findings]
+    assert sorted(codes) == ["IP103", "IP801"]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 import initprobe as ip
 from initprobe.check.ignores import ignores_of
+from initprobe.check.places import Place, of_module, of_site
 from initprobe.check.policy import Ignore, Policy
 from initprobe.errors import SpecError
 from initprobe.records import CheckRequest, LayerIgnore, Location, RuleCard, Site, Weight, remark_on
@@ -38,19 +41,22 @@ def test_a_comment_holds_for_every_layer_of_its_line_and_for_what_is_in_it():
     first, second = ignores_of(CheckRequest(), sites, [])
     assert (first.codes, second.codes) == ({"IP301"}, {"IP103"})
     assert first.told == "ignored at net.py:3 (a gate)"
-    assert [first.covers(path) for path in ("a", "b.relu", "b/add", "c", "ab")] == [True, True, True, False, False]
+    assert [first.covers(of_module(path)) for path in ("a", "b.relu", "c", "ab")] == [True, True, False, False]
+    assert first.covers(of_site(Site("b/add", "b", 2, "Block", operation="add")))
 
 
 def test_a_comment_on_an_operation_holds_for_that_operation():
     site = Site("net/relu", "net", 0, "Net", location=place(9, "ignore[IP301]"), operation="relu")
     (one,) = ignores_of(CheckRequest(), [site], [])
-    assert [one.covers(path) for path in ("net/relu", "net", "net.head")] == [True, False, False]
+    assert one.covers(of_site(site))
+    assert [one.covers(of_module(path)) for path in ("net", "net.head")] == [False, False]
+    assert not one.covers(of_site(replace(site, key="net/add", operation="add")))
     assert one.told == "ignored at net.py:9 (no reason given)"
 
 
 def test_a_weight_that_no_site_shows_knows_its_line_too():
     weight = Weight("gate.weight", "gate", "Linear", "linear", (2, 2), location=place(5, "ignore[no-gradient] frozen"))
-    assert ignores_of(CheckRequest(), [], [weight])[0].covers("gate")
+    assert ignores_of(CheckRequest(), [], [weight])[0].covers(of_module("gate"))
 
 
 def test_a_finding_over_layers_counts_unless_all_of_them_ignore_it():
@@ -58,10 +64,23 @@ def test_a_finding_over_layers_counts_unless_all_of_them_ignore_it():
         layer_ignores=(("stem*", frozenset({"IP301"})),),
         ignores=(Ignore("IP301", frozenset({"IP301"}), "a gate", place(4, ""), globs=("block.*",)),),
     )
-    assert policy.suppression(DEAD, ["stem", "block.0"]) == "layer_ignores: stem*, ignored at net.py:4 (a gate)"
-    assert policy.suppression(DEAD, ["stem", "block.0", "head"]) is None
-    assert policy.suppression(DEAD, ["stem.conv/add"]) == "layer_ignores: stem*"
+    stem, block, head = map(of_module, ("stem", "block.0", "head"))
+    both = "layer_ignores: stem*, ignored at net.py:4 (a gate)"
+    assert policy.suppression(DEAD, [stem, block]) == both
+    assert policy.suppression(DEAD, [stem, block, head]) is None
+    assert policy.suppression(DEAD, [Place("stem.conv", "stem.conv/add", operation=True)]) == "layer_ignores: stem*"
     assert policy.suppression(DEAD, []) is None
+    assert policy.partly(DEAD, [stem, block, head]) == f"{both} at 2 of 3 places: it counts until all of them ignore it"
+    assert policy.partly(DEAD, [stem, block]) is None
+    assert policy.partly(DEAD, [head]) is None
+
+
+def test_every_ignore_that_holds_somewhere_is_named():
+    inner = Ignore("IP301", frozenset({"IP301"}), "a gate", place(4, ""), places=frozenset({"block.0"}))
+    outer = Ignore("IP301", frozenset({"IP301"}), "all gates", place(2, ""), places=frozenset({"block"}))
+    policy = Policy(layer_ignores=(("*", frozenset({"IP301"})),), ignores=(inner, outer))
+    told = "layer_ignores: *, ignored at net.py:4 (a gate), ignored at net.py:2 (all gates)"
+    assert policy.suppression(DEAD, [of_module("block.0.relu")]) == told
 
 
 def test_what_cannot_be_read_ignores_nothing_and_is_kept_to_be_told():

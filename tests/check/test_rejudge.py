@@ -24,7 +24,7 @@ DEAD, UNCALLED = RULES["dead-units"].card, RULES["uncalled-module"].card
 CHECKED = tuple(rule.card.name for rule in RULES.values() if not rule.compares)
 AT_SITE = Finding(DEAD, "error", "dead", sites=("body.relu",))
 AT_OPERATION = Finding(DEAD, "error", "dead", sites=("body/relu",))
-AT_PATH = Finding(UNCALLED, "error", "never ran", label="aux", paths=("aux",))
+AT_PATH = Finding(UNCALLED, "error", "never ran", label="aux", about=("aux",))
 
 
 def entry_of(*findings, **fields):

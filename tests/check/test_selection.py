@@ -1,5 +1,6 @@
 import pytest
 
+from initprobe.check.places import of_module
 from initprobe.check.policy import Policy
 from initprobe.check.rules.base import RULES, cards
 from initprobe.check.selection import select
@@ -117,7 +118,8 @@ def test_strict_makes_every_coverage_finding_an_error():
 def test_a_layer_ignore_needs_every_layer_of_a_finding():
     policy = select(CheckRequest(layer_ignores=(("stem*", ("IP101",)), ("block.?.*", ("forward",))))).policy
     card = RULES["IP101"].card
-    assert policy.suppression(card, ["stem", "block.1.linear"]) == "layer_ignores: stem*, block.?.*"
-    assert policy.suppression(card, ["stem", "head"]) is None
+    stem, block, head = map(of_module, ("stem", "block.1.linear", "head"))
+    assert policy.suppression(card, [stem, block]) == "layer_ignores: stem*, block.?.*"
+    assert policy.suppression(card, [stem, head]) is None
     assert policy.suppression(card, []) is None
-    assert policy.suppression(RULES["IP201"].card, ["stem"]) is None
+    assert policy.suppression(RULES["IP201"].card, [stem]) is None

@@ -453,3 +453,29 @@ def test_every_parameter_is_there_once_in_its_order():
     anatomy = anatomy_of(model, WHOLE)
     assert [weight.name for weight in anatomy.weights] == [name for name, _ in model.named_parameters()]
     assert anatomy.parameter_count == sum(math.prod(parameter.shape) for parameter in model.parameters())
+
+
+class Scale(nn.LayerNorm):
+    """A norm by descent alone."""
+
+
+class Shift(nn.BatchNorm1d):
+    def forward(self, x):
+        return (x - x.mean(0)) * (x.var(0) + self.eps).rsqrt() * self.weight + self.bias
+
+
+@pytest.mark.parametrize("called", [True, False])
+@pytest.mark.parametrize("kind", [Scale, Shift, nn.LayerNorm])
+def test_a_subclass_of_a_normalization_is_one_whatever_it_is_called(kind, called):
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.norm, self.last = nn.Linear(6, 8), kind(8), nn.Linear(8, 3)
+
+        def forward(self, x):
+            x = self.first(x)
+            return self.last(self.norm(x) if called else x)
+
+    model = Net()
+    roles = {weight.name: weight.role for weight in anatomy_of(model, Drawn()).weights}
+    assert (roles["norm.weight"], roles["norm.bias"]) == ("norm", "bias")

@@ -85,6 +85,50 @@ def test_it_draws_every_parameter_as_the_scheme_does(scheme):
             assert abs(float(values.std()) / declared[name] - 1.0) < 5.0 / math.sqrt(2.0 * values.numel()), name
 
 
+class OwnLayerNorm(nn.LayerNorm):
+    pass
+
+
+class OwnBatchNorm(nn.BatchNorm1d):
+    pass
+
+
+class OwnLinear(nn.Linear):
+    pass
+
+
+def with_subclasses():
+    return nn.Sequential(
+        nn.Linear(16, 16), nn.LayerNorm(16), OwnLayerNorm(16), OwnLinear(16, 16), nn.BatchNorm1d(16), OwnBatchNorm(16)
+    )
+
+
+@pytest.mark.parametrize(
+    ("globs", "kept"),
+    [
+        (("0", "1.*", "4.*"), '{"OwnLayerNorm", "OwnLinear", "OwnBatchNorm"}:'),
+        (("0", "1.*", "3"), '{"OwnLayerNorm", "OwnBatchNorm"}:'),  # either may be a kind of it
+        (("0",), '== "OwnLinear":'),
+        (("0", "3"), ""),
+    ],
+)
+def test_what_is_kept_stays_though_the_class_that_it_derives_from_is_drawn(globs, kept):
+    init = InitRequest(None, tuple(Override(parse_scheme("normal(std=0.5)"), glob=glob) for glob in globs))
+    request = TargetRequest("model", inputs=("16",))
+    target = python_target(with_subclasses, name="model", request=request)
+    probed = ProbeRequest(seeds=(0,), max_seeds=1, batch=4)
+    entry = probe_target(target, Request(request, init=init, probe=probed))
+    code = plain_function(init, entry)
+    assert (kept in code) if kept else ("pass" not in code)
+    model = with_subclasses()
+    before = copy.deepcopy(model.state_dict())
+    apply_function(code, model)
+    changed = {name for name, parameter in model.named_parameters() if not torch.equal(parameter, before[name])}
+    drawn = {one.weight for one in entry.outcome.drawn}
+    assert changed == drawn
+    assert not any(name.startswith(("2", "5")) for name in changed)
+
+
 def test_orthogonal_matrices_are_orthogonal():
     def build():
         return nn.Sequential(nn.Linear(24, 24), nn.Tanh(), nn.Linear(24, 12))

@@ -11,7 +11,6 @@ from typing import Literal
 from initprobe.check import changes, wording
 from initprobe.check.case import Case
 from initprobe.check.drift import describe, drifts
-from initprobe.check.family import beyond
 from initprobe.check.nonfinite import lost_values
 from initprobe.check.output import Logits, shown
 from initprobe.check.policy import Ignore
@@ -35,7 +34,6 @@ __all__ = [
     "Logits",
     "Rule",
     "Threshold",
-    "beyond",
     "cards",
     "changes",
     "describe",

@@ -85,7 +85,7 @@ def uncalled_module(case: Case) -> Iterator[Finding]:
         kind = "module" if len(modules) > len(parts) else f"{first.module_type} module"
         yield case.finding_about(
             f"{wording.count(len(modules), kind)} never ran",
-            paths=modules,
+            about=modules,
             label=wording.listing(list(parts)),
             location=first.location,
             measured=f"{wording.count(sum(len(owned[path]) for path in modules), 'parameter tensor')} that the loss "

@@ -98,7 +98,7 @@ def unobserved_computation(case: Case) -> Iterator[Finding]:
         first = case.weight(names[0])
         yield case.finding_about(
             f"no operation was seen to use {wording.count(len(names), 'parameter')} that the loss depends on",
-            paths=[name.rpartition(".")[0] for name in names],
+            about=names,
             label=wording.listing(names),
             location=None if first is None else first.location,
         )
@@ -106,6 +106,7 @@ def unobserved_computation(case: Case) -> Iterator[Finding]:
     for gap in case.facts.evidences[0].trace.unseen:
         if gap.hidden:
             hidden.setdefault(gap.reason, []).append(gap.path)
-    for reason, paths in hidden.items():
-        place = next((site.location for site in case.facts.anatomy.sites if site.path == paths[0]), None)
-        yield case.finding_about(f"not seen: {reason}", paths=paths, label=wording.listing(paths), location=place)
+    for reason, gaps in hidden.items():
+        for paths in case.apart(gaps):
+            place = next((site.location for site in case.facts.anatomy.sites if site.path == paths[0]), None)
+            yield case.finding_about(f"not seen: {reason}", about=paths, label=wording.listing(paths), location=place)

@@ -83,7 +83,7 @@ def _finding(case: Case, lost: Sequence[Weight], parts: Sequence[str]) -> Findin
     return case.finding_about(
         f"the loss does not reach {count}" if used else f"nothing was seen to use {count}",
         severity=None if used else "warning",
-        paths=[weight.module for weight in lost],
+        about=[weight.name for weight in lost],
         label=wording.listing(parts),
         location=lost[0].location,
         measured=f"no path in the autograd graph in any of {wording.count(case.seeds, 'seed')}",

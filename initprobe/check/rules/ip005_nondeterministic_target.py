@@ -106,7 +106,7 @@ def nondeterministic_target(case: Case) -> Iterator[Finding]:
     weight = case.weight(first.name) if kind == "parameter" else None
     yield case.finding_about(
         f"the same seed gives other {noun}: {wording.listing([each.name for each in alike])}",
-        paths=[one.module for each in alike if (one := case.weight(each.name)) is not None],
+        about=[each.name for each in alike] if kind == "parameter" else [],
         label=wording.listing([each.name for each in alike]),
         location=None if weight is None else weight.location,
         measured=_twice(first),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from initprobe.check.rules.base import Case, Example, Finding, describe, rule, wording
+from initprobe.check.undecided import open_ones
 from initprobe.records import Gain
 
 DECIDED = Example(
@@ -53,7 +54,7 @@ def inconclusive(case: Case) -> Iterator[Finding]:
         Hanin & Nica 2018, "Products of Many Large Random Matrices and Gradients in Deep Neural Networks",
         arXiv:1812.05994.
     """
-    for drift in case.facts.undecided:
+    for drift in open_ones(case.facts.undecided):
         gain, keys = drift.gain, drift.segment.sites
         limits = [
             f"×{wording.limit(case.facts.thresholds[f'{drift.direction}_drift.{level}'])} ({level})"

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from initprobe.check.chains import read_by
-from initprobe.check.family import beyond
 from initprobe.check.rules.base import Case, Example, Finding, Threshold, rule, wording
 from initprobe.check.signals import Array
 from initprobe.records import Stream
@@ -109,7 +108,7 @@ def scale_jump(case: Case) -> Iterator[Finding]:
         gains = _log_gains(case, keys, source)
         off = gains - _median_of_others(gains)
         chance = np.array([_chance(case, key) for key in keys])
-        jumps = beyond(off - chance, limit) | beyond(off + chance, -limit, "below")
+        jumps = case.beyond(off - chance, limit) | case.beyond(off + chance, -limit, "below")
         for column in np.flatnonzero(jumps):
             gain, usual = (float(np.exp(values[:, column].mean())) for values in (gains, gains - off))
             yield case.finding(
@@ -160,4 +159,4 @@ def _chance(case: Case, key: str) -> float:
     weight = case.weight(site.weight or "")
     size = math.prod(weight.shape) if weight is not None else 1
     draws = 1 if case.facts.one_draw else max(1, case.seeds)
-    return DEVIATIONS / math.sqrt(2.0 * max(1, size) * draws)
+    return case.facts.planned.deviations(DEVIATIONS) / math.sqrt(2.0 * max(1, size) * draws)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from initprobe.check.family import beyond
 from initprobe.check.rules.base import Case, Example, Finding, Threshold, rule, wording
 from initprobe.check.signals import Array
 from initprobe.records import Site
@@ -102,7 +101,7 @@ def mean_drift(case: Case) -> Iterator[Finding]:
     keys = [site.key for site in sites]
     shares = _shares(case, sites)
     limit = case.facts.thresholds[SHARE.key]
-    flagged = dict(zip(keys, beyond(shares, limit), strict=True))
+    flagged = dict(zip(keys, case.beyond(shares, limit), strict=True))
     for run in case.runs(sites, lambda site: bool(flagged[site.key])):
         means = {site.key: float(shares[:, keys.index(site.key)].mean()) for site in run}
         worst = max(means, key=lambda key: means[key])

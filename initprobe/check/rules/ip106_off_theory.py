@@ -103,6 +103,6 @@ def _gap(case: Case, site: Site) -> tuple[float, float] | None:
         return None
     measured = math.exp(sum(math.log(value) for value in rms) / len(rms))
     beyond = abs(math.log(measured / found.local))
-    band = DEVIATIONS * found.spread / math.sqrt(len(rms))
+    band = case.facts.planned.deviations(DEVIATIONS) * found.spread / math.sqrt(len(rms))
     limit = math.log(case.facts.thresholds[GAP.key])
     return (measured, found.local) if beyond > max(limit, band) else None

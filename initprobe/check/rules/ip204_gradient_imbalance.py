@@ -10,7 +10,6 @@ from functools import partial
 import numpy as np
 
 from initprobe.check.chains import weighted_chains
-from initprobe.check.family import beyond
 from initprobe.check.naming import without_numbers
 from initprobe.check.rules.base import Case, Example, Finding, Threshold, rule, wording
 from initprobe.check.signals import Array
@@ -106,7 +105,7 @@ def gradient_imbalance(case: Case) -> Iterator[Finding]:
     groups = [(weights, _log_parts(case, weights)) for weights in map(partial(_known, case), _alike(case)) if weights]
     spreads = [np.ptp(parts, axis=1) for _, parts in groups]
     # From the strongest to the weakest of each seed: which ones these are needs no evidence, and no pair of its own.
-    found = beyond(np.array(spreads).T, math.log(limit)) if groups else ()
+    found = case.beyond(np.array(spreads).T, math.log(limit)) if groups else ()
     for (weights, parts), spread in itertools.compress(zip(groups, spreads, strict=True), found):
         means = parts.mean(axis=0)
         strong, weak = weights[means.argmax()], weights[means.argmin()]

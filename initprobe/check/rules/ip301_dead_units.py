@@ -106,4 +106,4 @@ def _beyond_chance(case: Case, site: Site, share: float) -> bool:
     """Whether a share is beyond the limit by more than coin tosses explain."""
     draws = 1 if case.facts.one_draw else case.seeds
     uncertainty = 0.5 / math.sqrt((site.units or 1) * draws)
-    return share - CHANCE * uncertainty > case.facts.thresholds[FRACTION.key]
+    return share - case.facts.planned.deviations(CHANCE) * uncertainty > case.facts.thresholds[FRACTION.key]

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from initprobe.activations.saturation import flat_beyond
-from initprobe.check.chains import multiplied
-from initprobe.check.family import beyond
+from initprobe.check.chains import given_to, multiplied
 from initprobe.check.rules.base import Case, Example, Finding, Threshold, rule, wording
 from initprobe.check.signals import Array
 from initprobe.records import Site
@@ -96,18 +95,25 @@ def saturated_units(case: Case) -> Iterator[Finding]:
     keys = [site.key for site in sites]
     shares = _shares(case, sites)
     limit = case.facts.thresholds[FRACTION.key]
-    flagged = dict(zip(keys, beyond(shares, limit), strict=True))
+    flagged = dict(zip(keys, case.beyond(shares, limit), strict=True))
     means = dict(zip(keys, shares.mean(axis=0), strict=True)) if len(shares) else {}
     for run in case.runs(sites, lambda site: bool(flagged[site.key])):
-        worst = max((site.key for site in run), key=lambda key: float(means[key]))
-        low, high = _bounds(run[0])
+        worst = max(run, key=lambda site: float(means[site.key]))
+        low, high = _bounds(worst)
+        percent = [100 * float(means[site.key]) for site in run]
         yield case.finding(
-            f"{100 * means[worst]:.0f} % of the values of {worst} lie where the activation is flat",
+            f"{max(percent):.0f} % of the values of {worst.key} are saturated: {worst.activation} is flat there",
             sites=[site.key for site in run],
-            measured=f"{100 * means[worst]:.0f} % at or beyond [{low:.3g}, {high:.3g}], where the slope is below 5 % "
-            f"of its maximum; {wording.count(case.seeds, 'seed')}, warning beyond {100 * limit:g} %",
-            notes=_inputs(case, worst),
+            measured=f"{_span(percent)} of the values, at most {low:.3g} or at least {high:.3g}: the slope is below "
+            f"5 % of its maximum there; {wording.count(case.seeds, 'seed')}, warning beyond {100 * limit:g} %",
+            notes=_inputs(case, worst.key),
         )
+
+
+def _span(shares: Sequence[float]) -> str:
+    """The least and the largest share: ``59 to 79 %``."""
+    least, most = (f"{share:.0f}" for share in (min(shares), max(shares)))
+    return f"{most} %" if least == most else f"{least} to {most} %"
 
 
 def _shares(case: Case, sites: Sequence[Site]) -> Array:
@@ -133,13 +139,11 @@ def _is_gate(site: Site, gates: frozenset[str]) -> bool:
 
 
 def _inputs(case: Case, key: str) -> list[str]:
-    """How wide what goes into the activation is, where the site before it is its pre-activation."""
-    sites = case.sites()
-    place = next(place for place, site in enumerate(sites) if site.key == key)
-    before = sites[place - 1] if place else None
-    if before is None or before.kind != "weighted":
+    """How wide what goes into the activation is, where a site shows it, and what would help."""
+    before = given_to(case.facts.anatomy).get(key)
+    rms = case.facts.signals.rms([before or ""], "forward")[:, 0]
+    if before is None or not np.isfinite(rms).all():
         return []
-    rms = case.facts.signals.rms([before.key], "forward")[:, 0]
-    return (
-        [f"its input, {before.key}, has an RMS of {wording.size(float(rms.mean()))}"] if np.isfinite(rms).all() else []
-    )
+    rms_now = wording.size(float(rms.mean()))
+    help_for = "smaller weights in front of it, or a smaller input of the model, bring that to about 1"
+    return [f"its input, {before}, has an RMS of {rms_now}: {help_for}"]

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from initprobe.check.chains import weighted_chains
-from initprobe.check.family import beyond
 from initprobe.check.rules.base import Case, Example, Finding, Threshold, rule, wording
 from initprobe.check.signals import Array
 from initprobe.records import Site
@@ -121,7 +120,7 @@ def correlation_collapse(case: Case) -> Iterator[Finding]:
     for keys in _runs(case):
         difference = _difference(case, keys)
         fallen = np.log(difference) - np.log(difference[:, :1])
-        low = beyond(np.log(difference), math.log(limit), "below") & beyond(fallen, math.log(FALL), "below")
+        low = case.beyond(np.log(difference), math.log(limit), "below") & case.beyond(fallen, math.log(FALL), "below")
         if not low[-1] or told & set(keys):
             continue
         told |= set(keys)

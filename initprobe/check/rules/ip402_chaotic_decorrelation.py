@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from initprobe.check.family import beyond
 from initprobe.check.rules.base import Case, Example, Finding, Threshold, rule, wording
 from initprobe.records import Segment
 
@@ -80,7 +79,7 @@ def chaotic_decorrelation(case: Case) -> Iterator[Finding]:
         with np.errstate(divide="ignore", invalid="ignore"):
             logs = 2.0 * (np.log(distance) - np.log(case.facts.signals.rms(ends, "forward")))
         growth = logs[:, [1]] - logs[:, [0]]
-        if beyond(growth, limit).any():
+        if case.beyond(growth, limit).any():
             first, last = (0.5 * math.exp(float(value)) for value in logs.mean(axis=0))
             yield case.finding(
                 f"two inputs are told apart more and more: 1 - cosine grows from {wording.size(first)} to "

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from initprobe.check.rules.base import Case, Example, Finding, Threshold, beyond, rule, wording
+from initprobe.check.rules.base import Case, Example, Finding, Threshold, rule, wording
 from initprobe.records import Site
 
 RESIDUAL = Threshold(
@@ -100,7 +100,7 @@ def rank_collapse(case: Case) -> Iterator[Finding]:
         return
     before = np.maximum.accumulate(residual, axis=1)[:, [place - 1 for place in judged]]
     share = np.maximum(residual[:, judged], LEAST) / np.maximum(before, LEAST)
-    lost = beyond(np.log(share), math.log(case.facts.thresholds[RESIDUAL.key]), "below")
+    lost = case.beyond(np.log(share), math.log(case.facts.thresholds[RESIDUAL.key]), "below")
     kept = np.flatnonzero(~lost)
     collapsed = judged[int(kept[-1]) + 1 if len(kept) else 0 :]
     if collapsed:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from initprobe.check.rules.base import Case, Example, Finding, Threshold, beyond, rule, wording
+from initprobe.check.rules.base import Case, Example, Finding, Threshold, rule, wording
 
 CONDITION = Threshold(
     "jacobian_condition.factor",
@@ -83,7 +83,7 @@ def ill_conditioned_jacobian(case: Case) -> Iterator[Finding]:
         return
     ratio = np.log(rows[:, :1] / rows[:, 1:2])
     limit = case.facts.thresholds[CONDITION.key]
-    if not beyond(ratio, math.log(limit))[0]:
+    if not case.beyond(ratio, math.log(limit))[0]:
         return
     mean, size = math.exp(float(ratio.mean())), rows[0, 2]
     yield case.finding(

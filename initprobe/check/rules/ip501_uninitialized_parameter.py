@@ -136,7 +136,7 @@ def uninitialized_parameter(case: Case) -> Iterator[Finding]:
         weight_of = case.weight(names[0])
         yield case.finding_about(
             f"{wording.listing(names)} {'was' if len(names) == 1 else 'were'} never initialized: {found[names[0]]}",
-            paths=[name.rpartition(".")[0] for name in names],
+            about=names,
             label=wording.listing(names),
             location=case.location(names[0]) if weight_of is None else weight_of.location,
             measured=f"{wording.count(case.seeds, 'seed')}; told if NaN, beyond {limit:g}, or all below {SMALLEST:.2g}",

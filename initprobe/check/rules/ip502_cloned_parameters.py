@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,6 +14,20 @@ from initprobe.records import MULTIPLYING_ROLES, Weight
 
 COMPARED = MULTIPLYING_ROLES | {"embedding"}
 """Roles of weights that are drawn at random; scales, shifts and tables are alike by design."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clones:
+    """Weights with the very same values.
+
+    Attributes:
+        weights: all of them, the one that is accused first.
+        about: names of those that the finding is about.
+    """
+
+    weights: tuple[Weight, ...]
+    about: tuple[str, ...]
+
 
 OWN_LAYERS = Example(
     """
@@ -90,12 +105,23 @@ def cloned_parameters(case: Case) -> Iterator[Finding]:
         key = _identity(case, weight)
         if key is not None:
             alike[key].append(weight)
-    together: defaultdict[tuple[object, ...], list[list[Weight]]] = defaultdict(list)
-    for clones in alike.values():
-        if len(clones) > 1:
-            together[_copied(clones)].append(clones)
+    together: defaultdict[tuple[object, ...], list[Clones]] = defaultdict(list)
+    for copies in alike.values():
+        for clones in _counting(case, copies) if len(copies) > 1 else ():
+            together[(*_copied(clones.weights), case.suppression(clones.about))].append(clones)
     for groups in together.values():
         yield _finding(case, groups)
+
+
+def _counting(case: Case, copies: Sequence[Weight]) -> Iterator[Clones]:
+    """One weight's copies: what ignores the rule is told by itself, and is no copy of the others."""
+    for about in case.apart(weight.name for weight in copies):
+        clones = [weight for weight in copies if weight.name in about]
+        others = [weight for weight in copies if weight.name not in about]
+        if case.suppression(about) is not None:
+            yield Clones((*clones, *others), about)
+        elif len(clones) > 1:
+            yield Clones(tuple(clones), about)
 
 
 def _identity(case: Case, weight: Weight) -> tuple[object, ...] | None:
@@ -120,15 +146,15 @@ def _copied(clones: Sequence[Weight]) -> tuple[object, ...]:
     return (*names[0][:shared], tuple(parts[min(shared, len(parts) - 1)] for parts in names))
 
 
-def _finding(case: Case, groups: Sequence[Sequence[Weight]]) -> Finding:
-    first = groups[0]
+def _finding(case: Case, groups: Sequence[Clones]) -> Finding:
+    first = groups[0].weights
     more = f", and so {wording.count(len(groups) - 1, 'other weight')} of each" if len(groups) > 1 else ""
     return case.finding_about(
         f"{first[0].name} is bit-identical to {wording.listing([weight.name for weight in first[1:]], 2)}{more}: "
         "copied after it was drawn",
-        paths=[weight.module for group in groups for weight in group],
+        about=[name for group in groups for name in group.about],
         label=wording.listing([weight.name for weight in first]),
         location=first[0].location,
         measured=f"same mean, standard deviation and projection in {wording.count(case.seeds, 'seed')}",
-        parameters=[weight.name for group in groups for weight in group],
+        parameters=[weight.name for group in groups for weight in group.weights],
     )

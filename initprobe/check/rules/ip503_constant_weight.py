@@ -90,7 +90,7 @@ def constant_weight(case: Case) -> Iterator[Finding]:
     for names_left in case.families([name for name in constant if name not in shown]):
         yield case.finding_about(
             f"all entries of {wording.listing(names_left)} are one number",
-            paths=[constant[name].module for name in names_left],
+            about=names_left,
             label=wording.listing(names_left),
             location=constant[names_left[0]].location,
             measured=f"standard deviation 0 in {wording.count(case.seeds, 'seed')}",

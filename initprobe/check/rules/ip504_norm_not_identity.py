@@ -98,15 +98,15 @@ def norm_not_identity(case: Case) -> Iterator[Finding]:
     """
     weights = {weight.name: weight for weight in case.facts.anatomy.weights}
     found = {name: text for name, weight in weights.items() if (text := _fault(case, weight, weights))}
-    alike: defaultdict[tuple[str, str | None], list[str]] = defaultdict(list)
+    alike: defaultdict[str, list[str]] = defaultdict(list)
     for name in found:
-        alike[weights[name].role, case.suppression([weights[name].module])].append(name)
+        alike[weights[name].role].append(name)
     limit = case.facts.thresholds[DEVIATION.key]
-    for names in alike.values():
+    for names in (apart for role in alike.values() for apart in case.apart(role)):
         more = f" (and {len(names) - 1} more like it)" if len(names) > 1 else ""
         yield case.finding_about(
             f"{names[0]}{more} {found[names[0]]}",
-            paths=[weights[name].module for name in names],
+            about=names,
             label=wording.listing(names),
             location=weights[names[0]].location,
             measured=f"{wording.count(case.seeds, 'seed')}; warning where the RMS distance is above {limit:g}",

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from initprobe.activations.guide import recommend
 from initprobe.check.fans import GAINS, needed_gain
-from initprobe.check.plain import PlainRun, plain_runs
+from initprobe.check.plain import plain_runs
 from initprobe.check.rules.base import Case, Example, Finding, rule, wording
 from initprobe.check.values import std_of, variance_error
+from initprobe.records import Weight
 
 DEFAULT = 1.0 / 3.0
 """torch's own default has a rule of its own."""
+
+FANS: Mapping[str, Callable[[float, float], float]] = {
+    "fan_in": lambda into, _: into,
+    "the mean of both fans": lambda into, out: (into + out) / 2.0,
+}
+"""What schemes divide a gain by."""
 
 STACK = """
     version: 1
@@ -70,34 +80,57 @@ def scheme_activation_mismatch(case: Case) -> Iterator[Finding]:
         tells the gain of any activation.
     """
     for run in plain_runs(case):
-        there = _gain_there(case, run) if run.troubled else None
+        layers = [(site, weight) for site, weight in run.layers if weight.input_activation == run.activation]
+        drawn = _drawn(case, [weight for _, weight in layers]) if run.troubled else None
         wanted = needed_gain(run.activation)
-        if there is None or wanted is None or there == DEFAULT:
+        if drawn is None or wanted is None or drawn.gain == DEFAULT or abs(wanted / drawn.gain - 1.0) < drawn.error:
             continue
         use = run.activation or "a linear path"
+        least, most = (wording.gain(value) for value in (min(drawn.products), max(drawn.products)))
         yield case.finding(
-            f"variance times fan is {GAINS[there]}, and {use} wants {wanted:.3g}",
-            sites=[site.key for site, _ in run.layers],
-            measured=f"{wording.count(len(run.layers), 'weight')}, {wording.count(case.seeds, 'seed')}",
+            f"variance times {drawn.fan} is {GAINS[drawn.gain]}; behind {use} it takes {wanted:.3g}",
+            sites=[site.key for site, _ in layers],
+            measured=f"{least if least == most else f'{least} to {most}'} over "
+            f"{wording.count(len(layers), 'weight')} behind {use}, {wording.count(case.seeds, 'seed')}",
+            notes=[
+                (
+                    f"multiply the standard deviations by {wording.gain(math.sqrt(wanted / drawn.gain))}, or draw them "
+                    f"with {recommend(run.activation).scheme}"
+                )
+            ],
         )
 
 
-def _gain_there(case: Case, run: PlainRun) -> float | None:
-    """The known gain that all layers behind the activation were drawn with, None where it is unknown or right."""
-    layers = [weight for _, weight in run.layers if weight.input_activation == run.activation]
-    wanted = needed_gain(run.activation)
-    for fan in ("in", "mean"):
-        found, errors = [], []
-        for weight in layers:
-            std = std_of(case, weight)
-            if std is None or weight.fan_in is None or weight.fan_out is None:
-                return None
-            number = weight.fan_in if fan == "in" else (weight.fan_in + weight.fan_out) / 2.0
-            found.append(std**2 * number)
-            errors.append(variance_error(case, weight))
-        if not found:
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What weights were drawn with.
+
+    Attributes:
+        gain: one of ``GAINS``.
+        fan: what it was divided by.
+        products: variance times that fan, by weight.
+        error: the largest relative error of a product.
+    """
+
+    gain: float
+    fan: str
+    products: tuple[float, ...]
+    error: float
+
+
+def _drawn(case: Case, weights: Sequence[Weight]) -> Drawn | None:
+    """The known gain that all of them were drawn with, None where it is unknown."""
+    stds = [std_of(case, weight) for weight in weights]
+    errors = [variance_error(case, weight) for weight in weights]
+    for name, fan in FANS.items():
+        products = [
+            std**2 * fan(weight.fan_in, weight.fan_out)
+            for std, weight in zip(stds, weights, strict=True)
+            if std is not None and weight.fan_in is not None and weight.fan_out is not None
+        ]
+        if not weights or len(products) < len(weights):
             return None
         for gain in GAINS:
-            if (np.abs(np.array(found) / gain - 1.0) <= errors).all():
-                return None if wanted is not None and abs(wanted / gain - 1.0) < max(errors) else gain
+            if (np.abs(np.array(products) / gain - 1.0) <= errors).all():
+                return Drawn(gain, name, tuple(products), max(errors))
     return None

@@ -86,7 +86,7 @@ def mixed_schemes(case: Case) -> Iterator[Finding]:
             yield case.finding_about(
                 f"{weight.name} has a standard deviation of {wording.size(std)}, ×{wording.gain(std / usual)} of what "
                 f"the other {len(members) - 1} of its kind have there",
-                paths=[weight.module],
+                about=[weight.name],
                 label=weight.name,
                 location=weight.location,
                 measured=f"{wording.size(std)} against {wording.size(usual)}, {wording.count(case.seeds, 'seed')}; "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from initprobe.check.rules.base import Case, Example, Finding, rule, wording
@@ -109,14 +108,11 @@ def zero_init_dead_end(case: Case) -> Iterator[Finding]:
     opening = [weight for weight in zeros if _gradient_is(case, weight, zero=False)]
     moves = min((_least(case, weight) for weight in case.facts.anatomy.weights), default=math.inf)
     dead = {weight.name: weight for weight in stuck if FAINT < moves < math.inf and not _opens_behind(weight, opening)}
-    together: defaultdict[str | None, list[str]] = defaultdict(list)
-    for name, weight in dead.items():
-        together[case.suppression([weight.module])].append(name)
-    for names in together.values():
+    for names in case.apart(dead):
         yield case.finding_about(
             f"{wording.listing(names)} {'is' if len(names) == 1 else 'are'} zero and will stay so: the gradient is "
             "exactly zero too, and nothing behind will change that",
-            paths=[dead[name].module for name in names],
+            about=names,
             label=wording.listing(names),
             location=dead[names[0]].location,
             measured=f"values and gradient 0 in {wording.count(case.seeds, 'seed')}",

@@ -102,7 +102,7 @@ def missing_depth_scaling(case: Case) -> Iterator[Finding]:
         return
     if twice:
         those = f"{twice[0]} and {len(twice) - 1} like it" if len(twice) > 1 else twice[0]
-        yield _finding(
+        yield from _findings(
             case, f"scaled by {law} as the last weights of their branches, and no last ones: {those}", twice, ratios
         )
     scaled = [kind for kind, pair in ratios.items() if any(abs(one / target - 1.0) < CLOSE for one in pair)]
@@ -119,14 +119,22 @@ def missing_depth_scaling(case: Case) -> Iterator[Finding]:
     else:
         return
     tails = [name for branch in branches if _kind(case, branch) in told for name in branch.tails]
-    yield _finding(case, text, tails, ratios)
+    yield from _findings(case, text, tails, ratios)
+
+
+def _findings(
+    case: Case, text: str, weights: Sequence[str], ratios: Mapping[Kind, tuple[float, float]]
+) -> Iterator[Finding]:
+    """One finding, without what ignores it."""
+    for names in case.apart(weights):
+        yield _finding(case, text, names, ratios)
 
 
 def _finding(case: Case, text: str, names: Sequence[str], ratios: Mapping[Kind, tuple[float, float]]) -> Finding:
     first = case.weight(names[0])
     return case.finding_about(
         text,
-        paths=[name.rpartition(".")[0] for name in names],
+        about=names,
         label=wording.listing(names),
         location=None if first is None else first.location,
         measured="; ".join(f"{kind}: last weights ×{pair[0]:.3g} of the others" for kind, pair in ratios.items()),

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from initprobe.check.family import beyond
 from initprobe.check.plain import PlainRun, plain_runs
 from initprobe.check.rules.base import Case, Example, Finding, Threshold, rule, wording
 from initprobe.records import Site
@@ -121,6 +120,6 @@ def _shares(case: Case, run: PlainRun) -> dict[str, float]:
     whole = signals.rms([site.key for site, _ in biased], "forward")
     with np.errstate(divide="ignore", invalid="ignore"):
         share = (bias / whole) ** 2
-    told = beyond(share, case.facts.thresholds[SHARE.key])
+    told = case.beyond(share, case.facts.thresholds[SHARE.key])
     means = share.mean(axis=0)
     return {site.key: min(1.0, float(means[i])) for i, (site, _) in enumerate(biased) if told[i]}

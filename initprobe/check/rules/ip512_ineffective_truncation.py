@@ -63,19 +63,20 @@ def ineffective_truncation(case: Case) -> Iterator[Finding]:
     drawn: defaultdict[str, list[str]] = defaultdict(list)
     for one in case.facts.evidences[0].outcome.drawn if case.facts.evidences[0].outcome is not None else ():
         drawn[one.scheme].append(one.weight)
-    for scheme, names in drawn.items():
+    for scheme, drawn_so in drawn.items():
         ends = _ends(scheme)
         if ends is None or min(-ends[0], ends[1]) <= limit:
             continue
-        known = [weight for name in names if (weight := case.weight(name)) is not None]
-        yield case.finding_about(
-            f"{scheme} cuts nothing off: its ends lie at {ends[0]:g} and {ends[1]:g} standard deviations",
-            paths=[weight.module for weight in known],
-            label=wording.listing(names),
-            location=known[0].location if known else None,
-            measured=f"{wording.count(len(names), 'parameter')}; told beyond ±{limit:g}",
-            parameters=names,
-        )
+        for names in case.apart(drawn_so):
+            first = case.weight(names[0])
+            yield case.finding_about(
+                f"{scheme} cuts nothing off: its ends lie at {ends[0]:g} and {ends[1]:g} standard deviations",
+                about=names,
+                label=wording.listing(names),
+                location=None if first is None else first.location,
+                measured=f"{wording.count(len(names), 'parameter')}; told beyond ±{limit:g}",
+                parameters=names,
+            )
 
 
 def _ends(scheme: str) -> tuple[float, float] | None:

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from initprobe.check.family import beyond
-from initprobe.check.interval import CONFIDENCE
 from initprobe.check.residual import residual_streams
 from initprobe.check.rules.base import Case, Example, Finding, Threshold, rule, wording
 from initprobe.records import ResidualBlock
@@ -101,7 +99,7 @@ def branch_dominates_skip(case: Case) -> Iterator[Finding]:
             for block in stream.blocks
             if block.join != first and block.join in sites and kinds[block.branch] != "projection"
         ]
-        ratios = {block.join: block for block in later if _dominates(block, limit, len(later))}
+        ratios = {block.join: block for block in later if _dominates(case, block, limit, len(later))}
         for run in case.runs([sites[block.join] for block in later], lambda site: site.key in ratios):  # noqa: B023
             worst = max((ratios[site.key] for site in run), key=_mean)
             yield case.finding(
@@ -117,9 +115,9 @@ def _mean(block: ResidualBlock) -> float:
     return 0.0 if block.ratio is None else block.ratio.mean
 
 
-def _dominates(block: ResidualBlock, limit: float, of: int) -> bool:
+def _dominates(case: Case, block: ResidualBlock, limit: float, of: int) -> bool:
     if block.ratio is None:
         return False
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(np.array(block.ratio.per_seed, dtype=np.float64))[:, None]
-    return bool(beyond(logs, math.log(limit), confidence=1.0 - (1.0 - CONFIDENCE) / max(1, of)).any())
+    return bool(case.beyond(logs, math.log(limit), of=of).any())

@@ -10,7 +10,6 @@ import numpy as np
 
 from initprobe.activations.behaviour import behaviour
 from initprobe.check.chains import norm_chains
-from initprobe.check.family import beyond
 from initprobe.check.fit import SHORTEST_RUN, Walk
 from initprobe.check.rules.base import Case, Example, Finding, Threshold, rule, wording
 from initprobe.check.segments import held
@@ -104,20 +103,31 @@ def normalization_gradient_explosion(case: Case) -> Iterator[Finding]:
             continue
         walk = Walk(np.flatnonzero(usable).astype(np.float64), np.log(norms[:, usable]), np.full(usable.sum(), np.nan))
         drift = walk.slopes[:, None] * walk.span
-        if beyond(drift, math.log(limit)).any():
+        if case.beyond(drift, math.log(limit)).any():
             gain = math.exp(float(walk.slopes.mean()))
+            total, many = math.exp(float(drift.mean())), wording.count(len(keys), "normalization")
             yield case.finding(
-                f"gradient norm grows ×{wording.gain(gain)} per normalization over {len(keys)} layers, output to input",
+                f"gradient norm grows ×{wording.gain(total)} over {many}, ×{wording.gain(gain)} by each, output to "
+                "input",
                 sites=keys,
-                measured=f"drift ×{wording.gain(math.exp(float(drift.mean())))}, {wording.count(case.seeds, 'seed')}; "
-                f"warning beyond ×{wording.limit(limit)}",
+                label=f"{wording.span(keys)} ({many})",
+                measured=f"×{wording.gain(total)} from {keys[0]} to {keys[-1]}, {wording.count(case.seeds, 'seed')}; "
+                f"warning beyond ×{wording.limit(limit)} (×{wording.gain(limit ** (1.0 / walk.span))} by each)",
                 expected=_expected(case, keys),
-                notes=["no initialization changes this: the normalization undoes the scale of the weights"],
+                notes=[
+                    (
+                        "no initialization changes this, for the normalization undoes the scale of the weights: skip "
+                        "connections do, fewer layers, or an activation that is nearer to linear"
+                    )
+                ],
             )
 
 
 def _expected(case: Case, keys: Sequence[str]) -> str:
     """What theory says of batch normalization and the activation that most of the stack has."""
+    steps = [step for step in case.facts.anatomy.flow.steps if not set(keys).isdisjoint(step.sites)]
+    if any(step.effect == "norm" and step.name != "batch_norm" for step in steps):
+        return ""
     order = {site.key: site.order for site in case.facts.anatomy.sites}
     low, high = order[keys[-1]], order[keys[0]]
     uses = Counter(
@@ -130,4 +140,4 @@ def _expected(case: Case, keys: Sequence[str]) -> str:
         rate = behaviour(use).batch_rate
     except UsageError:
         return ""
-    return f"{wording.gain(math.sqrt(rate))} per layer = √(E f'² / Var f) for {use} behind batch normalization"
+    return f"×{wording.gain(math.sqrt(rate))} by each = √(E f'² / Var f) for {use} behind batch normalization"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from initprobe.check.rules.base import Case, Example, Finding, Threshold, beyond, rule, shown, wording
+from initprobe.check.rules.base import Case, Example, Finding, Threshold, rule, shown, wording
 
 FACTOR = Threshold(
     "loss_from_chance.factor",
@@ -82,7 +82,7 @@ def loss_far_from_chance(case: Case) -> Iterator[Finding]:
         return
     ratio = np.log([[loss / (chance or 1.0)] for loss, chance in pairs])
     limit = case.facts.thresholds[FACTOR.key]
-    if not beyond(ratio, math.log(limit))[0]:
+    if not case.beyond(ratio, math.log(limit))[0]:
         return
     loss = math.exp(float(np.mean([math.log(loss) for loss, _ in pairs])))
     chance = pairs[0][1] or 0.0

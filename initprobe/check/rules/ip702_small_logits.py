@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from initprobe.check.rules.base import Case, Example, Finding, Logits, Threshold, beyond, rule, wording
+from initprobe.check.rules.base import Case, Example, Finding, Logits, Threshold, rule, wording
 
 SPREAD = Threshold(
     "small_logits.spread",
@@ -73,7 +73,7 @@ def small_logits(case: Case) -> Iterator[Finding]:
     if (
         logits is None
         or not (logits.spread > 0).all()
-        or not beyond(np.log(logits.spread), math.log(limit), "below")[0]
+        or not case.beyond(np.log(logits.spread), math.log(limit), "below")[0]
     ):
         return
     spread = math.exp(float(np.log(logits.spread).mean()))

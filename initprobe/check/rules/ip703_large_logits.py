@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from initprobe.check.rules.base import Case, Example, Finding, Logits, Threshold, beyond, rule, wording
+from initprobe.check.rules.base import Case, Example, Finding, Logits, Threshold, rule, wording
 
 ENTROPY = Threshold(
     "large_logits.entropy",
@@ -68,7 +68,7 @@ def large_logits(case: Case) -> Iterator[Finding]:
     logits = Logits.of(case)
     limit = case.facts.thresholds[ENTROPY.key]
     # Classes at -inf are masked, and what is left of the entropy is the mask's; overflow is told by IP103.
-    if logits is None or not np.isfinite(logits.spread).all() or not beyond(logits.entropy, limit, "below")[0]:
+    if logits is None or not np.isfinite(logits.spread).all() or not case.beyond(logits.entropy, limit, "below")[0]:
         return
     share, spread = float(logits.entropy.mean()), float(logits.spread.mean())
     yield case.finding(

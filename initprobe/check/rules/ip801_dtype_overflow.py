@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from initprobe.check.chains import PRODUCTS
 from initprobe.check.rules.base import (
     FORMATS,
     Case,
@@ -18,19 +20,19 @@ from initprobe.check.rules.base import (
     rule,
     wording,
 )
-from initprobe.records import Flow, Site
+from initprobe.records import Flow, Signal, Site, Step
 
 KINDS = frozenset(["embedding", "weighted", "norm", "activation", "attention", "join"])
 """What is looked at wherever it goes; of other values, masks are as negative as their type allows on purpose."""
 
 SCORES = frozenset(["matmul", "bmm", "einsum", "mm", "baddbmm"])
-"""What makes an attention's scores before anything is masked."""
+"""What makes an attention's scores before anything is masked; so do products of two signals, one number at a time."""
 
 ATTENDING = "scores"
 """Steps of an attention that is written by hand: the product of queries and keys (``other``), masks and a softmax."""
 
 MASKING = frozenset(["masked_fill", "masked_fill_", "where", "fill_", "masked_scatter"])
-"""Operations that write numbers of somebody's choice."""
+"""Operations that write numbers of somebody's choice; ``where`` unless it chooses between two signals."""
 
 BRINK = 2.0**12
 """A float16 value that is lost to overflow has finite neighbours within a factor of 16 of 65504; one that is lost to a
@@ -71,8 +73,12 @@ def dtype_overflow(case: Case) -> Iterator[Finding]:
         With `--precision float16` it compares the largest value of every layer, and of every product, power and sum of
         signals between them, measured in a wider type, with the largest number of the type that the network is going to
         run in: 65504. In a network that is probed in float16 itself it looks at the first layer whose values are not
-        finite, and fires where those that are left are close to the limit. bfloat16 has the range of float32. What an
-        attention adds to its scores is a mask, and left out.
+        finite, and fires where those that are left are close to the limit. bfloat16 has the range of float32.
+
+        Masks are as negative as a type allows, on purpose, so what may be one is left out: sums, differences and
+        multiples that lead into nothing but a softmax or an attention (products of two signals are looked at there
+        too), what `masked_fill` and `where` write a number into, and what no operation was seen to read. So are tables
+        and whatever else is the same in every pass: it holds no signal. Sums with it are looked at.
 
     Why is this bad:
         What overflows is infinite, and the next subtraction makes NaN of it: the loss is NaN before the first update.
@@ -105,11 +111,21 @@ def _unmasked(flow: Flow) -> frozenset[str]:
     for step in reversed(steps):
         softens = step.activation is not None and "softmax" in step.activation.name
         carries = step.index in masks and step.effect in {"view", "pass", "sum", "scale", "other"}
-        if softens or "attention" in step.name or (carries and step.name not in SCORES):
+        if softens or "attention" in step.name or (carries and not _is_product(step)):
             masks.update(step.sources)
-    raw = {step.index for step in steps if step.name in SCORES or (step.name == ATTENDING and step.effect == "other")}
-    masks |= {step.index for step in steps if step.name in MASKING | {ATTENDING}}
-    return frozenset(key for step in steps if step.index in raw or step.index not in masks for key in step.sites)
+    masks |= {step.index for step in steps if step.name == ATTENDING or _writes_numbers(step)}
+    return frozenset(key for step in steps if _is_product(step) or step.index not in masks for key in step.sites)
+
+
+def _is_product(step: Step) -> bool:
+    """Whether two signals are multiplied: no mask is made so."""
+    by_number = step.name in PRODUCTS and len(step.sources) > 1
+    return by_number or step.name in SCORES or (step.name == ATTENDING and step.effect == "other")
+
+
+def _writes_numbers(step: Step) -> bool:
+    chosen = step.args[1:] if step.name == "where" else ()
+    return step.name in MASKING and not (len(chosen) == 2 and all(isinstance(one, Signal) for one in chosen))
 
 
 def _is_half(case: Case, site: Site) -> bool:
@@ -118,12 +134,8 @@ def _is_half(case: Case, site: Site) -> bool:
 
 def _planned(case: Case, sites: Sequence[Site], narrow: Format) -> Iterator[Finding]:
     """What would overflow in the type that the network is going to run in: a finding for what counts together."""
-    groups: dict[str | None, list[Site]] = {}
-    for site in sites:
-        if (case.facts.signals.at([site.key], "absmax") > narrow.largest).any():
-            groups.setdefault(case.suppression([site.path]), []).append(site)
-    for group in groups.values():
-        keys = [site.key for site in group]
+    large = [site.key for site in sites if (case.facts.signals.at([site.key], "absmax") > narrow.largest).any()]
+    for keys in case.apart(large):
         peaks = case.facts.signals.at(keys, "absmax")
         largest = float(np.nanmax(peaks[:, 0]))
         found = exponents(case.facts.signals, keys[0], "forward")
@@ -147,9 +159,10 @@ def _measured(case: Case, sites: Sequence[Site]) -> Iterator[Finding]:
     peak = float(np.nanmax(case.facts.signals.at([key], "absmax")[:, 0], initial=0.0))
     if peak < BRINK:
         return
-    yield case.finding(
+    finding = case.finding(
         f"values at {key} overflow in float16, which holds 65504",
         sites=[key],
         measured=f"the largest that is finite is {wording.size(peak)}; in {int(seeds.sum())} of "
         f"{wording.count(case.seeds, 'seed')}",
     )
+    yield replace(finding, downstream=len(bad) - 1)

@@ -15,7 +15,6 @@ from initprobe.check.rules.base import (
     Finding,
     Format,
     Threshold,
-    beyond,
     exponents,
     loss_scale,
     lost,
@@ -115,7 +114,7 @@ def _share(case: Case, key: str, narrow: Format) -> float:
 
 def _flushed(case: Case, narrow: Format, site: Site) -> bool:
     shares = _shares(case, site.key, narrow)
-    return bool(beyond(shares[:, None], case.facts.thresholds[SHARE.key])[0])
+    return bool(case.beyond(shares[:, None], case.facts.thresholds[SHARE.key])[0])
 
 
 def _gradients(case: Case, sites: Sequence[Site], narrow: Format) -> Iterator[Finding]:
@@ -127,7 +126,7 @@ def _gradients(case: Case, sites: Sequence[Site], narrow: Format) -> Iterator[Fi
 
     def beyond_at(scale: int) -> list[str]:
         shares = [_shares(case, key, narrow, scale) for key in keys]
-        told = beyond(np.stack(shares, axis=1), limit)
+        told = case.beyond(np.stack(shares, axis=1), limit)
         return [key for key, lost_there in zip(keys, told, strict=True) if lost_there]
 
     most = loss_scale(float(peaks.max()), narrow)

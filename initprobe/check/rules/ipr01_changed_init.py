@@ -45,14 +45,14 @@ def changed_init(case: Case) -> Iterator[Finding]:
     for shift in found.shifts if found is not None else ():
         if found is None or shift.quantity not in ("std", "mean"):
             continue
-        for names, paths, place in changes.apart(case, shift.names):
+        for names, place in changes.apart(case, shift.names):
             who = "" if len(names) == 1 else f" of {wording.count(len(names), 'parameter')}"
             first = "" if shift.names == names[:1] else f"{shift.names[0]}: "
             step = changes.factors([shift])
             yield case.finding_about(
                 f"the {shift.quantity}{who} is {f'{step} what it was' if step else 'another one'} "
                 f"({first}{changes.ends(shift)})",
-                paths=paths,
+                about=names,
                 label=changes.label(names, "parameter"),
                 location=place,
                 measured=changes.evidence(found),

@@ -51,7 +51,7 @@ def changed_signal(case: Case) -> Iterator[Finding]:
     found = case.facts.difference
     told = {quantity: _told(found, quantity) for quantity in _SCALES} if found is not None else {}
     names = next((names for names, _ in told.values() if names), ())
-    for members, _, _ in changes.apart(case, names):
+    for members, _ in changes.apart(case, names):
         yield case.finding(
             ", ".join(text for _, text in told.values() if text),
             sites=members,

@@ -50,11 +50,11 @@ def changed_structure(case: Case) -> Iterator[Finding]:
         return
     kinds, weights = _kinds(found), {weight.name for weight in case.facts.anatomy.weights}
     for what, every in kinds.items():
-        for names, paths, place in changes.apart(case, every):
+        for names, place in changes.apart(case, every):
             listed = wording.listing([name or "the model" for name in names])
             yield case.finding_about(
                 f"{listed} {'is' if len(names) == 1 else 'are'} {what}",
-                paths=paths,
+                about=names,
                 label=changes.label(names, "name"),
                 location=place,
                 measured=changes.evidence(found),
@@ -62,7 +62,7 @@ def changed_structure(case: Case) -> Iterator[Finding]:
                 parameters=[name for name in names if name in weights],
             )
     if not found.shifts and not any(kinds.values()):
-        yield case.finding_about(" ".join(found.notes), paths=(), label="", location=None)
+        yield case.finding_about(" ".join(found.notes), about=(), label="", location=None)
 
 
 def _kinds(found: Difference) -> Mapping[str, tuple[str, ...]]:

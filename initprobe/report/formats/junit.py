@@ -78,7 +78,7 @@ def _cases(entry: Entry) -> list[_Case]:
 
 
 def _found(entry: Entry, finding: Finding) -> _Case:
-    layers = _layers(finding.sites or finding.parameters or finding.paths)
+    layers = _layers(finding.sites or finding.parameters or finding.about)
     name = f"{visible(finding.rule.name)}: {layers}" if layers else visible(finding.rule.name)
     brief = visible(finding.message, 1000)
     text = "\n".join([brief, *(f"{key}: {value}" for key, value in details(finding))])

@@ -244,7 +244,24 @@ def test_a_fan_that_is_right_and_a_gain_that_is_not_is_the_scheme():
 
     ((code, message),) = audit(build, (64,))
     assert code == "IP506"
-    assert "relu wants 2" in message
+    assert message.endswith(
+        "variance times fan_in is a linear unit's, 1 (Xavier, LeCun, orthogonal); behind relu it takes 2"
+    )
+
+
+def test_the_weights_of_another_activation_are_named_with_what_would_help():
+    def build():
+        model = nn.Sequential(*[part for _ in range(20) for part in (nn.Linear(64, 64), nn.ReLU())])
+        for layer in model[::2]:
+            nn.init.xavier_normal_(layer.weight)
+            nn.init.zeros_(layer.bias)
+        nn.init.normal_(model[0].weight, std=0.3)
+        return model
+
+    (found,) = ip.probe(build, inputs=(64,), check={"complete": True, "select": ("IP506",)}, seeds=5).findings
+    assert found.label == "2 … 36 (18 layers)", "the first has no relu in front of it"
+    assert found.measured.endswith("over 18 weights behind relu, 5 seeds")
+    assert found.notes == ("multiply the standard deviations by 1.41, or draw them with kaiming_normal",)
 
 
 def test_biases_and_default_init_of_one_stack_are_notes_on_one_finding():

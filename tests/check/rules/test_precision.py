@@ -130,7 +130,61 @@ def overflows(build):
     return [finding.sites for finding in findings]
 
 
+class Between(nn.Module):
+    """Two layers whose outputs one operation makes something of."""
+
+    def __init__(self, operation):
+        super().__init__()
+        self.left, self.right, self.operation = nn.Linear(16, 16), nn.Linear(16, 16), operation
+        for layer in (self.left, self.right):
+            nn.init.normal_(layer.weight, std=100.0)
+
+    def forward(self, x):
+        return self.operation(self.left(x), self.right(x))
+
+
+class Choice(nn.Module):
+    def forward(self, a, b):
+        return torch.where(a > b, 1e3 * a, b)
+
+
+def similarity(a, b):
+    return torch.softmax((a * b).sum(-1), -1)
+
+
+def decided(a, b):
+    return torch.log_softmax(a * b, -1)
+
+
+def counted(a, b):
+    return a + (a * b).argmax(-1, keepdim=True)
+
+
+def masked(a, b):
+    return torch.softmax(torch.where(a > b, a, -1e9), -1)
+
+
+def pushed(a, b):
+    return torch.softmax(a - 1e9 * (b < 0), -1)
+
+
 class TestBetweenLayers:
+    @pytest.mark.parametrize(
+        ("operation", "told"),
+        [
+            (similarity, ["(model)/mul"]),
+            (decided, ["(model)/mul", "(model)"]),
+            (counted, ["(model)/mul"]),
+            (Choice(), ["operation"]),
+            (masked, []),
+            (pushed, []),
+        ],
+        ids=["summed", "softmax", "unread", "where", "number", "mask"],
+    )
+    def test_products_of_signals_are_looked_at_wherever_they_lead_and_masks_nowhere(self, operation, told):
+        found = overflows(lambda: (Between(operation), torch.randn(4, 16)))
+        assert [key for sites in found for key in sites] == told
+
     def test_a_square_is_looked_at(self):
         inputs = torch.randn(4, 16)
         assert [sites[0] for sites in overflows(lambda: (Square(1000.0), inputs))] == ["square"]

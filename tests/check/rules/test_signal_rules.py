@@ -226,9 +226,10 @@ class TestSaturation:
     def test_neighbours_are_one_finding(self, make):
         finding = only(self.judged(make, [0.1, 0.6, 0.9, 0.8, 0.1, 0.1, 0.1, 0.1]), "IP302")
         assert finding.sites == ("block.1.relu", "block.2.relu", "block.3.relu")
-        assert finding.message == "90 % of the values of block.2.relu lie where the activation is flat"
-        assert f"[{-0.975}, {0.975}]" in finding.measured
-        assert finding.notes == ("its input, block.2.linear, has an RMS of 1.00",)
+        assert finding.message == "90 % of the values of block.2.relu are saturated: tanh is flat there"
+        assert finding.measured.startswith("60 to 90 % of the values, at most -0.975 or at least 0.975: the slope")
+        (note,) = finding.notes
+        assert note.startswith("its input, block.2.linear, has an RMS of 1.00: smaller weights")
 
     def test_a_third_is_what_clipping_does(self, make):
         assert found(self.judged(make, [0.32] * DEPTH), "IP302") == []
@@ -405,9 +406,12 @@ class TestNormalizations:
 
     def test_a_deep_stack(self, make):
         finding = only(self.judged(make, 1.211), "IP603")
-        assert finding.message == "gradient norm grows ×1.21 per normalization over 40 layers, output to input"
-        assert finding.sites[0] == "block.39.relu"
-        assert "drift ×1750" in finding.measured
+        assert finding.message == ("gradient norm grows ×1750 over 40 normalizations, ×1.21 by each, output to input")
+        assert finding.label == "block.39.relu … block.0.relu (40 normalizations)"
+        assert finding.measured == (
+            "×1750 from block.39.relu to block.0.relu, 5 seeds; warning beyond ×1000 (×1.19 by each)"
+        )
+        assert finding.expected == "", "these are no batch normalizations"
 
     @pytest.mark.parametrize(("gain", "depth"), [(1.211, 34), (1.0, 40), (0.8, 40)])
     def test_a_shallow_or_level_one_is_none(self, make, gain, depth):

@@ -26,14 +26,9 @@ UNFIXED = {
     "nan_in_the_batch": "the data",
     "narrow_relu_dies": "a width of two dies whatever the weights",
     "noise_without_a_seed": "the forward pass is random",
-    "one_block_forgotten": "the block is not found",
     "overconfident_head": "logits are divided by 0.01, and so is the head's bias",
     "physical_units": "the data are too small for float16",
     "raw_features": "the data are too large for float16",
-    "rnn_explodes": "the cell is not found",
-    "rnn_forgets": "the cell is not found",
-    "swiglu_scales_the_wrong_weight": "the weight is not found",
-    "tied_embedding_by_the_linear_rule": "the embedding is not found",
 }
 """Broken models that no other weights mend, and why."""
 

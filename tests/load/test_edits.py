@@ -126,6 +126,7 @@ class Watch(TorchDispatchMode):
         return made
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("first", range(0, EDITS, 100))
 def test_what_is_said_of_one_change_points_at_it(first, tmp_path):
     (tmp_path / "data").symlink_to(CONFIGS / "data")

@@ -14,6 +14,8 @@ from torch import nn
 
 import initprobe as ip
 
+pytestmark = pytest.mark.untraced
+
 
 @pytest.mark.parametrize(
     ("scheme", "mean"),

@@ -10,6 +10,8 @@ import pytest
 from initprobe import api
 from initprobe.check.rules.base import RULES
 
+pytestmark = pytest.mark.untraced
+
 CASES = [
     pytest.param(leaf, example, expected, id=f"{leaf.card.name}-{kind}-{number}")
     for leaf in RULES.values()

@@ -38,6 +38,9 @@ ENOUGH = 1e-6
 MAX_LEVEL = 3
 """How often all panels may be halved. An f that oscillates faster than that (sine at q above 100) is sampled."""
 
+POWERS = 2.0 ** np.arange(-64, 65)[:, None]
+"""Factors by which a number is multiplied without any rounding."""
+
 CHUNK = 1 << 20
 """Values of f that are held at once."""
 
@@ -121,8 +124,10 @@ def _gap(c: float) -> float:
 
 @lru_cache(maxsize=65536)
 def _product(use: ActivationUse, which: str, q: float, gap: float, centre: float) -> float:
-    function, kinks = _function(use, which)
     pair = _pair(q, gap, centre)
+    if centre == 0.0 and q not in (0.0, 1.0) and _homogeneous(use):
+        return _scale(which, q) * _product(use, which, 1.0, gap, 0.0)
+    function, kinks = _function(use, which)
     if pair.large == 0.0:
         return float(function(np.full(1, centre))[0]) ** 2
     return _expectation(lambda x, y: function(x) * function(y), kinks, pair)
@@ -130,12 +135,30 @@ def _product(use: ActivationUse, which: str, q: float, gap: float, centre: float
 
 @lru_cache(maxsize=65536)
 def _deficit(use: ActivationUse, which: str, q: float, gap: float, centre: float) -> float:
-    function, kinks = _function(use, which)
     pair = _pair(q, gap, centre)
+    if centre == 0.0 and q not in (0.0, 1.0) and _homogeneous(use):
+        return _scale(which, q) * _deficit(use, which, 1.0, gap, 0.0)
+    function, kinks = _function(use, which)
     noise = _own_variance(use, which, q, centre)
     if pair.large == 0.0 or gap == 0.0:
         return noise
     return noise + _expectation(lambda x, y: 0.5 * (function(x) - function(y)) ** 2, kinks, pair)
+
+
+@lru_cache(maxsize=256)
+def _homogeneous(use: ActivationUse) -> bool:
+    """Whether f(s z) = s f(z) for every s > 0, as rectifiers have it: one variance then tells of all others.
+
+    A wide Gaussian is cut into many panels around zero, where other activations bend.
+    """
+    function, kinks = _function(use, "value")
+    sides = np.array([-1.0, 1.0])
+    return not any(kinks) and bool(np.array_equal(function(POWERS * sides), POWERS * function(sides)))
+
+
+def _scale(which: str, q: float) -> float:
+    """What a variance of q makes of the expectation at a variance of 1 where f is homogeneous."""
+    return {"value": q, "derivative": 1.0, "square": q * q}[which]
 
 
 def _function(use: ActivationUse, which: str) -> tuple[Callable[[Array], Array], tuple[float, ...]]:

@@ -9,6 +9,8 @@ import pytest
 from initprobe.check.looks import LookPlan
 from initprobe.records import NeedSeeds
 
+pytestmark = pytest.mark.untraced
+
 DEPTH = 50
 PLAN = LookPlan(5, 32)
 

@@ -25,6 +25,7 @@ def test_a_commented_spec_and_its_schema(initprobe, folder):
     Draft202012Validator(schema).validate(parse(text, "net.yaml").values)
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("preset", sorted(preset_files()))
 def test_every_preset_is_a_start(initprobe, folder, preset):
     assert initprobe("new", preset, "-o", "mine.yaml").code == 0

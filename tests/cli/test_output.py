@@ -78,6 +78,7 @@ def test_two_runs_give_identical_bytes(initprobe, name):
     assert first
 
 
+@pytest.mark.untraced
 def test_plots_are_drawn_and_named_and_identical(initprobe, folder):
     ran = initprobe("run", "tiny.yaml", "--plots", "a")
     initprobe("run", "tiny.yaml", "--plots", "b")
@@ -200,6 +201,7 @@ def test_a_full_disk_behind_standard_output_is_no_bug_of_ours(folder):
     assert b"cannot write to standard output" in ended.stderr
 
 
+@pytest.mark.untraced
 def test_targets_that_are_called_alike_are_told_apart(initprobe, folder):
     for name in ("a", "b"):
         (folder / name).mkdir()

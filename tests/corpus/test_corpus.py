@@ -9,6 +9,8 @@ from tests.corpus.judging import judge
 from tests.corpus.page import PAGE
 from tests.corpus.reading import Model, corpus
 
+pytestmark = pytest.mark.untraced
+
 BASES = 20
 
 NOT_OF_A_MODEL = {

@@ -11,6 +11,8 @@ from initprobe.__main__ import run
 from initprobe.report.result import load_result
 from tests.corpus.reading import Model, corpus
 
+pytestmark = pytest.mark.untraced
+
 UNFIXED = {
     "attention_without_skips": "attention without a skip connection averages whatever the weights are",
     "batchnorm_without_skips": "the gradient grows by the architecture, whatever the weights",

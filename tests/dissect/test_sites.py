@@ -292,6 +292,7 @@ def test_every_odd_model_has_an_anatomy(name):
 DEEP = 2000
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     ("build", "kind"),
     [
@@ -307,6 +308,7 @@ def test_two_thousand_layers_are_no_recursion(build, kind):
     assert [len(sites) for sites in found] == [DEEP if kind == "pre-activation" else DEEP // 2]
 
 
+@pytest.mark.untraced
 def test_sums_of_long_lines_that_never_meet_take_no_square_of_their_length():
     """Each looks back along both lines to the start, unless it is told that they have nothing in common."""
 

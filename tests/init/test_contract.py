@@ -103,14 +103,10 @@ def attempt(name: str, case: str) -> tuple[nn.Module, Outcome] | UsageError:
     return model, outcome
 
 
-# The scope keeps the tests of one pair together, in whatever process they run, so that each pair is drawn once for all.
-every_pair = pytest.mark.parametrize(
-    ("name", "case"), [(name, case) for name in SCHEMES for case in CASES], scope="module"
-)
-
-
-@every_pair
-def test_every_parameter_is_drawn_or_left_with_a_reason(name, case):
+# One test for each pair, whatever is asked of it: fifteen hundred pairs, and half of each test would be pytest's.
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("name", SCHEMES)
+def test_a_scheme_draws_what_it_declares_or_says_in_a_line_why_it_does_not_fit(name, case):
     made = attempt(name, case)
     if isinstance(made, UsageError):
         assert len(str(made)) > 30
@@ -118,6 +114,12 @@ def test_every_parameter_is_drawn_or_left_with_a_reason(name, case):
         assert made.hint
         return
     model, outcome = made
+    every_parameter_is_drawn_or_left_with_a_reason(case, model, outcome)
+    moments_are_those_declared(case, model, outcome)
+    the_same_seed_gives_the_same_numbers_and_norms_stay(name, case, model, outcome)
+
+
+def every_parameter_is_drawn_or_left_with_a_reason(case: str, model: nn.Module, outcome: Outcome) -> None:
     original = traced(case)[0].model
     told = [one.weight for one in (*outcome.drawn, *outcome.skipped)]
     assert sorted(told) == sorted(dict(model.named_parameters()))
@@ -136,12 +138,7 @@ def test_every_parameter_is_drawn_or_left_with_a_reason(name, case):
     assert not any(module._forward_hooks for module in model.modules())
 
 
-@every_pair
-def test_moments_are_those_declared(name, case):
-    made = attempt(name, case)
-    if isinstance(made, UsageError):
-        return
-    model, outcome = made
+def moments_are_those_declared(case: str, model: nn.Module, outcome: Outcome) -> None:
     for one in outcome.drawn:
         values = model.get_parameter(one.weight).detach().double()
         if one.std is None or values.numel() < 300:
@@ -156,17 +153,14 @@ def test_moments_are_those_declared(name, case):
         assert deviation <= 4.0 / math.sqrt(2.0 * values.numel()), (one.weight, float(values.std()), one.std)
 
 
-@every_pair
-def test_the_same_seed_gives_the_same_numbers_and_norms_stay(name, case):
-    made = attempt(name, case)
-    if isinstance(made, UsageError):
-        return
+def the_same_seed_gives_the_same_numbers_and_norms_stay(
+    name: str, case: str, first: nn.Module, outcome: Outcome
+) -> None:
     torch.manual_seed(11)
     model = as_built(case)
-    outcome = drawn(name, case, model)
-    assert outcome == made[1]
+    assert drawn(name, case, model) == outcome
     for key, parameter in model.named_parameters():
-        assert torch.equal(parameter, made[0].get_parameter(key)), key
+        assert torch.equal(parameter, first.get_parameter(key)), key
     anatomy = traced(case)[1]
     norms = {weight.name for weight in anatomy.weights if weight.role == "norm"}
     card = SCHEMES[name].card

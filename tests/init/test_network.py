@@ -115,6 +115,7 @@ def looks(name: str, case: str, depth: int) -> int:
     return Counted.looks["all"]
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("name", list(SCHEMES))
 def test_a_scheme_does_not_look_through_a_network_for_each_of_its_weights(name):
     for case in CASES:

@@ -40,6 +40,7 @@ def test_the_data_are_real_and_standardized():
     assert "CC BY 4.0" in (CONFIGS / "data" / "README.md").read_text()
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_config_shows_the_numbers_that_its_comment_states(path):
     wanted = expectations(path.read_text())

@@ -28,6 +28,9 @@ class Plain(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):
 
 FILES = sorted(CONFIGS.glob("*.yaml"))
 EDITS = 2_000
+EVERY_DAY = 1_000
+"""Edits that the default suite makes, twenty of each config; the others are slow."""
+
 LAYERS = ("model", "layers")
 SHAPE = ("model", "input", "shape")
 FEW = 2**15
@@ -126,7 +129,10 @@ class Watch(TorchDispatchMode):
         return made
 
 
-@pytest.mark.parametrize("first", range(0, EDITS, 100))
+@pytest.mark.untraced
+@pytest.mark.parametrize(
+    "first", [pytest.param(first, marks=[pytest.mark.slow] * (first >= EVERY_DAY)) for first in range(0, EDITS, 100)]
+)
 def test_what_is_said_of_one_change_points_at_it(first, tmp_path):
     (tmp_path / "data").symlink_to(CONFIGS / "data")
     refused = 0

@@ -198,6 +198,7 @@ def test_all_files_together_are_as_large_as_one(write):
     assert "larger than 256 KiB together with what it extends\n  --> child.yaml:2:10" in told
 
 
+@pytest.mark.untraced
 def test_too_many_values_together_are_refused(write):
     row = "[" + "0, " * 1000 + "0]"
     many = "".join(f"  v{{}}{number}: {row}\n" for number in range(30))

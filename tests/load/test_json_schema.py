@@ -36,6 +36,7 @@ def test_it_knows_every_block():
     assert len(known) == len(BLOCKS)
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_it_accepts_what_ships(path, validator):
     validator.validate(parse(path.read_text(), path.name).values)

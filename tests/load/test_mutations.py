@@ -66,6 +66,7 @@ def file(tmp_path_factory):
     return tmp_path_factory.mktemp("specs") / "spec.yaml"
 
 
+@pytest.mark.untraced
 @settings(max_examples=150, deadline=None)
 @given(text=mutated())
 def test_mutated_specs_are_read_or_refused(text, file):

@@ -7,6 +7,8 @@ import pytest
 from initprobe.load.target import expand_targets
 from tests.load.expectations import expectations, probed
 
+pytestmark = pytest.mark.untraced
+
 PAPERS = Path(__file__).parents[2] / "configs" / "papers"
 FILES = sorted(PAPERS.glob("*.yaml"))
 

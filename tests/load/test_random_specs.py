@@ -48,6 +48,7 @@ def run(layers, signal):
     assert any(parameter.grad is not None for parameter in model.parameters()) or signal.vocab is None
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("first", range(0, NETWORKS, AT_ONCE))
 def test_random_networks_run_forward_and_backward(first):
     for number in range(first, first + AT_ONCE):
@@ -66,6 +67,7 @@ def test_every_block_is_drawn():
     assert {drawn(number)[0] for number in range(len(blocks()))} == set(blocks())
 
 
+@pytest.mark.untraced
 def test_the_json_schema_accepts_what_was_drawn():
     validator = Draft202012Validator(spec_json_schema())
     for number in range(0, NETWORKS, 5):

@@ -17,6 +17,8 @@ from initprobe.load.stack import stack
 from initprobe.records import TargetRequest
 from initprobe.settings import Flags
 
+pytestmark = pytest.mark.untraced
+
 NETWORKS = {
     "he / relu": ("he", "relu", 50, set()),
     "orthogonal / tanh": ("orthogonal", "tanh", 20, set()),

@@ -13,6 +13,8 @@ from torch import nn
 
 import initprobe as ip
 
+pytestmark = pytest.mark.untraced
+
 
 def trained(scheme: str, steps: int = 200, lr: float = 0.001) -> list[float]:
     """Cross-entropy of thirty rectified layers in training, step by step."""

@@ -10,6 +10,8 @@ from torch import nn
 
 import initprobe as ip
 
+pytestmark = pytest.mark.untraced
+
 STEPS = 24
 WIDTH = 256
 DRIFTS = {"IP101", "IP102", "IP201", "IP202"}

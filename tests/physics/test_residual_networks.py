@@ -18,6 +18,8 @@ from torch import nn
 import initprobe as ip
 from initprobe.report.plots.base import PLOTS
 
+pytestmark = pytest.mark.untraced
+
 ALPHA = 0.5
 WIDTH = 64
 

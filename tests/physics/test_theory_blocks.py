@@ -20,6 +20,8 @@ from initprobe.predict.residual import exponential_growth, linear_growth, mean_f
 from initprobe.records import ActivationUse
 from tests.physics.stacks import FUNCTIONS, agrees
 
+pytestmark = pytest.mark.untraced
+
 WIDTH = 1024
 
 

@@ -20,6 +20,8 @@ from initprobe.predict.pairs import derivative_product
 from initprobe.records import ActivationUse, CriticalPoint
 from tests.physics.stacks import FUNCTIONS, START, Measured, Shape, agrees, run
 
+pytestmark = pytest.mark.untraced
+
 DEPTH, BATCH, SEEDS = 30, 24, 4
 BIAS = 0.05
 SHAPES = {"dense": Shape(512), "conv": Shape(128, kernel=3, size=6)}

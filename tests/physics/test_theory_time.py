@@ -13,6 +13,8 @@ import pytest
 
 import initprobe as ip
 
+pytestmark = pytest.mark.untraced
+
 STEPS = 30
 SEEDS = 4
 SPEC = """

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from initprobe.activations.base import ACTIVATIONS
 from initprobe.activations.moments import NotElementwiseError, derivative_moments_around, mean, moments_around
 from initprobe.errors import UsageError
-from initprobe.predict.pairs import deficit, derivative_deficit, derivative_product, product
+from initprobe.predict.pairs import deficit, derivative_deficit, derivative_product, product, square_product
 from initprobe.records import ActivationUse
 
 ELEMENTWISE = sorted(name for name, leaf in ACTIVATIONS.items() if leaf.value is not None)
@@ -31,6 +31,23 @@ def test_rectifiers(c, slope):
     sided = (1 - slope) ** 2 * (math.pi - math.acos(c)) / (2 * math.pi) + slope
     assert product(use, 2.0, c) == pytest.approx(leaky_product(2.0, c, slope), rel=1e-12, abs=1e-12)
     assert derivative_product(use, 2.0, c) == pytest.approx(sided, rel=1e-12)
+
+
+@pytest.mark.parametrize("q", [1e-60, 0.3, 1e6, 1e60])
+@pytest.mark.parametrize("name", ["relu", "leaky_relu", "prelu", "rrelu"])
+def test_a_rectifier_at_any_variance_is_that_at_one_made_larger(name, q):
+    """A centre that is next to none takes the long way, over the panels of that variance; wide ones have too many."""
+    use, beside = ActivationUse(name), 1e-13 * math.sqrt(q)
+    for c in (-0.7, 0.0, 0.5):
+        grown = (product(use, q, c), derivative_product(use, q, c), deficit(use, q, 1 - c), square_product(use, q, c))
+        one = (product(use, 1, c), derivative_product(use, 1, c), deficit(use, 1, 1 - c), square_product(use, 1, c))
+        assert grown == pytest.approx(
+            [by * value for by, value in zip((q, 1, q, q * q), one, strict=True)], rel=1e-12, abs=0
+        )
+        if q < 1e9:
+            assert grown[0] == pytest.approx(product(use, q, c, beside), rel=1e-11, abs=0)
+            assert grown[1] == pytest.approx(derivative_product(use, q, c, beside), rel=1e-11, abs=0)
+            assert grown[2] == pytest.approx(deficit(use, q, 1 - c, beside), rel=1e-11, abs=0)
 
 
 @pytest.mark.parametrize("gap", [1e-3, 1e-8, 1e-12])

@@ -128,6 +128,7 @@ def test_a_class_token_among_patches_keeps_a_size_of_its_own():
     assert gradient.accumulated == pytest.approx(found["norm"].backward["rms"].mean, rel=0.05)
 
 
+@pytest.mark.untraced
 def test_a_signal_that_leaves_the_range_of_numbers_is_no_crash():
     def build():
         model = stack(12, 16)()

@@ -15,6 +15,7 @@ def texts(figure: Figure) -> list[str]:
     return [text.get_text() for legend in figure.legends for text in legend.get_texts()]
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("name", ["tanh", "relu", "gelu", "softplus", "hardshrink", "sigmoid", "threshold"])
 def test_every_kind_of_activation_is_drawn(name):
     figure = phase_figure(phase_diagram(ActivationUse(name)))

@@ -85,6 +85,7 @@ def test_the_users_style_neither_shows_nor_is_lost(canonical):
         assert mpl.rcParams["font.size"] == 30.0
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(("report", "extension"), [("hostile", "svg"), ("clean", "png")])
 def test_equal_reports_give_equal_bytes_without_markup(canonical, tmp_path, report, extension):
     first = save_plots(canonical[report], tmp_path / "a", formats=(extension,))
@@ -103,6 +104,7 @@ def test_equal_reports_give_equal_bytes_without_markup(canonical, tmp_path, repo
             assert b"\x1b" not in data
 
 
+@pytest.mark.untraced
 def test_several_targets_have_names_of_their_own(canonical, tmp_path):
     entry = canonical["residual"].entries[0]
     report = Report("run", tuple(replace(entry, name=name) for name in ("../a/b", "a-b")))

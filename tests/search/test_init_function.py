@@ -215,6 +215,7 @@ def test_a_function_that_does_not_fit_is_told():
         apply_function("def init_weights(model):\n    model.nowhere\n", nn.Linear(2, 2))
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("name", ["vanishing", "exploding", "saturating", "odd", "residual", "dead"])
 def test_the_function_printed_for_a_defective_model_makes_its_check_pass(probed, suggested, name):
     target, before = probed(name)

@@ -18,6 +18,8 @@ from tests.measure.test_restoring import state_of
 from tests.zoo.odd_models import ODD, TOKENS, Drawn
 from tests.zoo.odd_programs import PROGRAMS
 
+pytestmark = pytest.mark.untraced
+
 TESTS = Path(__file__).parents[1]
 
 ROWS: dict[str, tuple[str, ...]] = {

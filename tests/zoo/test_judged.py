@@ -7,6 +7,8 @@ import pytest
 from tests.zoo import test_transformers, test_vision
 from tests.zoo.judged import judged
 
+pytestmark = pytest.mark.untraced
+
 NATIVE = {
     "attention": set(),
     "convolutions": set(),

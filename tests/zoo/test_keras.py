@@ -10,6 +10,8 @@ import pytest
 
 from initprobe.__main__ import run
 
+pytestmark = pytest.mark.untraced
+
 MODELS = Path(__file__).parent / "keras_models.py"
 FEW = ("--seeds", "2", "--max-seeds", "2", "--batch", "16")
 

@@ -8,6 +8,8 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 from tests.zoo.walk import Row, outcome, walk
 from tests.zoo.walking import walked
 
+pytestmark = pytest.mark.untraced
+
 SAMPLE = {
     "bert": "input_ids",
     "clip": "pixel_values, input_ids",

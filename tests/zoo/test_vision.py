@@ -7,6 +7,8 @@ import pytest
 from tests.zoo.walk_timm import Row, one_of_each_family, walk
 from tests.zoo.walking import walked
 
+pytestmark = pytest.mark.untraced
+
 SAMPLE = {
     "timm:convnext_atto": 12,
     "timm:mobilenetv3_small_050": 7,  # six, and one where half of 40 and of 48 channels are rounded alike

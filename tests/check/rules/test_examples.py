@@ -11,6 +11,8 @@ from initprobe import api
 from initprobe.check.regression import against
 from initprobe.check.rules.base import RULES
 
+pytestmark = pytest.mark.untraced
+
 CASES = [
     pytest.param(leaf, example, expected, id=f"{leaf.card.name}-{kind}-{number}")
     for leaf in RULES.values()

@@ -82,6 +82,7 @@ class Transformer(nn.Module):
         return self.head(x)
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("scheme", DELIBERATE)
 @pytest.mark.parametrize(
     ("build", "inputs"),

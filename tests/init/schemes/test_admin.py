@@ -105,6 +105,7 @@ def norm_of_gradients(n: int, scheme: str, seed: int) -> float:
     return math.sqrt(sum(float(parameter.grad.square().sum()) for parameter in matrices))
 
 
+@pytest.mark.untraced
 def test_gradients_grow_more_slowly_with_depth():
     depths = [4, 8, 24]
     admin, xavier = (

@@ -25,6 +25,7 @@ def growth(scheme: str, depth: int) -> float:
     return sum(ratios) / len(ratios)
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("depth", [4, 16, 64])
 def test_the_stream_grows_to_e_instead_of_two_to_the_depth(depth):
     assert growth("branch_scaling", depth) == pytest.approx((1 + 1 / depth) ** depth, rel=0.08)

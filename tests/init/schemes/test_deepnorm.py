@@ -100,6 +100,7 @@ def measured(layers: int, alpha: float, scheme: str, seed: int) -> tuple[float, 
     return norm, float((model(tokens()).detach() - before).square().mean().sqrt())
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("place", [0, 1])
 def test_gradients_and_updates_do_not_depend_on_the_depth(place):
     # The paper bounds what a step on the weight matrices changes; a sample of two seeds scatters by some per cent.

@@ -110,6 +110,7 @@ def changes(blocks: int, optimizer: str, lr: float, multiplied: bool = True) -> 
     return change, size
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(("optimizer", "lr"), [("adam", 0.01), ("sgd", 0.1)])
 def test_three_steps_change_the_logits_alike_at_every_depth(optimizer, lr):
     measured = [changes(blocks, optimizer, lr) for blocks in DEPTHS]

@@ -35,6 +35,7 @@ def moved(scheme: str, depth: int, weights: int, rate: float = 1e-3) -> float:
         return abs(float((model(x) * readout).sum() - before)) / rate
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("weights", [2, 3])
 def test_a_step_moves_the_output_by_the_learning_rate_at_any_depth(weights):
     depths = (4, 16, 64)

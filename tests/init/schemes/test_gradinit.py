@@ -46,6 +46,7 @@ def stepped(model, x, loss, optimizer="sgd", eta=0.1):
     return after, norm
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     ("optimizer", "options", "eta", "gamma"),
     [("sgd", "steps=80, lr=0.05", 0.1, 1.0), ("adam", "steps=80, lr=0.03, optimizer=adam, eta=0.002, gamma=60", 0.002, 60.0)],

@@ -100,6 +100,7 @@ def test_the_drawn_batch_is_not_the_one_that_is_measured():
     assert all(0.7 < one < 1.4 for one in found.values())
 
 
+@pytest.mark.untraced
 def test_a_probe_sees_a_network_that_keeps_its_signal():
     entry = ip.compare(["lsuv", "torch"], depth=20, width=64, activation="tanh", batch=64, seeds=2).report.entries[0]
     (segment,) = entry.segments

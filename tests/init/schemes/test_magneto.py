@@ -57,6 +57,7 @@ def norm_of_gradients(n: int, scheme: str, norm: str, seed: int) -> float:
     return math.sqrt(sum(float(parameter.grad.square().sum()) for parameter in matrices))
 
 
+@pytest.mark.untraced
 def test_gradients_hardly_depend_on_the_depth():
     slopes = {
         (scheme, norm): slope(

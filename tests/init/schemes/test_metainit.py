@@ -58,6 +58,7 @@ def test_the_quotient_of_a_quadratic():
     assert quotient_of([0.0, 1.0], [1.0, 1.0]) == pytest.approx((1 + 1) / 2, rel=1e-4)  # the sign of zero is plus
 
 
+@pytest.mark.untraced
 def test_a_bad_start_is_mended_in_a_hundred_steps():
     model = chain()
     outcome = ip.initialize(model, "metainit(gain=2.5, steps=100)", inputs=(16,))

@@ -157,6 +157,7 @@ def changes(width: int, scheme: str, adam: bool, lr: float) -> tuple[float, floa
     return change, size
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     ("scheme", "adam", "lr"), [("mup", True, 0.003), ("mup(optimizer=sgd)", False, 0.1)], ids=["adam", "sgd"]
 )

@@ -43,6 +43,7 @@ def network(kind: str) -> nn.Sequential:
     return nn.Sequential(*(NormalizerFree(WIDTH, index, ALPHA, conv, gamma) for index in range(DEPTH)))
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_block_adds_alpha_squared(kind):
     variances = torch.zeros(DEPTH)

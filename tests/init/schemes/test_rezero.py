@@ -12,6 +12,7 @@ from tests.init.schemes.residual_networks import Branch, Chain, Scale, ZeroedTra
 WIDTH = 4
 
 
+@pytest.mark.untraced
 def test_the_jacobian_of_128_layers_is_the_identity():
     model = nn.Sequential(*(ZeroedTransformer(WIDTH) for _ in range(128)))
     outcome = ip.initialize(model, "rezero", inputs=(2, WIDTH))

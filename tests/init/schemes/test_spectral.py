@@ -82,6 +82,7 @@ def test_packed_biases_have_the_learning_rate_of_a_part():
     assert "0.self_attn.in_proj_weight" not in rates
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     ("scheme", "lr"),
     [("spectral", 0.1), ("spectral(orthogonal=True)", 0.1), ("spectral(optimizer=adam)", 0.2)],

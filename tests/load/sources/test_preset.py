@@ -12,6 +12,7 @@ def opened(text, **options):
     return open_target(TargetRequest(text, **options))
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("name", preset_files())
 def test_a_preset_is_found_from_anywhere(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -184,7 +184,16 @@ def _moments(tensor: torch.Tensor) -> Fixed:
         return Fixed(shape)
     values = tensor.detach().double()
     mean, second = values.mean().item(), values.square().mean().item()
-    return Fixed(shape, mean, second) if second < float("inf") else Fixed(shape)
+    return Fixed(shape, mean, second, _apart(values)) if second < float("inf") else Fixed(shape)
+
+
+def _apart(values: torch.Tensor) -> float | None:
+    """The mean product of two rows in one column: how much all rows have in common."""
+    rows = values.flatten(0, -2) if values.dim() > 1 else values[None]
+    if len(rows) < 2:
+        return None
+    own, whole = rows.square().sum(0), rows.sum(0).square()
+    return ((whole - own).mean() / (len(rows) * (len(rows) - 1))).item()
 
 
 def _fused_pattern(tape: Tape, node: Node) -> dict[str, float]:

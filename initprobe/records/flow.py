@@ -40,11 +40,14 @@ class Fixed:
         shape: its shape.
         mean: mean of its values; 0 where they are not finite.
         second: mean of their squares, likewise.
+        apart: mean product of two values that differ in their place but not in the last axis, likewise; None where it
+            has one axis.
     """
 
     shape: tuple[int, ...] = ()
     mean: float = 0.0
     second: float = 0.0
+    apart: float | None = None
 
 
 Literal = float | int | bool | str | None

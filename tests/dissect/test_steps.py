@@ -75,6 +75,18 @@ def test_constants_are_numbers():
     assert Fixed((6,), 3.0, 9.0) in last.args
 
 
+def test_a_table_tells_how_much_its_rows_are_alike():
+    table = torch.tensor([[1.0, 2.0, 0.0], [3.0, -2.0, 0.0]])
+
+    class Placed(nn.Module):
+        def forward(self, x):
+            return x[:, None] + table
+
+    *_, last = anatomy_of(Placed(), Drawn(((3,),))).flow.steps
+    (held,) = (one for one in last.args if isinstance(one, Fixed))
+    assert held.apart == pytest.approx((3.0 - 4.0 + 0.0) / 3.0)
+
+
 def test_a_weight_that_loses_its_mean_on_the_way_is_known():
     class Standardized(nn.Module):
         def __init__(self):

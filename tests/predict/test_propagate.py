@@ -158,3 +158,28 @@ def test_what_theory_expects_is_in_the_result_file():
     entry = json.loads(result.render("json"))["results"][0]
     assert entry["sites"][0]["expected"]["accumulated"] == pytest.approx(math.sqrt(2.0), rel=0.02)
     assert entry["segments"][0]["forward"]["expected"] == pytest.approx(1.0, abs=0.01)
+
+
+class Waves(nn.Module):
+    """A table of sines, whose rows are much alike, beside tokens of independent numbers, and an average over both."""
+
+    def __init__(self, width=256, length=16):
+        super().__init__()
+        angles = torch.arange(length)[:, None] * torch.exp(-math.log(1e4) * torch.arange(0, width, 2) / width)
+        self.register_buffer("table", torch.cat([angles.sin(), angles.cos()], -1))
+        self.values, self.out = nn.Linear(width, width), nn.Linear(width, width)
+
+    def forward(self, x):
+        values = self.values(x + self.table)
+        even = torch.zeros_like(x)
+        return self.out(F.scaled_dot_product_attention(even, even, values))
+
+
+def test_what_the_rows_of_a_table_have_in_common_survives_an_average():
+    """Independent rows would leave 1 / 16 of the second moment; these leave a third of it.
+
+    A table of few waves is seen by every draw in its own way, within 8 % over eight of them.
+    """
+    found = sites(Waves, (16, 256), scheme="lecun_normal", seeds=8, batch=8)
+    assert found["out"].expected.accumulated == pytest.approx(rms(found["out"]), rel=0.08)
+    assert rms(found["out"]) > 0.5 * rms(found["values"])

@@ -68,7 +68,10 @@ class Call:
             known = self.parameter(argument)
             return _alike(known.second, known.mean, everywhere=self.everywhere(argument.shape))
         if isinstance(argument, Fixed):
-            return _alike(argument.second, argument.mean, everywhere=self.everywhere(argument.shape))
+            found = _alike(argument.second, argument.mean, everywhere=self.everywhere(argument.shape))
+            if argument.apart is None or argument.shape[-1:] != (self.units,):
+                return found
+            return replace(found, position=argument.apart, both=argument.apart)
         if isinstance(argument, (int, float)):
             return _alike(float(argument) ** 2, float(argument), everywhere=True)
         raise NoPredictionError("an argument is no tensor")

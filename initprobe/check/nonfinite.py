@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from initprobe.check import wording
 from initprobe.check.case import Case
 from initprobe.check.signals import Direction
-from initprobe.records import Finding, Site
+from initprobe.records import Finding
 
 NOUNS: dict[Direction, str] = {"forward": "values", "backward": "gradients"}
 
@@ -21,9 +21,7 @@ def lost_values(case: Case, direction: Direction) -> Iterator[Finding]:
     keys = [site.key for site in (sites if direction == "forward" else reversed(sites))]
     nonfinite = case.facts.signals.at(keys, "nonfinite", direction)
     bad = np.flatnonzero((nonfinite > 0).any(axis=0))
-    if direction == "forward" and _swallowed(case, [sites[place] for place in bad]):
-        return
-    if len(bad) > 0:
+    if len(bad) > 0 and not _swallowed(case, frozenset(keys[place] for place in bad)):
         first, column = keys[bad[0]], nonfinite[:, bad[0]]
         total = case.facts.signals.at([first], "count", direction)[:, 0]
         worst = int(np.nanargmax(column))
@@ -39,11 +37,19 @@ def lost_values(case: Case, direction: Direction) -> Iterator[Finding]:
         yield from _lost_weight_gradients(case)
 
 
-def _swallowed(case: Case, lost: Sequence[Site]) -> bool:
-    """Whether no layer puts any of it out, and no gradient does: scores of -inf in front of a softmax or an exp."""
-    within = all(site.operation is not None and site.kind not in {"weighted", "embedding"} for site in lost)
-    keys = [site.key for site in case.sites()]
-    return within and not (case.facts.signals.at(keys, "nonfinite", "backward") > 0).any()
+def _swallowed(case: Case, lost: frozenset[str]) -> bool:
+    """Whether none of it gets anywhere: scores of -inf in front of a softmax, rows that a mask takes out behind it.
+
+    No embedding, no layer with weights, no residual join and no output of the model then holds any, and no gradient of
+    theirs does, so that none of a parameter's can.
+    """
+    carriers = [site.key for site in case.sites("weighted", "embedding", "join")]
+    flow = case.facts.anatomy.flow
+    ends = {key for index in flow.outputs for key in flow.steps[index].sites} or {case.sites()[-1].key}
+    if not carriers or not lost.isdisjoint(ends.union(carriers)):
+        return False
+    signals = case.facts.signals
+    return not any((signals.at(carriers, "nonfinite", direction) > 0).any() for direction in NOUNS)
 
 
 def _lost_weight_gradients(case: Case) -> Iterator[Finding]:

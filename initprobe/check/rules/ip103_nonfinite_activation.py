@@ -16,6 +16,27 @@ FINITE = Example(
     """,
     language="python",
 )
+MASKED_OUT = Example(
+    """
+    import torch
+    from torch import nn
+
+    class Attention(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.projection, self.softmax, self.out = nn.Linear(8, 8), nn.Softmax(-1), nn.Linear(8, 8)
+
+        def forward(self, x):
+            hidden = torch.ones(4, 4, dtype=torch.bool).triu()  # the first token has nothing to look at
+            scores = self.projection(x) @ x.transpose(1, 2)
+            weights = self.softmax(scores.masked_fill(hidden, -torch.inf))
+            return self.out(weights.masked_fill(hidden, 0.0) @ x)
+
+    def build():
+        return Attention(), torch.randn(16, 4, 8)
+    """,
+    language="python",
+)
 LOGARITHM = Example(
     """
     import torch
@@ -38,7 +59,7 @@ LOGARITHM = Example(
     "forward",
     "error",
     "certain",
-    good=(FINITE,),
+    good=(FINITE, MASKED_OUT),
     bad=(LOGARITHM,),
     follows=("non-finite-input", "uninitialized-parameter", "exploding-forward", "dtype-overflow"),
 )
@@ -47,14 +68,15 @@ def nonfinite_activation(case: Case) -> Iterator[Finding]:
 
     What it does:
         Names the first call site whose value is not finite everywhere, in execution order; the later ones follow from
-        it. After a non-finite input, or where an exploding signal overflows, it is told on that finding. What stays
-        between two operations inside of a module, and costs no gradient, is a mask.
+        it. After a non-finite input, or where an exploding signal overflows, it is told on that finding. What
+        reaches no layer with weights, no residual join and no output of the model, neither as a value nor as a
+        gradient, is a mask.
 
     Why is this bad:
         NaN spreads to everything behind it; the loss is NaN before the first update.
 
     Not a problem when:
-        A module's output is a mask with -inf in it on purpose: ignore the rule for that layer.
+        The model puts out a mask with -inf in it on purpose: ignore the rule for that layer.
 
     Options:
         check.layer_ignores.

@@ -64,7 +64,9 @@ def concentration(count: float, variance: float) -> Concentration:
     square = count * STEP * float((two * others).sum())
     cube = count * STEP * float((three * others).sum()) / 2.0
     fourth = count * STEP * float((four * others).sum()) / 6.0
-    pairs = count * (count - 1.0) * STEP * float((two**2 * one ** (count - 2.0)).sum()) / 6.0
+    # An average number of keys may be below 2: no negative power of what has gone to nothing.
+    ratio = np.divide(two, one, out=np.zeros_like(two), where=one > 0.0)
+    pairs = count * (count - 1.0) * STEP * float((ratio**2 * one**count).sum()) / 6.0
     even = (1.0 - 1.0 / count) / count
     two_queries = (1.0 - 2.0 * square + square**2 + (1.0 - square) ** 2 / (count - 1.0)) / count
     return Concentration(count * square, (square - 2.0 * cube + fourth + pairs) / even, two_queries / even)

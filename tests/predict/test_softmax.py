@@ -16,7 +16,7 @@ def test_one_key_has_all_the_weight(variance):
     assert astuple(concentration(1.0, variance)) == (1.0, 1.0, 1.0)
 
 
-@pytest.mark.parametrize("count", [1.0, 2.0, 7.5, 64.0, 1e5])
+@pytest.mark.parametrize("count", [1.0, 1.3, 2.0, 7.5, 64.0, 1e5])
 def test_equal_scores_mix_evenly(count):
     assert astuple(concentration(count, 0.0)) == pytest.approx((1.0, 1.0, 1.0), abs=1e-6)
 
@@ -59,3 +59,12 @@ def test_it_grows_with_the_scores_and_ends_at_all_the_weight(count):
     found = [concentration(count, variance).square for variance in (0.0, 0.5, 2.0, 8.0, 64.0, 4000.0)]
     assert found == sorted(found)
     assert found[-1] == pytest.approx(count, rel=0.1)
+
+
+@pytest.mark.parametrize("variance", [0.1, 1.0, 4.0])
+def test_an_average_number_of_keys_lies_between_whole_ones(variance):
+    """As a causal mask has it: its first query sees one key, the next one two. One key alone has nothing to be apart from."""
+    between, two = concentration(1.4, variance), concentration(2.0, variance)
+    assert 1.0 < between.square < two.square
+    assert 0.0 < between.apart < two.apart < 1.0
+    assert 0.0 < between.cross < two.cross < 1.0

@@ -10,17 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from initprobe.measure.reductions import (
-    EXACT,
-    FAST,
-    SMALL,
-    View,
-    Workspace,
-    chunks,
-    deferred_moments,
-    to_host,
-    together,
-)
+from initprobe.measure.moments import EXACT, FAST, SMALL, Workspace, chunks, deferred_moments, together
+from initprobe.measure.reductions import View, to_host
 from initprobe.measure.statistics.base import STATISTICS
 from tests.measure.layouts import LAYOUTS, RANGES, flats, laid_out, tensors
 from tests.measure.reference import moments
@@ -179,7 +170,7 @@ def test_deferred_moments_look_at_no_value():
     with Looks() as looks:
         deferred_moments(torch.randn(100))
         assert looks.seen == []
-        View(torch.randn(100), WORKSPACE).moments  # noqa: B018 the path on the CPU does look
+        View(torch.randn(100).double(), WORKSPACE).moments  # noqa: B018 the path on the CPU does look
         assert looks.seen != []
 
 

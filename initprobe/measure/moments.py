@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-FAST = 1 << 16
-"""Elements per chunk in float32: 256 KiB, so that the chunk and its scratch copy stay in the second-level cache."""
+FAST = 1 << 17
+"""Elements per chunk in float32: 512 KiB, so that all passes after the first one find it in the second-level cache."""
 
 EXACT = 1 << 15
 """Elements per chunk in float64; torch keeps an operation of this size on one thread, whatever their number."""
@@ -42,7 +42,7 @@ RowProducts = Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.fl
 
 
 def products_by_row(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Dot products of the rows of a matrix, with those of another or with one vector."""
+    """Dot products of the rows of a matrix with those of another, or all with one vector."""
     found: NDArray[np.float32] = np.matmul(left[:, None, :], right[..., None])[:, 0, 0]
     return found
 

@@ -25,7 +25,8 @@ def exponent_counts(view: View) -> Result:
             counts += torch.bincount(bins, minlength=BINS)
         else:  # bincount would wait for the largest bin to come home
             counts.scatter_add_(0, bins.long(), torch.ones_like(bins, dtype=torch.int64))
-    return counts.double() if counts.device.type != "cpu" else [float(count) for count in counts.tolist()]
+    numbers = counts.double()
+    return numbers.tolist() if counts.device.type == "cpu" else numbers
 
 
 statistic(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 
 import numpy as np
 import torch
@@ -133,11 +134,14 @@ def _fast_moments(values: NDArray[np.float32], workspace: Workspace, *, extremes
     """
     values = np.ascontiguousarray(values)
     size = values.size
-    low, high = float(np.minimum.reduce(values)), float(np.maximum.reduce(values))
-    if not -LARGE < low <= high < LARGE:  # NaN fails every comparison
-        return None
-    mean = plain_sum(values) / size
-    m2 = square_sum(values) - size * mean * mean
+    low, high, quiet = math.inf, -math.inf, np.errstate(all="ignore") if not extremes else nullcontext()
+    if extremes:
+        low, high = float(np.minimum.reduce(values)), float(np.maximum.reduce(values))
+        if not -LARGE < low <= high < LARGE:  # NaN fails every comparison
+            return None
+    with quiet:
+        mean = plain_sum(values) / size
+        m2 = square_sum(values) - size * mean * mean
     if not _exact_enough(size, mean, m2, most=CENTRED):
         return None
     zeros = 0

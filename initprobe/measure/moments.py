@@ -130,22 +130,23 @@ Chunk = tuple[float, float, float, float, int]
 def _fast_moments(values: NDArray[np.float32], workspace: Workspace, *, extremes: bool) -> Chunk | None:
     """A float32 chunk in float32; None where that is not exact enough.
 
-    In numpy, for its calls pass through less code than torch's: a matrix product sweeps all code out of the cache.
+    In numpy, because a matrix product sweeps all code out of the cache, and a call of numpy's goes through less of it
+    than one of torch's.
     """
     values = np.ascontiguousarray(values)
     size = values.size
-    low, high, quiet = math.inf, -math.inf, np.errstate(all="ignore") if not extremes else nullcontext()
+    low, high, zeros = math.inf, -math.inf, 0
     if extremes:
         low, high = float(np.minimum.reduce(values)), float(np.maximum.reduce(values))
         if not -LARGE < low <= high < LARGE:  # NaN fails every comparison
             return None
-    with quiet:
+    # Without bounds nobody knows what will overflow, and numpy would tell.
+    with nullcontext() if extremes else np.errstate(all="ignore"):
         mean = plain_sum(values) / size
         m2 = square_sum(values) - size * mean * mean
     if not _exact_enough(size, mean, m2, most=CENTRED):
         return None
-    zeros = 0
-    if extremes and low <= 0.0 <= high:
+    if low <= 0.0 <= high:
         # Counting the true is fast, counting what is not zero among floats takes ten times as long.
         zeros = int(np.count_nonzero(np.equal(values, 0, out=workspace.flags[:size])))
     if mean * mean * size > m2:

@@ -5,6 +5,7 @@ Random generators are the process's, too; ``LOCK`` is for whoever seeds them.
 
 from __future__ import annotations
 
+import gc
 import random
 import sys
 import threading
@@ -18,6 +19,9 @@ import torch.utils.checkpoint
 
 LOCK = threading.RLock()
 """Held while a pass runs and while code runs under seeded global generators: two threads would mix their numbers."""
+
+MANY = 50_000
+"""Objects that a pass may make before Python looks for reference cycles among them; its default is 700."""
 
 SMALLEST = 5e-324
 """The smallest float64 above zero."""
@@ -38,7 +42,9 @@ def observable() -> Iterator[None]:
         stack.callback(torch.backends.mha.set_fastpath_enabled, torch.backends.mha.get_fastpath_enabled())
         torch.backends.mha.set_fastpath_enabled(False)
         stack.enter_context(_without_checkpoints())
+        stack.enter_context(_rarely_collected())
         stack.enter_context(_with_denormals())
+        stack.enter_context(np.errstate(under="ignore"))  # as numpy has it, whatever the program says
         yield
 
 
@@ -81,6 +87,18 @@ def _without_checkpoints() -> Iterator[None]:
         yield
     finally:
         module.CheckpointFunction = reentrant
+
+
+@contextmanager
+def _rarely_collected() -> Iterator[None]:
+    """Let the search for reference cycles wait: in a program with torch, a full one takes half as long as a pass."""
+    often, *older = gc.get_threshold()
+    if 0 < often < MANY:
+        gc.set_threshold(MANY, *older)
+    try:
+        yield
+    finally:
+        gc.set_threshold(often, *older)
 
 
 @contextmanager

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 
+import numpy as np
 import pytest
 import torch
 import torch.utils.checkpoint
@@ -12,7 +14,7 @@ from torch.utils.checkpoint import checkpoint
 
 from initprobe.hooks import undisturbed, watching
 from initprobe.load.usercode import seeded
-from initprobe.process import observable
+from initprobe.process import MANY, observable
 from tests.measure.reference import probe
 from tests.zoo.odd_models import Drawn, Random, Reused
 
@@ -59,6 +61,27 @@ def test_nothing_is_flushed_where_nothing_was():
     with observable():
         assert not flushes()
     assert not flushes()
+
+
+@pytest.mark.parametrize("often", [0, 300, 10**6])
+def test_cycles_are_sought_rarely_unless_somebody_said_how_often(often):
+    before = gc.get_threshold()
+    gc.set_threshold(often, 11, 12)
+    try:
+        with pytest.raises(ZeroDivisionError), observable():
+            1 // (gc.get_threshold() != ({0: 0, 300: MANY}.get(often, often), 11, 12))
+        assert gc.get_threshold() == (often, 11, 12)
+    finally:
+        gc.set_threshold(*before)
+
+
+def test_a_program_that_forbids_underflow_can_be_probed():
+    model = nn.Sequential(nn.Linear(6, 600, bias=False), nn.Identity())
+    nn.init.normal_(model[0].weight, std=1e-22)
+    with np.errstate(all="raise"):
+        trace = probe(model, Drawn())
+        assert np.geterr()["under"] == "raise"
+    assert 0 < trace.sites[0].forward["rms"] < 1e-20
 
 
 @pytest.mark.parametrize("reentrant", [True, False])

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import torch
 
 from initprobe.hooks import unmeasurable
+from initprobe.measure.moments import Workspace, together
 from initprobe.measure.network.base import MEASUREMENTS, Measurement
-from initprobe.measure.reductions import MOMENTS, Reduction, Result, View, Workspace, to_host, together
+from initprobe.measure.reductions import MOMENTS, Reduction, Result, View, to_host
 from initprobe.measure.statistics.base import STATISTICS, Statistic
 from initprobe.measure.statistics.base import Subject as Described
 from initprobe.records import COSTLY, WEIGHT_GRADIENTS, Value

@@ -27,9 +27,10 @@ from initprobe.hooks import OUT_OF_SIGHT, ROOT, Visit, Watch, tensors_in, undist
 from initprobe.measure.gates import all_gates
 from initprobe.measure.gradients import Reach, first_edges, reach_of, unseen_functions
 from initprobe.measure.ledger import Ledger, Plan
+from initprobe.measure.moments import SMALL
 from initprobe.measure.objective import objective_of
 from initprobe.measure.output import Recognized, recognized
-from initprobe.measure.reductions import SMALL, View
+from initprobe.measure.reductions import View
 from initprobe.measure.steps import Steps
 from initprobe.measure.whole import measured_whole
 from initprobe.records import Anatomy, ParameterTrace, ProbeRequest, Site, SiteTrace, Statistics, Trace, Unseen

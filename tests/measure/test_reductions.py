@@ -10,17 +10,21 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from initprobe.measure.reductions import (
+from initprobe.measure.moments import (
+    BLOCK,
     EXACT,
     FAST,
     SMALL,
-    View,
     Workspace,
     chunks,
     deferred_moments,
-    to_host,
+    plain_sum,
+    products_by_row,
+    row_products,
+    square_sum,
     together,
 )
+from initprobe.measure.reductions import View, to_host
 from initprobe.measure.statistics.base import STATISTICS
 from tests.measure.layouts import LAYOUTS, RANGES, flats, laid_out, tensors
 from tests.measure.reference import moments
@@ -66,6 +70,20 @@ def test_moments_are_right(tensor):
 def test_moments_are_right_over_several_chunks(flat, layout):
     tensor = laid_out(flat, layout)
     assert_right(measured(tensor), tensor)
+
+
+@pytest.mark.parametrize("products", [products_by_row, row_products])
+@pytest.mark.parametrize("value", [1.0, 0.1, 1 / 3, 1.0078125, 3e-11, 7e14])
+@pytest.mark.parametrize("layout", ["contiguous", "expanded", "stepped"])
+def test_rounding_the_same_way_again_and_again_does_not_go_far(value, layout, products, monkeypatch):
+    monkeypatch.setattr("initprobe.measure.moments.row_products", products)
+    flat = torch.full((9 * BLOCK + 7,), value)
+    flat[::4] *= -1
+    tensor = laid_out(flat, layout)
+    assert_right(measured(tensor), tensor)
+    exact = flat.double()
+    assert square_sum(flat.numpy()) == pytest.approx(exact.square().sum().item(), rel=1e-6)
+    assert plain_sum(flat.numpy()) == pytest.approx(exact.sum().item(), rel=1e-6)
 
 
 @FEW
@@ -179,7 +197,7 @@ def test_deferred_moments_look_at_no_value():
     with Looks() as looks:
         deferred_moments(torch.randn(100))
         assert looks.seen == []
-        View(torch.randn(100), WORKSPACE).moments  # noqa: B018 the path on the CPU does look
+        View(torch.randn(100).double(), WORKSPACE).moments  # noqa: B018 the path on the CPU does look
         assert looks.seen != []
 
 

@@ -6,7 +6,8 @@ import math
 
 import torch
 
-from initprobe.measure.reductions import EXACT, Numbers, Reduction, Result, View, chunks
+from initprobe.measure.moments import EXACT, chunks
+from initprobe.measure.reductions import Numbers, Reduction, Result, View
 from initprobe.measure.statistics.base import Statistic, statistic
 
 

@@ -11,7 +11,8 @@ import math
 
 import torch
 
-from initprobe.measure.reductions import EXACT, Reduction, Result, View
+from initprobe.measure.moments import EXACT
+from initprobe.measure.reductions import Reduction, Result, View
 from initprobe.measure.statistics.base import Statistic, Subject, statistic
 
 FORWARD: frozenset[Subject] = frozenset(["forward"])

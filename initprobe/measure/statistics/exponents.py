@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from initprobe.measure.reductions import FAST, Reduction, Result, View, chunks
+from initprobe.measure.moments import FAST, chunks
+from initprobe.measure.reductions import Reduction, Result, View
 from initprobe.measure.statistics.base import SIGNALS, Statistic, statistic
 from initprobe.records import Counts
 
@@ -24,7 +25,8 @@ def exponent_counts(view: View) -> Result:
             counts += torch.bincount(bins, minlength=BINS)
         else:  # bincount would wait for the largest bin to come home
             counts.scatter_add_(0, bins.long(), torch.ones_like(bins, dtype=torch.int64))
-    return counts.double() if counts.device.type != "cpu" else [float(count) for count in counts.tolist()]
+    numbers = counts.double()
+    return numbers.tolist() if counts.device.type == "cpu" else numbers
 
 
 statistic(

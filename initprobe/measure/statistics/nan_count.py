@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from initprobe.measure.reductions import FAST, Reduction, Result, View, chunks
+from initprobe.measure.moments import FAST, chunks
+from initprobe.measure.reductions import Reduction, Result, View
 from initprobe.measure.statistics.base import STORED, Statistic, statistic
 
 

@@ -5,9 +5,12 @@ Where the distance falls and the RMS does not, what is left of the signal no lon
 
 import math
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from initprobe.measure.reductions import SAFE, Numbers, Reduction, Result, View
+from initprobe.measure.moments import LARGE, SAFE, row_products, square_sum
+from initprobe.measure.reductions import Numbers, Reduction, Result, View
 from initprobe.measure.statistics.base import Statistic, Subject, statistic
 
 PAIRS = 8
@@ -16,17 +19,14 @@ PAIRS = 8
 ELEMENTS = 1 << 21
 """Elements in all pairs together, so that large feature maps of large batches cost no more than small ones."""
 
-LONG = 1 << 14
-"""Elements from which on a pair is worth a call of its own, which allocates less."""
+LONG = 1 << 11
+"""Elements from which on a sample is worth a call of its own, which allocates less and rounds less."""
 
 TINY = 1e-25
 """A sum of float32 squares below this may have lost some of them to underflow."""
 
 UNLIKE = 1e4
 """Of two squared norms further apart, the difference says little about the cosine in float32."""
-
-LARGE = 1e15
-"""Values below this can be squared and summed in float32."""
 
 FORWARD: frozenset[Subject] = frozenset(["forward"])
 
@@ -40,17 +40,17 @@ def has_pairs(view: View) -> bool:
 
 def pair_geometry(view: View) -> Result:
     """``[mean cosine, RMS of x_a - x_b]`` over pairs of samples; a pair with a zero has no cosine."""
-    values = view.values
+    values, array = view.values, view.array
     size = values.numel() // values.shape[0]
     number = min(values.shape[0] // 2, PAIRS, max(4, ELEMENTS // (2 * size)))
-    samples = values[: 2 * number].reshape(2 * number, size)
     moments = view.host_moments
-    if moments is not None and values.dtype is torch.float32 and _safe(moments):
+    if array is not None and moments is not None and _safe(moments):
+        samples = np.ascontiguousarray(array[: 2 * number].reshape(2 * number, size))
         numbers = _fast_geometry(samples, number)
         if numbers is not None:
             return numbers
-    samples = samples.double()
-    return _exact_geometry(samples[:number], samples[number:])
+    wide = values[: 2 * number].reshape(2 * number, size).double()
+    return _exact_geometry(wide[:number], wide[number:])
 
 
 def _safe(moments: Numbers) -> bool:
@@ -58,21 +58,23 @@ def _safe(moments: Numbers) -> bool:
     return count == finite and SAFE[0] < mean * mean + m2 / count and max(-moments[4], moments[5]) < LARGE
 
 
-def _fast_geometry(samples: torch.Tensor, number: int) -> list[float] | None:
+def _fast_geometry(samples: NDArray[np.float32], number: int) -> list[float] | None:
     """In float32, the pairs put together in float64; None where that may have lost too many digits."""
     size = samples.shape[1]
     if size < LONG:
-        gap = samples[:number] - samples[number:]
-        squares = [*torch.mul(samples, samples).sum(1).tolist(), *gap.mul_(gap).sum(1).tolist()]
+        gaps = samples[:number] - samples[number:]
+        squares = [*row_products(samples, samples).tolist(), *row_products(gaps, gaps).tolist()]
     else:
-        gaps = (a - b for a, b in zip(samples[:number], samples[number:], strict=True))
-        squares = [torch.dot(row, row).item() for rows in (samples, gaps) for row in rows]
+        one_by_one = (a - b for a, b in zip(samples[:number], samples[number:], strict=True))
+        squares = [square_sum(row) for rows in (samples, one_by_one) for row in rows]
     if min(squares) < TINY:
         return None
+    cosines = 0.0
     left, right, apart = squares[:number], squares[number : 2 * number], squares[2 * number :]
-    if any(max(a, b) > UNLIKE * min(a, b) for a, b in zip(left, right, strict=True)):
-        return None
-    cosines = sum((a + b - c) / math.sqrt(a * b) for a, b, c in zip(left, right, apart, strict=True))
+    for a, b, c in zip(left, right, apart, strict=True):
+        if max(a, b) > UNLIKE * min(a, b):
+            return None
+        cosines += (a + b - c) / math.sqrt(a * b)
     return [max(-1.0, min(1.0, cosines / (2 * number))), math.sqrt(sum(apart) / (number * size))]
 
 

@@ -10,7 +10,8 @@ import math
 
 import torch
 
-from initprobe.measure.reductions import Numbers, Reduction, Result, View, deferred_moments, host_moments
+from initprobe.measure.moments import deferred_moments, host_moments
+from initprobe.measure.reductions import Numbers, Reduction, Result, View
 from initprobe.measure.statistics.base import Statistic, statistic
 
 MOMENTS = 8

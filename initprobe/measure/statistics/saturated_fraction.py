@@ -9,7 +9,8 @@ import math
 import numpy as np
 import torch
 
-from initprobe.measure.reductions import FAST, Reduction, Result, View, chunks
+from initprobe.measure.moments import FAST, chunks
+from initprobe.measure.reductions import Reduction, Result, View
 from initprobe.measure.statistics.base import Statistic, statistic
 
 NUMPY = frozenset([torch.float32, torch.float64])

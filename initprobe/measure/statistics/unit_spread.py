@@ -12,7 +12,7 @@ SAMPLES = 4
 
 def unit_range(view: View) -> Result:
     """The largest range across units, over the first samples, relative to the largest value of all."""
-    tensor, axis, moments = view.tensor, view.unit_axis or -1, view.moments
+    tensor, axis, moments, array = view.tensor, view.unit_axis or -1, view.moments, view.array
     if isinstance(moments, torch.Tensor):
         peaks = torch.maximum(-moments[4], moments[5]) * moments[7]
         return torch.where(peaks == 0, 0.0, _range(tensor, axis) / peaks).reshape(1)
@@ -20,7 +20,7 @@ def unit_range(view: View) -> Result:
     if peak == 0:
         return [0.0]
     if tensor.dim() == 2:  # a row of units is a sample, and one tells
-        low, high = torch.aminmax(tensor[0])
+        low, high = torch.aminmax(tensor[0]) if array is None else (array[0].min(), array[0].max())
         spread = high.item() - low.item()
     else:
         spread = _range(tensor[:SAMPLES], axis).item()

@@ -6,7 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from initprobe.measure.reductions import View, Workspace
+from initprobe.measure.moments import Workspace
+from initprobe.measure.reductions import View
 from initprobe.measure.statistics.base import STATISTICS
 
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from initprobe.measure.ledger import Ledger, Plan
-from initprobe.measure.reductions import MOMENTS, View, Workspace, deferred_moments
+from initprobe.measure.moments import Workspace, deferred_moments
+from initprobe.measure.reductions import MOMENTS, View
 from initprobe.measure.statistics.base import EVERYTHING, STATISTICS
 from tests.measure.reference import moments
 

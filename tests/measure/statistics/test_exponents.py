@@ -9,7 +9,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 
-from initprobe.measure.reductions import View, Workspace
+from initprobe.measure.moments import Workspace
+from initprobe.measure.reductions import View
 from initprobe.measure.statistics.base import STATISTICS
 from tests.measure.layouts import tensors
 

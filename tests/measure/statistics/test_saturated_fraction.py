@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from initprobe.measure.reductions import View, Workspace, deferred_moments
+from initprobe.measure.moments import Workspace, deferred_moments
+from initprobe.measure.reductions import View
 from initprobe.measure.statistics.base import STATISTICS
 
 WORKSPACE = Workspace()

@@ -7,7 +7,8 @@ import math
 import pytest
 import torch
 
-from initprobe.measure.reductions import View, Workspace
+from initprobe.measure.moments import Workspace
+from initprobe.measure.reductions import View
 from initprobe.measure.statistics.base import STATISTICS
 from initprobe.measure.statistics.tokens import FEATURES, SAMPLES, TOKENS
 

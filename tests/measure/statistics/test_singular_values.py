@@ -7,7 +7,8 @@ import math
 import pytest
 import torch
 
-from initprobe.measure.reductions import View, Workspace
+from initprobe.measure.moments import Workspace
+from initprobe.measure.reductions import View
 from initprobe.measure.statistics.base import STATISTICS
 
 NAMES = ("singular_value_mean", "singular_value_max", "singular_value_min")

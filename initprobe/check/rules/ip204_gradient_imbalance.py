@@ -42,6 +42,27 @@ HE = Example(
     """,
     options=CHECKED,
 )
+HALF_SCALED = Example(
+    """
+    import torch
+    from torch import nn
+
+    class Block(nn.Module):
+        def __init__(self, scaled):
+            super().__init__()
+            self.norm, self.out = nn.LayerNorm(64), nn.Linear(64, 64)
+            self.gamma = nn.Parameter(torch.full((64,), 1e-6)) if scaled else None
+
+        def forward(self, x):
+            branch = self.out(self.norm(x))
+            return x + (branch if self.gamma is None else self.gamma * branch)
+
+    def build():
+        return nn.Sequential(*(Block(scaled=place < 4) for place in range(8))), torch.randn(64, 64)
+    """,
+    language="python",
+    options=CHECKED,
+)
 QUIET = Example(
     """
     version: 1
@@ -69,7 +90,7 @@ QUIET = Example(
     "backward",
     "warning",
     "heuristic",
-    good=(HE,),
+    good=(HE, HALF_SCALED),
     bad=(QUIET,),
     follows=("normalization-gradient-explosion", "vanishing-backward", "exploding-backward"),
     thresholds=(SPREAD,),
@@ -91,7 +112,8 @@ def gradient_imbalance(case: Case) -> Iterator[Finding]:
 
     Not a problem when:
         A layer is meant to come in late. Weights that are zero or get no gradient are left out, and branches that all
-        begin small are small together; heads, embeddings, biases, gates and normalizations are not looked at.
+        begin small are small together: those that a parameter scales (LayerScale) are not compared with others. Heads,
+        embeddings, biases, gates and normalizations are not looked at.
 
     Options:
         thresholds.gradient_imbalance.factor (10000): strongest over weakest.
@@ -126,12 +148,14 @@ def _known(case: Case, weights: Sequence[Weight]) -> Sequence[Weight]:
 def _alike(case: Case) -> Iterator[Sequence[Weight]]:
     """Weights that repeat one another by name, block by block, then those of a chain with no way around them."""
     weights = {one.name: one for one in case.facts.anatomy.weights if _is_judged(one)}
+    gates = {branch.index: branch.gate is not None for branch in case.facts.anatomy.branches}
     kinds: dict[tuple[object, ...], list[Weight]] = {}
     for weight in weights.values():
         alike = without_numbers(weight.name)
         of_score = weight.attention in ("query", "key")  # what collapses for one does for both
         place = (*alike.split(".")[:-2], "score") if of_score else (alike,)
-        kinds.setdefault((weight.role, weight.branch is None, place), []).append(weight)
+        gated = None if weight.branch is None else gates.get(weight.branch, False)
+        kinds.setdefault((weight.role, gated, place), []).append(weight)
     yield from kinds.values()
     weight_of = {site.key: site.weight for site in case.facts.anatomy.sites}
     for chain in weighted_chains(case.facts.anatomy, alone=True):

@@ -24,12 +24,14 @@ def is_matrix(view: View) -> bool:
 
 def singular_values(view: View) -> Result:
     """``[mean, largest, smallest]`` of the min(rows, columns) singular values, nan where a value is not finite."""
-    # LAPACK's on the host: decompositions on accelerators are slower, and absent on some.
-    matrix = view.values.flatten(1).cpu().double()
-    if not matrix.isfinite().all():
-        return [math.nan, math.nan, math.nan]
-    values = torch.linalg.svdvals(matrix)
-    return torch.stack([values.mean(), values.amax(), values.amin()]).tolist()
+    matrix = view.values.flatten(1)
+    # On Apple's devices there is neither float64 nor a decomposition.
+    matrix = matrix.cpu().double() if matrix.device.type == "mps" else matrix.double()
+    finite = torch.isfinite(matrix)
+    values = torch.linalg.svdvals(torch.where(finite, matrix, 0.0))
+    found = torch.stack([values.mean(), values.amax(), values.amin()])
+    found = torch.where(finite.all(), found, math.nan)
+    return found.tolist() if found.device.type == "cpu" else found
 
 
 SINGULAR_VALUES = Reduction("singular_values", singular_values, is_matrix)

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field, replace
 from initprobe.check.places import Place
 from initprobe.records import Finding, Location, RuleCard, Severity
 
+PARTLY = "places: it counts until all of them ignore it"
+"""How a note ends that says so."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ignore:
@@ -82,7 +85,7 @@ class Policy:
         ignored = sum(map(bool, reasons))
         if ignored in {0, len(reasons)}:
             return None
-        return f"{_told(reasons)} at {ignored} of {len(reasons)} places: it counts until all of them ignore it"
+        return f"{_told(reasons)} at {ignored} of {len(reasons)} {PARTLY}"
 
     def _reasons(self, code: str, place: Place) -> tuple[str, ...]:
         globs = (_GLOB + glob for glob, codes in self.layer_ignores if code in codes and place.matches(glob))

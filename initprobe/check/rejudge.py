@@ -10,7 +10,7 @@ from initprobe.check.ignores import ignores_of
 from initprobe.check.judge import decide
 from initprobe.check.limits import resolve
 from initprobe.check.places import Place, of_module, of_site, of_tensor, of_weight
-from initprobe.check.policy import Policy
+from initprobe.check.policy import PARTLY, Policy
 from initprobe.check.rules.base import RULES
 from initprobe.check.selection import select
 from initprobe.check.undecided import Undecided, find_undecided, open_ones
@@ -106,7 +106,10 @@ def _places(entry: Entry) -> dict[str, Place]:
 def _under(finding: Finding, policy: Policy, places: Mapping[str, Place]) -> Finding:
     named = finding.about or finding.sites or finding.parameters
     about = [_place(name, places) for name in named]
-    return replace(policy.weighed(finding), suppressed=policy.suppression(finding.rule, about))
+    partly = policy.partly(finding.rule, about)
+    notes = [note for note in finding.notes if not note.endswith(PARTLY)] + ([partly] if partly else [])
+    suppressed = policy.suppression(finding.rule, about)
+    return replace(policy.weighed(finding), suppressed=suppressed, notes=tuple(notes))
 
 
 def _place(name: str, places: Mapping[str, Place]) -> Place:

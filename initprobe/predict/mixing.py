@@ -50,7 +50,7 @@ def scores(query: Moments, key: Moments, pattern: Mapping[str, float], width: fl
     """
     told = max(0.0, key.second - key.position)
     variance = width * scale**2 * query.second * told
-    if variance > LARGE:
+    if not variance <= LARGE:  # NaN is not
         raise NoPredictionError(f"its scores vary by ±{math.sqrt(variance):.2g}: a few keys take all the weight")
     if variance <= 0.0:
         return Scores(concentration(1.0, 0.0), 0.0, 0.0)

@@ -27,6 +27,10 @@ GONE = 50.0
 """ln of what exp(-x) is nothing at."""
 
 
+NEARLY_ONE = 1.0 + 1e-6
+"""Keys; what so few have apart is lost in rounding."""
+
+
 @dataclass(frozen=True, slots=True)
 class Concentration:
     """What normal scores make of even weights, each number 1 where all scores are equal.
@@ -51,7 +55,7 @@ def concentration(count: float, variance: float) -> Concentration:
         count: n, at least 1; an average of numbers of keys need not be whole.
         variance: s, of the scores.
     """
-    if count <= 1.0:
+    if count <= NEARLY_ONE:
         return Concentration(1.0, 1.0, 1.0)
     scores = math.sqrt(variance) * NODES
     # Where t e^x is 1 for the largest of n scores and for the smallest: the integrand is nothing outside.

@@ -36,7 +36,8 @@ def changed_init(case: Case) -> Iterator[Finding]:
         same layers as well.
 
     Options:
-        check.layer_ignores; ``--severity changed-init=warning`` tells it without failing.
+        check.layer_ignores, which changed-signal needs as well where the signal changed with it; ``--severity
+        regression=warning`` tells changes without failing.
 
     References:
         docs/regression.md; Student 1908, "The probable error of a mean", Biometrika 6.

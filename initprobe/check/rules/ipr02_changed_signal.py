@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from initprobe.check.rules.base import Case, Example, Finding, changes, rule, wording
-from initprobe.records import Difference, Quantity
+from initprobe.records import Quantity, Shift
 
 NET = """
     version: 1
@@ -43,34 +43,37 @@ def changed_signal(case: Case) -> Iterator[Finding]:
         The change is meant. Save a new result and keep that.
 
     Options:
-        check.layer_ignores; ``--severity changed-signal=warning`` tells it without failing.
+        check.layer_ignores; ``--severity regression=warning`` tells changes without failing.
 
     References:
         docs/regression.md; Student 1908, "The probable error of a mean", Biometrika 6.
     """
     found = case.facts.difference
-    told = {quantity: _told(found, quantity) for quantity in _SCALES} if found is not None else {}
-    names = next((names for names, _ in told.values() if names), ())
+    if found is None:
+        return
+    shifts = [shift for scale in _SCALES for shift in found.shifts if shift.quantity == scale]
+    names = tuple(dict.fromkeys(name for shift in shifts for name in shift.names))
     for members, _ in changes.apart(case, names):
+        told = [_told(shifts, quantity, frozenset(members)) for quantity in _SCALES]
         yield case.finding(
-            ", ".join(text for _, text in told.values() if text),
+            ", ".join(text for text in told if text),
             sites=members,
             label=changes.label(members, "call site"),
-            measured=changes.evidence(found) if found is not None else "",
-            notes=found.notes if found is not None else (),
+            measured=changes.evidence(found),
+            notes=found.notes,
         )
 
 
 _SCALES: tuple[Quantity, ...] = ("forward RMS", "gradient RMS")
 
 
-def _told(found: Difference, quantity: Quantity) -> tuple[tuple[str, ...], str]:
-    """The call sites at which it is another one, and a sentence about it."""
-    shifts = [shift for shift in found.shifts if shift.quantity == quantity]
-    names = tuple(name for shift in shifts for name in shift.names)
+def _told(shifts: Sequence[Shift], quantity: Quantity, members: frozenset[str]) -> str:
+    """How it changed at those of the call sites at which it did; empty where it did at none."""
+    concerned = [shift for shift in shifts if shift.quantity == quantity and not members.isdisjoint(shift.names)]
+    names = [name for shift in concerned for name in shift.names if name in members]
     if not names:
-        return (), ""
-    step = changes.factors(shifts)
-    where = wording.count(len(names), "call site")
+        return ""
+    step = changes.factors(concerned)
     changed = f"{step} what it was" if step else "another one"
-    return names, f"{quantity} is {changed} at {where} ({names[0] or 'the model'}: {changes.ends(shifts[0])})"
+    where = wording.count(len(names), "call site")
+    return f"{quantity} is {changed} at {where} ({names[0] or 'the model'}: {changes.ends(concerned[0])})"

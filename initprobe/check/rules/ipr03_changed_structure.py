@@ -40,7 +40,8 @@ def changed_structure(case: Case) -> Iterator[Finding]:
         The network was changed on purpose. Save a new result and keep that.
 
     Options:
-        check.layer_ignores; ``--severity changed-structure=warning`` tells it without failing.
+        check.layer_ignores, which changed-signal needs as well where the signal changed with it; ``--severity
+        regression=warning`` tells changes without failing.
 
     References:
         docs/regression.md.

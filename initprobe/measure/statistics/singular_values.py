@@ -52,7 +52,7 @@ def _smallest(numbers: Numbers) -> float:
 statistic(
     Statistic(
         "singular_value_mean",
-        "mean singular value of a weight as a matrix (rows are units)",
+        "mean singular value of a weight as a matrix (the first axis by all others)",
         SINGULAR_VALUES,
         _mean,
         PARAMETER,

@@ -190,7 +190,7 @@ class TestNonFinite:
             for each in healthy(make)
         ]  # fmt: skip
         found = only(make.judge(evidences), "IP203")
-        assert found.message == "the gradient of 1 parameter holds NaN or infinite values"
+        assert found.message == "the gradient of block.2.linear.weight holds NaN or infinite values"
         assert (found.label, found.location.line) == ("block.2.linear.weight", 12)
 
 

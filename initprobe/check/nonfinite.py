@@ -14,6 +14,9 @@ from initprobe.records import Finding
 
 NOUNS: dict[Direction, str] = {"forward": "values", "backward": "gradients"}
 
+CARRIERS = ("weighted", "embedding", "join")
+"""Kinds of sites that a signal cannot pass by."""
+
 
 def lost_values(case: Case, direction: Direction) -> Iterator[Finding]:
     """A finding for the first site on the signal's way that holds NaN or infinity; the later ones are downstream."""
@@ -50,9 +53,6 @@ def _swallowed(case: Case, lost: frozenset[str], direction: Direction) -> bool:
     if (known.at(learners, "nonfinite", "backward") > 0).any():  # nor does a parameter's gradient then hold any
         return False
     return direction == "backward" or _taken_out(case, lost)
-
-
-CARRIERS = ("weighted", "embedding", "join")
 
 
 def _within(case: Case, lost: frozenset[str]) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from initprobe.records import Entry, Estimate, StatisticSummary
 from initprobe.report.layers import layer_rows, weight_rows
-from initprobe.report.numbers import number
+from initprobe.report.numbers import from_to, number
 from initprobe.report.options import RenderOptions
 from initprobe.report.tables import NOTHING, Cell, Column, Grid
 
@@ -59,9 +59,7 @@ def _from_to(row: _Row, side: str, name: str) -> str:
     """``0.85 → 0.49``, one number of a single member, and nothing where it was not measured."""
     found = [(member.get(side) or {}).get(name) for member in row.members]
     means = [one.mean for one in found if isinstance(one, Estimate)]
-    if not means:
-        return ""
-    return _number(means[0]) if len(means) == 1 else f"{_number(means[0])} → {_number(means[-1])}"
+    return from_to([_number(mean) for mean in means]) if means else ""
 
 
 def _number(value: float) -> str:

@@ -47,6 +47,11 @@ def plural(total: int, noun: str, several: str | None = None) -> str:
     return f"{total} {noun if total == 1 else several or f'{noun}s'}"
 
 
+def from_to(texts: Sequence[str]) -> str:
+    """``0.85 → 0.49``: the first and the last of them, or the only one."""
+    return texts[0] if len(texts) == 1 else f"{texts[0]} → {texts[-1]}"
+
+
 def ranges(indices: Sequence[int]) -> str:
     """``0–3,7`` for [0, 1, 2, 3, 7]; ``0,2,…,98`` for an even walk of four or more."""
     ordered = sorted(set(indices))

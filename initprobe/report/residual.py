@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from initprobe.records import Entry, Growth, ResidualStream
-from initprobe.report.numbers import number
+from initprobe.report.numbers import from_to, number
 from initprobe.report.tables import NOTHING, Cell, Column, Grid
 from initprobe.report.visible import visible
 
@@ -35,9 +35,7 @@ def _row(stream: ResidualStream) -> tuple[Cell, ...]:
 
 
 def _from_to(values: Sequence[float]) -> str:
-    if not values:
-        return NOTHING
-    return number(values[0]) if len(values) == 1 else f"{number(values[0])} → {number(values[-1])}"
+    return from_to([number(value) for value in values]) if values else NOTHING
 
 
 def growth_text(growth: Growth | None) -> str:

@@ -8,10 +8,11 @@ section 4.2.1). A square matrix of independent values with variance v / n has a 
 from __future__ import annotations
 
 import math
+from operator import itemgetter
 
 import torch
 
-from initprobe.measure.reductions import Numbers, Reduction, Result, View
+from initprobe.measure.reductions import Reduction, Result, View
 from initprobe.measure.statistics.base import Statistic, Subject, statistic
 
 PARAMETER: frozenset[Subject] = frozenset(["parameter"])
@@ -36,25 +37,12 @@ def singular_values(view: View) -> Result:
 
 SINGULAR_VALUES = Reduction("singular_values", singular_values, is_matrix)
 
-
-def _mean(numbers: Numbers) -> float:
-    return numbers[0]
-
-
-def _largest(numbers: Numbers) -> float:
-    return numbers[1]
-
-
-def _smallest(numbers: Numbers) -> float:
-    return numbers[2]
-
-
 statistic(
     Statistic(
         "singular_value_mean",
         "mean singular value of a weight as a matrix (the first axis by all others)",
         SINGULAR_VALUES,
-        _mean,
+        itemgetter(0),
         PARAMETER,
         core=False,
     )
@@ -64,7 +52,7 @@ statistic(
         "singular_value_max",
         "largest singular value of a weight as a matrix: its spectral norm",
         SINGULAR_VALUES,
-        _largest,
+        itemgetter(1),
         PARAMETER,
         core=False,
     )
@@ -74,7 +62,7 @@ statistic(
         "singular_value_min",
         "smallest singular value of a weight as a matrix",
         SINGULAR_VALUES,
-        _smallest,
+        itemgetter(2),
         PARAMETER,
         core=False,
     )

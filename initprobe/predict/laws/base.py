@@ -68,10 +68,8 @@ class Call:
             known = self.parameter(argument)
             return _alike(known.second, known.mean, everywhere=self.everywhere(argument.shape))
         if isinstance(argument, Fixed):
-            found = _alike(argument.second, argument.mean, everywhere=self.everywhere(argument.shape))
-            if argument.apart is None or argument.shape[-1:] != (self.units,):
-                return found
-            return replace(found, position=argument.apart, both=argument.apart)
+            apart = argument.apart if argument.shape[-1:] == (self.units,) else None
+            return _alike(argument.second, argument.mean, everywhere=self.everywhere(argument.shape), apart=apart)
         if isinstance(argument, (int, float)):
             return _alike(float(argument) ** 2, float(argument), everywhere=True)
         raise NoPredictionError("an argument is no tensor")
@@ -139,9 +137,9 @@ def layer_name(parameter: str) -> str:
     return path + rest.partition(".")[0] if marker else parameter
 
 
-def _alike(second: float, mean: float, *, everywhere: bool) -> Moments:
-    """A tensor that all samples share; at two positions it has two draws, or one and the same."""
-    position = second if everywhere else mean * mean
+def _alike(second: float, mean: float, *, everywhere: bool, apart: float | None = None) -> Moments:
+    """A tensor that all samples share; at two positions it has two draws, one and the same, or what was measured."""
+    position = apart if apart is not None else second if everywhere else mean * mean
     return Moments(second, position, second, position, mean)
 
 
